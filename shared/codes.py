@@ -1,0 +1,180 @@
+"""The catalogue of codes: what each one means and what to do about it, in German for the people who run Curavani
+(mail, console) and in English for the terminal.
+
+`severity` is `error` where something was not imported or does not work, and `finding` where the import went on.
+A test holds that every code written anywhere in the code stands here.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "finding"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code's meaning. `english` and `german` say in one or two sentences what it means and what to do."""
+
+    severity: Severity
+    english: str
+    german: str
+
+
+def _error(english: str, german: str) -> Code:
+    return Code("error", english, german)
+
+
+def _finding(english: str, german: str) -> Code:
+    return Code("finding", english, german)
+
+
+CATALOGUE: dict[str, Code] = {
+    # Files
+    "invalid_json": _error(
+        "The file is not strict JSON (UTF-8, an object, no duplicate keys). Have the sender produce it again.",
+        "Die Datei ist kein gültiges JSON. Bitte beim Absender neu erzeugen lassen.",
+    ),
+    "missing_section": _error(
+        "A required section is absent or has the wrong type. Have the sender produce the file again.",
+        "Ein Pflichtabschnitt fehlt oder hat die falsche Form. Bitte beim Absender neu erzeugen lassen.",
+    ),
+    "validation_failed": _error(
+        "At least one field is missing or not allowed; the findings say which. Correct the file and upload it again, or enter the person by hand.",
+        "Mindestens ein Feld fehlt oder ist unzulässig; die Fundstellen stehen dabei. Bitte korrigiert neu hochladen oder von Hand erfassen.",
+    ),
+    "token_mismatch": _error(
+        "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
+        "Das Kennzeichen im Dateinamen passt nicht zum Inhalt: Anmeldungen könnten vertauscht sein. Bitte vor dem Import klären.",
+    ),
+    "file_too_large": _error(
+        "The file exceeds the size limit and was not read. Check its origin; raise the limit only if it is genuine.",
+        "Die Datei überschreitet die erlaubte Größe und wurde nicht gelesen. Bitte die Herkunft prüfen.",
+    ),
+    "empty_file": _error(
+        "The file has no content. Have the sender upload it again.",
+        "Die Datei ist leer. Bitte erneut hochladen lassen.",
+    ),
+    "erased_registration": _error(
+        "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
+        "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
+    ),
+    "too_many_invalid": _error(
+        "More than half of the file's records are invalid, so nothing of it was applied. The scraper's format may have changed.",
+        "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
+    ),
+    "implausible_count": _error(
+        "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper, then retry.",
+        "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen, dann erneut versuchen.",
+    ),
+    "superseded": _finding(
+        "A newer scrape of this ZIP has been applied already; this file was left out.",
+        "Ein neuerer Stand dieser Postleitzahl ist bereits übernommen; diese Datei wurde ausgelassen.",
+    ),
+    "duplicate_content": _finding(
+        "The same content was applied already under another name; nothing was done twice.",
+        "Derselbe Inhalt wurde bereits unter anderem Namen übernommen; nichts wurde doppelt verarbeitet.",
+    ),
+    "duplicate_patient": _finding(
+        "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
+        "Die Person ist bereits erfasst und wurde nach Vorgabe nicht verändert; die Einwilligung ist gespeichert.",
+    ),
+    "duplicate_registration": _finding(
+        "This registration was imported already; nothing was done twice.",
+        "Diese Anmeldung wurde bereits importiert; nichts wurde doppelt verarbeitet.",
+    ),
+    "source_gone": _finding(
+        "The object vanished from the bucket before it could be read.",
+        "Die Datei ist aus der Ablage verschwunden, bevor sie gelesen werden konnte.",
+    ),
+    # Transient
+    "storage_unavailable": _error(
+        "Cloud storage could not be read. It is tried again by itself; check credentials and network if it lasts.",
+        "Die Cloud-Ablage ist nicht erreichbar. Es wird von selbst erneut versucht; hält es an, bitte Zugang und Netz prüfen.",
+    ),
+    "download_corrupt": _error(
+        "The bytes received differ from the checksum. It is tried again by itself.",
+        "Die Datei kam beschädigt an. Es wird von selbst erneut versucht.",
+    ),
+    "database_unavailable": _error(
+        "The database could not be reached. Nothing is lost; imports go on when it is back.",
+        "Die Datenbank ist nicht erreichbar. Es geht nichts verloren; der Import läuft weiter, sobald sie zurück ist.",
+    ),
+    "disk_unavailable": _error(
+        "The local copy could not be written (disk full, read-only or folder missing). Make room or mend the folder; it is tried again by itself.",
+        "Die lokale Kopie konnte nicht geschrieben werden. Bitte Platz schaffen oder den Ordner prüfen; es wird von selbst erneut versucht.",
+    ),
+    "temporarily_unavailable": _error(
+        "A needed part did not answer. It is tried again by itself.",
+        "Ein benötigter Teil antwortet nicht. Es wird von selbst erneut versucht.",
+    ),
+    "lock_lost": _error(
+        "The connection that held the import lock broke. Another process goes on with the work.",
+        "Die Verbindung mit der Import-Sperre ist abgerissen. Ein anderer Prozess macht weiter.",
+    ),
+    "lock_held": _error(
+        "Another process is importing just now. Wait for it, or use --wait.",
+        "Ein anderer Prozess importiert gerade. Bitte warten.",
+    ),
+    "database_not_migrated": _error(
+        "The database schema is missing or too old. Run `curavani db upgrade`.",
+        "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
+    ),
+    "settings_invalid": _error(
+        "Settings are missing or malformed. Correct the variables that the message names.",
+        "Einstellungen fehlen oder sind fehlerhaft. Bitte die genannten Variablen korrigieren.",
+    ),
+    "folder_unavailable": _error(
+        "The import folder is missing or may not be read. Mount it or mend its permissions.",
+        "Der Import-Ordner fehlt oder ist nicht lesbar. Bitte einhängen oder die Rechte prüfen.",
+    ),
+    "not_found": _error(
+        "There is no such entry. Check the number.", "Diesen Eintrag gibt es nicht. Bitte die Nummer prüfen."
+    ),
+    "internal_error": _error(
+        "A fault in the program. The log holds the place; the file is kept and can be retried.",
+        "Ein Programmfehler. Das Protokoll nennt die Stelle; die Datei ist erhalten und kann erneut versucht werden.",
+    ),
+    # Fields
+    "missing": _error("A required field is missing.", "Ein Pflichtfeld fehlt."),
+    "invalid_type": _error("The value has the wrong type.", "Der Wert hat den falschen Typ."),
+    "invalid_value": _error("The word is not one of the allowed ones.", "Das Wort ist nicht zulässig."),
+    "invalid_date": _error("Not a calendar date in the form YYYY-MM-DD.", "Kein gültiges Datum der Form JJJJ-MM-TT."),
+    "invalid_timestamp": _error("Not a valid point in time.", "Kein gültiger Zeitpunkt."),
+    "invalid_boolean": _error("Only true or false are allowed.", "Nur true oder false sind erlaubt."),
+    "invalid_email": _error("Not a valid e-mail address.", "Keine gültige E-Mail-Adresse."),
+    "too_long": _error("The value is longer than the field allows.", "Der Wert ist länger als erlaubt."),
+    "out_of_range": _error(
+        "The number is outside the allowed range.", "Die Zahl liegt außerhalb des erlaubten Bereichs."
+    ),
+    "nul_character": _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen."),
+    # Findings on registrations
+    "unknown_field": _finding(
+        "A field this program does not know; its value stays in the local copy.",
+        "Ein unbekanntes Feld; sein Wert bleibt in der lokalen Kopie.",
+    ),
+    "staff_field_ignored": _finding(
+        "A field that only staff may set was in the file and was ignored.",
+        "Ein Feld, das nur Mitarbeitende setzen, stand in der Datei und wurde übergangen.",
+    ),
+    "missing_token": _finding(
+        "The registration carries no token, so it is recognised by its content only.",
+        "Die Anmeldung trägt kein Kennzeichen und wird nur am Inhalt wiedererkannt.",
+    ),
+    "unparsable_name": _finding(
+        "The object's name does not follow the usual pattern; the content decided.",
+        "Der Dateiname folgt nicht dem üblichen Muster; entschieden hat der Inhalt.",
+    ),
+    "birth_date_changed": _finding(
+        "The same name and e-mail came with another birth date; please check that it is the same person.",
+        "Gleicher Name und gleiche E-Mail, aber anderes Geburtsdatum; bitte prüfen, ob es dieselbe Person ist.",
+    ),
+    "possible_duplicate": _finding(
+        "The person may exist already; a decision is waiting.",
+        "Die Person könnte bereits erfasst sein; eine Entscheidung steht aus.",
+    ),
+}
+
+
+def describe(code: str) -> Code:
+    """The meaning of `code`; an unknown one is described as an internal error, never a crash in a mail or page."""
+    return CATALOGUE.get(code, CATALOGUE["internal_error"])
