@@ -89,7 +89,7 @@ class DiskUnavailable(TransientError):
 
 
 class LockLost(TransientError):
-    """The connection that held the lock is gone, and with it the right to go on; the transaction in hand did not commit."""
+    """The connection that held the lock is gone, and the right to go on with it; the transaction did not commit."""
 
     code = "lock_lost"
     service_wide = True

@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, transactions, errors and advisory locks."""

@@ -1,0 +1,102 @@
+"""Session advisory locks: one importer, one relay, one mailer per schema over all processes and machines.
+
+The work runs on the very connection that holds the lock. A process that loses the connection loses the lock and, with
+it, the means to commit: two holders can never both write, without any clock or lease.
+"""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from shared.database.engine import translated_errors
+from shared.errors import LockHeld, LockLost
+
+
+@dataclass(frozen=True, slots=True)
+class LockName:
+    """A lock's name; `schema` keeps the services apart, `work` is `import`, `relay` or `mailer`."""
+
+    schema: str
+    work: str
+
+    def __str__(self) -> str:
+        return f"curavani:{self.schema}:{self.work}"
+
+
+class LockedConnection:
+    """The connection that holds a lock. Every transaction of the guarded work is opened here."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """A transaction that can only commit while the lock is held.
+
+        Raises `LockLost` where the connection is gone already, `DatabaseUnavailable` where it breaks meanwhile.
+        """
+        # SQLAlchemy would silently reconnect an invalidated connection, without the lock.
+        if self._connection.invalidated or self._connection.closed:
+            raise LockLost
+        with translated_errors(), self._connection.begin():
+            yield self._connection
+
+
+@contextmanager
+def hold(engine: Engine, name: LockName) -> Iterator[LockedConnection]:
+    """Holds the lock for the length of the block.
+
+    Raises `LockHeld` at once where another session has it, with that session's host and process id.
+    """
+    with translated_errors():
+        connection = engine.connect()
+        try:
+            _acquire(connection, name)
+        except BaseException:
+            connection.close()
+            raise
+    try:
+        yield LockedConnection(connection)
+    finally:
+        _release(connection)
+
+
+def holder(connection: Connection, name: LockName) -> str | None:
+    """Who holds the lock, as PostgreSQL knows it: the `application_name` that `identity` set; None if it is free."""
+    return connection.execute(_HOLDER, {"name": str(name)}).scalar_one_or_none()
+
+
+def identity() -> str:
+    """This process, as others read it: `host:process id`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+_HOLDER = sa.text(
+    # pg_locks shows a bigint key as two halves.
+    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(:name, 0)"
+)
+
+
+def _acquire(connection: Connection, name: LockName) -> None:
+    with connection.begin():
+        taken = connection.execute(
+            sa.text("SELECT pg_try_advisory_lock(hashtextextended(:n, 0))"), {"n": str(name)}
+        ).scalar()
+        if not taken:
+            raise LockHeld(holder(connection, name) or "another process")
+        connection.execute(sa.text("SELECT set_config('application_name', :who, false)"), {"who": identity()[:63]})
+
+
+def _release(connection: Connection) -> None:
+    # Closing the session is what sets the lock free for certain, so it does not go back to the pool.
+    with suppress(sa.exc.SQLAlchemyError):
+        connection.invalidate()
+    connection.close()
