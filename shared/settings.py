@@ -1,8 +1,8 @@
 """The one reader of the environment.
 
 Settings come in small typed groups, each known only to those who need it. `read_settings` reads several groups at
-once and names every missing or malformed variable of all of them in one `SettingsError`, never a value. A secret `X` may come
-as `X_FILE`, the path of a file that holds it. An empty variable counts as unset, as container tools write it that way.
+once and names every missing or malformed variable of all of them in one `SettingsError`, never a value. A secret `X`
+may come as `X_FILE`, the path of a file that holds it. An empty variable counts as unset: container tools write it so.
 """
 
 from collections.abc import Mapping

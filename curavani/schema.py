@@ -1,0 +1,71 @@
+"""The database schema of both services: bringing it up to date, and telling whether it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection, Engine
+
+from patient_service import models as patient_models
+from shared.database.engine import transaction
+from therapist_service import models as therapist_models
+
+# Two processes that start at once must not both migrate.
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('curavani:migrations', 0))")
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaState:
+    """Which revision the database has, and which one this program brings."""
+
+    current: str | None
+    newest: str
+
+    @property
+    def up_to_date(self) -> bool:
+        return self.current == self.newest
+
+
+def upgrade(engine: Engine) -> SchemaState:
+    """Runs the missing migrations in one transaction. Raises `DatabaseUnavailable`."""
+    with transaction(engine) as connection:
+        connection.execute(_LOCK)
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        return state(connection)
+
+
+def state(connection: Connection) -> SchemaState:
+    """The database's revision next to this program's."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    return SchemaState(MigrationContext.configure(connection).get_current_revision(), str(newest))
+
+
+def differences(connection: Connection) -> list[str]:
+    """Where the database differs from the models; empty where they agree. Other schemas are not looked at."""
+    ours = {patient_models.SCHEMA, therapist_models.SCHEMA}
+
+    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+        return kind != "schema" or name in ours
+
+    context = MigrationContext.configure(
+        connection, opts={"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
+    )
+    both: Any = [patient_models.metadata, therapist_models.metadata]
+    return [str(change) for change in compare_metadata(context, both)]
+
+
+def _config() -> Config:
+    here = Path(__file__).parent
+    packaged = here / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(packaged if packaged.is_dir() else here.parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
