@@ -1,0 +1,149 @@
+"""What can be done to patients, whoever asks: the HTTP API, the import, a decision in a review.
+
+Every function works in the caller's transaction and writes the history and the events of what it changed with it. An
+event exists exactly where something changed. `actor` is `import:ID` or `api:NAME`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from shared.events.outbox import Event, write_events
+from shared.history import FieldChange, write_changes
+from shared.text_keys import email_key, name_key, search_key
+from sqlalchemy.engine import Connection, RowMapping
+
+from patient_service.models import kernel, patienten
+from patient_service.schemas import patient_payload
+from shared.clock import now, today
+from shared.errors import NotFound
+
+Row = Mapping[str, Any]
+
+_SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
+
+
+def create_patients(connection: Connection, rows: Sequence[Row], actor: str) -> list[int]:
+    """Inserts validated rows (columns of `PatientCreate`) and returns their ids in the same order."""
+    del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
+    if not rows:
+        return []
+    complete = [{**row, **_derived(row), "startdatum": _startdatum(row)} for row in rows]
+    statement = sa.insert(patienten).returning(patienten, sort_by_parameter_order=True)
+    created = connection.execute(statement, complete).mappings().all()
+    write_events(connection, kernel, [Event("patient.created", row["id"], _payload(row)) for row in created])
+    return [row["id"] for row in created]
+
+
+def update_patients(connection: Connection, changes: Mapping[int, Row], actor: str) -> dict[int, RowMapping]:
+    """Writes validated columns per patient id and returns the rows as they are afterwards.
+
+    Values equal to the present ones are no change. Raises `NotFound` where an id does not exist, before any write.
+    """
+    before = lock_patients(connection, changes)
+    after: dict[int, RowMapping] = {}
+    for patient_id, wanted in changes.items():
+        after[patient_id] = _update_one(connection, before[patient_id], wanted, actor)
+    return after
+
+
+def delete_patient(connection: Connection, patient_id: int, actor: str) -> RowMapping:
+    """Removes the row and announces it; returns what was there. The caller removes what refers to it first.
+
+    Raises `NotFound`.
+    """
+    del actor  # the erasure that calls this keeps the name
+    row = lock_patients(connection, [patient_id])[patient_id]
+    connection.execute(sa.delete(patienten).where(patienten.c.id == patient_id))
+    write_events(connection, kernel, [Event("patient.deleted", patient_id, {"patient_id": patient_id})])
+    return row
+
+
+def get_patient(connection: Connection, patient_id: int) -> RowMapping:
+    """The row. Raises `NotFound`."""
+    row = connection.execute(sa.select(patienten).where(patienten.c.id == patient_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Patient not found")
+    return row
+
+
+def lock_patients(connection: Connection, ids: Iterable[int]) -> dict[int, RowMapping]:
+    """The rows, locked in order of id against concurrent writers. Raises `NotFound` if one is missing."""
+    wanted = sorted(set(ids))
+    statement = sa.select(patienten).where(patienten.c.id.in_(wanted)).order_by(patienten.c.id).with_for_update()
+    rows = {row["id"]: row for row in connection.execute(statement).mappings()}
+    if len(rows) < len(wanted):
+        raise NotFound("Patient not found")
+    return rows
+
+
+def list_patients(
+    connection: Connection, *, status: str | None = None, search: str | None = None, offset: int, limit: int
+) -> tuple[list[RowMapping], int]:
+    """A page of patients, newest first, and how many there are in all. Every word of `search` has to occur."""
+    conditions = [] if status is None else [patienten.c.status == status]
+    conditions += [
+        patienten.c.search_key.contains(word, autoescape=True) for word in (search_key(search) or "").split()
+    ]
+    total = connection.execute(sa.select(sa.func.count()).select_from(patienten).where(*conditions)).scalar_one()
+    page = (
+        sa.select(patienten)
+        .where(*conditions)
+        .order_by(patienten.c.created_at.desc(), patienten.c.id.desc())
+        .offset(offset)
+        .limit(limit)
+    )
+    return list(connection.execute(page).mappings()), total
+
+
+def _update_one(connection: Connection, before: RowMapping, wanted: Row, actor: str) -> RowMapping:
+    merged = {**before, **wanted}
+    changed = {field: value for field, value in wanted.items() if before[field] != value}
+    startdatum = _startdatum(merged)
+    if startdatum != before["startdatum"]:
+        changed["startdatum"] = startdatum
+    if not changed:
+        return before
+    after = (
+        connection.execute(
+            sa.update(patienten)
+            .where(patienten.c.id == before["id"])
+            .values(**changed, **_derived({**before, **changed}), updated_at=now())
+            .returning(patienten)
+        )
+        .mappings()
+        .one()
+    )
+    history = [FieldChange(before["id"], field, before[field], value, actor) for field, value in changed.items()]
+    write_changes(connection, kernel, history)
+    write_events(connection, kernel, [_change_event(before, after)])
+    return after
+
+
+def _change_event(before: RowMapping, after: RowMapping) -> Event:
+    payload = _payload(after)
+    if before["status"] == after["status"]:
+        return Event("patient.updated", after["id"], payload)
+    payload |= {"old_status": before["status"], "new_status": after["status"]}
+    return Event("patient.status_changed", after["id"], payload)
+
+
+def _payload(row: RowMapping) -> dict[str, Any]:
+    return {"patient_id": row["id"], "patient_data": patient_payload(row)}
+
+
+def _startdatum(row: Row) -> date | None:
+    """The day on which contracts and first consultation were both there; once set, it stays."""
+    if row.get("startdatum") is not None:
+        return row["startdatum"]  # type: ignore[no-any-return]
+    complete = row.get("vertraege_unterschrieben") and row.get("psychotherapeutische_sprechstunde")
+    return today() if complete else None
+
+
+def _derived(row: Row) -> dict[str, Any]:
+    return {
+        "name_key": name_key(row["vorname"], row["nachname"]),
+        "email_key": email_key(row.get("email")),
+        "search_key": search_key(" ".join(str(row.get(field) or "") for field in _SEARCHED)) or "",
+    }

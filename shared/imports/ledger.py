@@ -1,0 +1,230 @@
+"""The ledger of files (`import_tracking`): which file is known, what became of it, and what is due.
+
+States: `pending` (seen, or asked for again) → `success` | `partial` | `skipped` | `retrying` (with `next_attempt_at`) |
+`failed` (waits for a person) ; `failed` → `pending` by a retry, `discarded` by a person. Every function works in the
+caller's transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.clock import now
+from shared.errors import CuravaniError, Finding, NotFound
+from shared.tables import RECORD_OUTCOMES, KernelTables
+
+SETTLED = ("success", "partial", "failed", "skipped", "discarded")
+RETRYABLE = ("failed", "retrying", "pending")
+_POINTER_LIMIT = 500
+
+
+class NotAllowedError(CuravaniError):
+    """The entry's state does not allow the action; `message` says which state it is in."""
+
+    code = "not_allowed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record of a file. `rule` names the rule of identity or merging that decided."""
+
+    record_index: int
+    outcome: str
+    entity_id: int | None = None
+    code: str | None = None
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How a file ended: its new status, the code if there is one, and its counts per record outcome."""
+
+    status: str
+    error_code: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    duration_ms: int | None = None
+    source_deleted_at: datetime | None = None
+
+
+def register(connection: Connection, kernel: KernelTables, source_key: str, **values: Any) -> RowMapping:
+    """The ledger row with this key, created `pending` if it is not known yet; locked until the transaction ends."""
+    table = kernel.import_tracking
+    connection.execute(insert(table).values(source_key=source_key, **values).on_conflict_do_nothing())
+    return (
+        connection.execute(sa.select(table).where(table.c.source_key == source_key).with_for_update()).mappings().one()
+    )
+
+
+def find(connection: Connection, kernel: KernelTables, import_id: int) -> RowMapping:
+    """The row. Raises `NotFound`."""
+    table = kernel.import_tracking
+    row = connection.execute(sa.select(table).where(table.c.id == import_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Import not found")
+    return row
+
+
+def note(connection: Connection, kernel: KernelTables, import_id: int, **values: Any) -> None:
+    """Writes down what is known by now about the file: its hash, its size, the path of its copy."""
+    table = kernel.import_tracking
+    connection.execute(sa.update(table).where(table.c.id == import_id).values(**values))
+
+
+def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
+    """Counts an attempt and forgets the findings of the one before."""
+    table = kernel.import_tracking
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id == import_id)
+        .values(attempts=table.c.attempts + 1, round_attempts=table.c.round_attempts + 1)
+    )
+    connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
+
+
+def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement) -> None:
+    """Ends the file's way for now. The counts have to cover every record; the database refuses them otherwise."""
+    counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RECORD_OUTCOMES}
+    note(
+        connection,
+        kernel,
+        import_id,
+        status=settlement.status,
+        error_code=settlement.error_code,
+        next_attempt_at=None,
+        processed_at=now(),
+        duration_ms=settlement.duration_ms,
+        source_deleted_at=settlement.source_deleted_at,
+        **{kernel.total_column.name: sum(counts.values())},
+        **counts,
+    )
+
+
+def postpone(connection: Connection, kernel: KernelTables, import_id: int, code: str, delay_seconds: float) -> None:
+    """A transient failure: tried again after the delay."""
+    due = now() + timedelta(seconds=delay_seconds)
+    note(connection, kernel, import_id, status="retrying", error_code=code, next_attempt_at=due, processed_at=now())
+
+
+def write_findings(connection: Connection, kernel: KernelTables, import_id: int, findings: Sequence[Finding]) -> None:
+    """Keeps the findings of the present attempt. Pointers come from the file: overlong ones are cut, NUL is dropped."""
+    rows = [
+        {
+            "import_id": import_id,
+            "record_index": finding.record_index,
+            "pointer": _storable(finding.pointer),
+            "code": finding.code,
+        }
+        for finding in findings
+    ]
+    if rows:
+        connection.execute(sa.insert(kernel.import_findings), rows)
+
+
+def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int, outcomes: Sequence[Outcome]) -> None:
+    """Keeps what became of the records; `unchanged` ones are counted, not kept one by one."""
+    rows = [
+        {
+            "import_id": import_id,
+            "record_index": outcome.record_index,
+            "entity_id": outcome.entity_id,
+            "outcome": outcome.outcome,
+            "code": outcome.code,
+            "rule": outcome.rule,
+        }
+        for outcome in outcomes
+        if outcome.outcome != "unchanged"
+    ]
+    if rows:
+        connection.execute(sa.insert(kernel.import_outcomes), rows)
+
+
+def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id: int) -> None:
+    """The file's source is gone, as it should be after a success."""
+    note(connection, kernel, import_id, source_deleted_at=now())
+
+
+def next_due(connection: Connection, kernel: KernelTables) -> datetime | None:
+    """When the earliest file waits to be tried again; None if none does."""
+    table = kernel.import_tracking
+    waiting = table.c.status.in_(("pending", "retrying"))
+    return connection.execute(sa.select(sa.func.min(table.c.next_attempt_at)).where(waiting)).scalar()
+
+
+def retry(connection: Connection, kernel: KernelTables, import_ids: Iterable[int], actor: str) -> list[int]:
+    """Makes files due at once, with a fresh round of attempts, and wakes the importer. Returns the ids.
+
+    Raises `NotFound`, or `NotAllowedError` for a file that is imported or discarded; then none is touched.
+    """
+    wanted = sorted(set(import_ids))
+    for row in _lock(connection, kernel, wanted):
+        if row["status"] not in RETRYABLE:
+            raise NotAllowedError(f"Import {row['id']} is {row['status']} and cannot be retried")
+    table = kernel.import_tracking
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id.in_(wanted))
+        .values(status="pending", next_attempt_at=sa.func.now(), round_attempts=0)
+    )
+    for import_id in wanted:
+        record_action(connection, kernel, "retry", actor, import_id=import_id)
+    wake(connection, kernel)
+    return wanted
+
+
+def failed_ids(connection: Connection, kernel: KernelTables, code: str | None = None) -> list[int]:
+    """The files that wait for a person, by code if one is given."""
+    table = kernel.import_tracking
+    statement = sa.select(table.c.id).where(table.c.status == "failed").order_by(table.c.id)
+    if code is not None:
+        statement = statement.where(table.c.error_code == code)
+    return list(connection.execute(statement).scalars())
+
+
+def discard(connection: Connection, kernel: KernelTables, import_id: int, actor: str, reason: str) -> None:
+    """The file is never imported; its copy and its source stay. Raises `NotFound` or `NotAllowedError`."""
+    (row,) = _lock(connection, kernel, [import_id])
+    if row["status"] not in RETRYABLE:
+        raise NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")
+    note(
+        connection,
+        kernel,
+        import_id,
+        status="discarded",
+        next_attempt_at=None,
+        discard_reason=reason,
+        processed_at=now(),
+    )
+    record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
+
+
+def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:
+    """Keeps who did what: `import_id`, `review_id`, `entity_id` and `reason` as far as they apply."""
+    connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
+
+
+def wake(connection: Connection, kernel: KernelTables) -> None:
+    """Wakes the importer of this schema, in whichever process it runs, once the transaction commits."""
+    connection.execute(sa.select(sa.func.pg_notify(kernel.channel("import"), "")))
+
+
+def _lock(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:
+    table = kernel.import_tracking
+    statement = sa.select(table).where(table.c.id.in_(wanted)).order_by(table.c.id).with_for_update()
+    rows = connection.execute(statement).mappings().all()
+    if len(rows) < len(wanted):
+        raise NotFound("Import not found")
+    return rows
+
+
+def _storable(pointer: str) -> str:
+    cleaned = pointer.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return cleaned if len(cleaned) <= _POINTER_LIMIT else cleaned[: _POINTER_LIMIT - 1] + "…"

@@ -1,0 +1,203 @@
+"""What can be done to therapists, whoever asks: the HTTP API, the import, a decision in a review.
+
+Every function works on a batch in the caller's transaction, in sets, and writes the history and the events of what it
+changed with it. An event exists exactly where something changed. `actor` is `import:ID` or `api:NAME`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from shared.database.copy import copy_rows
+from shared.events.outbox import Event, write_events
+from shared.history import FieldChange, write_changes
+from shared.text_keys import search_key
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.errors import NotFound
+from shared.vocabulary import Therapeutstatus
+from therapist_service.models import SCHEMA, kernel, therapeuten
+from therapist_service.schemas import therapist_payload
+
+Row = Mapping[str, Any]
+
+_DEFAULTS: dict[str, Any] = {
+    "kassensitz": False,
+    "telefonische_erreichbarkeit": {},
+    "fremdsprachen": [],
+    "psychotherapieverfahren": [],
+    "potenziell_verfuegbar": False,
+    "ueber_curavani_informiert": False,
+    "bevorzugte_diagnosen": [],
+    "arbeitszeiten": {},
+    "bevorzugt_gruppentherapie": False,
+    "status": Therapeutstatus.AKTIV.value,
+}
+_COLUMNS = tuple(column.name for column in therapeuten.c)
+_SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
+
+
+@dataclass(frozen=True, slots=True)
+class TherapistChange:
+    """What is to become of one locked row: `fields` are announced and kept in the history, `technical` ones are not."""
+
+    before: Row
+    fields: Row
+    technical: Row = field(default_factory=dict)
+
+
+def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -> list[int]:
+    """Inserts validated rows (any columns; the others take their defaults); returns their ids in the same order."""
+    del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
+    if not rows:
+        return []
+    moment = _moment(connection)
+    ids = _new_ids(connection, len(rows))
+    complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
+    copy_rows(connection, therapeuten, _COLUMNS, [tuple(row.values()) for row in complete])
+    write_events(connection, kernel, [Event("therapist.created", row["id"], _payload(row)) for row in complete])
+    return ids
+
+
+def update_therapists(connection: Connection, changes: Sequence[TherapistChange], actor: str) -> list[Row]:
+    """Writes the changes of rows that the caller has locked (`lock_therapists`); returns them as they are afterwards.
+
+    Only columns that some change of the batch names are written. Values equal to the present ones are no change.
+    """
+    moment = _moment(connection)
+    planned = [_plan(change, moment) for change in changes]
+    _write(connection, [after for _, after, written in planned if written], {c for *_, w in planned for c in w})
+    history: list[FieldChange] = []
+    events: list[Event] = []
+    for before, after, written in planned:
+        announced = [name for name in written if name in _ANNOUNCED]
+        history += [FieldChange(before["id"], name, before[name], after[name], actor) for name in announced]
+        events += [_change_event(before, after)] if announced else []
+    write_changes(connection, kernel, history)
+    write_events(connection, kernel, events)
+    return [after for _, after, _ in planned]
+
+
+def delete_therapist(connection: Connection, therapist_id: int, actor: str) -> None:
+    """Removes the row and announces it. Raises `NotFound`."""
+    del actor
+    lock_therapists(connection, [therapist_id])
+    connection.execute(sa.delete(therapeuten).where(therapeuten.c.id == therapist_id))
+    write_events(connection, kernel, [Event("therapist.deleted", therapist_id, {"therapist_id": therapist_id})])
+
+
+def get_therapist(connection: Connection, therapist_id: int) -> RowMapping:
+    """The row. Raises `NotFound`."""
+    row = connection.execute(sa.select(therapeuten).where(therapeuten.c.id == therapist_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Therapist not found")
+    return row
+
+
+def lock_therapists(connection: Connection, ids: Iterable[int]) -> dict[int, RowMapping]:
+    """The rows, locked in order of id against concurrent writers. Raises `NotFound` if one is missing."""
+    wanted = sorted(set(ids))
+    statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
+    rows = {row["id"]: row for row in connection.execute(statement).mappings()}
+    if len(rows) < len(wanted):
+        raise NotFound("Therapist not found")
+    return rows
+
+
+def list_therapists(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    potenziell_verfuegbar: bool | None = None,
+    search: str | None = None,
+    plz_prefix: str | None = None,
+    offset: int,
+    limit: int,
+) -> tuple[list[RowMapping], int]:
+    """A page of therapists, newest first, and how many there are in all. Every word of `search` has to occur."""
+    columns = therapeuten.c
+    words = (search_key(search) or "").split()
+    conditions = [columns.search_key.contains(word, autoescape=True) for word in words]
+    if status is not None:
+        conditions.append(columns.status == status)
+    if potenziell_verfuegbar is not None:
+        conditions.append(columns.potenziell_verfuegbar == potenziell_verfuegbar)
+    if plz_prefix:
+        conditions.append(columns.plz.startswith(plz_prefix, autoescape=True))
+    total = connection.execute(sa.select(sa.func.count()).select_from(therapeuten).where(*conditions)).scalar_one()
+    newest_first = (columns.created_at.desc(), columns.id.desc())
+    page = sa.select(therapeuten).where(*conditions).order_by(*newest_first).offset(offset).limit(limit)
+    return list(connection.execute(page).mappings()), total
+
+
+def _complete(row: Row, number: int, moment: datetime) -> dict[str, Any]:
+    complete = {**dict.fromkeys(_COLUMNS), **_DEFAULTS, **row, "id": number, "created_at": moment, "updated_at": moment}
+    complete["search_key"] = _search_key(complete)
+    return complete
+
+
+def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str, Any]]:
+    """The row before, the row afterwards, and the columns that differ."""
+    before = change.before
+    wanted = {**change.fields, **change.technical}
+    written = {name: value for name, value in wanted.items() if before[name] != value}
+    after = {**before, **written}
+    if any(name in _ANNOUNCED for name in written):
+        written["updated_at"] = after["updated_at"] = moment
+        written["search_key"] = after["search_key"] = _search_key(after)
+    return before, after, written
+
+
+def _write(connection: Connection, rows: Sequence[Row], columns: set[str]) -> None:
+    if not rows:
+        return
+    names = sorted(columns)
+    temporary = sa.Table(
+        "therapist_changes",
+        sa.MetaData(),
+        *[sa.Column(name, therapeuten.c[name].type) for name in ("id", *names)],
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    temporary.create(connection)
+    copy_rows(connection, temporary, ("id", *names), [tuple(row[name] for name in ("id", *names)) for row in rows])
+    connection.execute(
+        sa.update(therapeuten)
+        .where(therapeuten.c.id == temporary.c.id)
+        .values({name: temporary.c[name] for name in names})
+    )
+    temporary.drop(connection)
+
+
+def _change_event(before: Row, after: Row) -> Event:
+    payload = _payload(after)
+    was, is_now = (row["status"] == Therapeutstatus.GESPERRT for row in (before, after))
+    if is_now and not was:
+        return Event("therapist.blocked", after["id"], payload | {"reason": after["sperrgrund"]})
+    if was and not is_now:
+        return Event("therapist.unblocked", after["id"], payload)
+    return Event("therapist.updated", after["id"], payload)
+
+
+def _payload(row: Row) -> dict[str, Any]:
+    return {"therapist_id": row["id"], "therapist_data": therapist_payload(row)}
+
+
+def _search_key(row: Row) -> str:
+    return search_key(" ".join(str(row[name] or "") for name in _SEARCHED)) or ""
+
+
+def _moment(connection: Connection) -> datetime:
+    """The transaction's time, so that all that it writes carries the same one."""
+    return connection.execute(sa.select(sa.func.now())).scalar_one()
+
+
+def _new_ids(connection: Connection, count: int) -> list[int]:
+    statement = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+    return list(connection.execute(statement, {"table": f"{SCHEMA}.therapeuten", "count": count}).scalars())
+
+
+# What the API returns is what its readers are told about; the rest is the importer's own book-keeping.
+_ANNOUNCED = frozenset(_COLUMNS[: _COLUMNS.index("created_at")]) - {"id"}
