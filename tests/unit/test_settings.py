@@ -1,0 +1,73 @@
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    MailSettings,
+    PatientImportSettings,
+    ServingSettings,
+    TherapistImportSettings,
+    read_settings,
+)
+
+SECRET = "postgresql://user:hunter2@db/curavani"
+
+
+def test_every_problem_of_every_group_is_named_in_one_message_without_values():
+    environ = {
+        "DATABASE_URL": "mysql://user:hunter2@db/x",
+        "PATIENT_IMPORT_CHECK_INTERVAL_SECONDS": "0",
+        "SMTP_PORT": "hunter2",
+    }
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ, DatabaseSettings, PatientImportSettings, MailSettings, TherapistImportSettings)
+    message = str(caught.value)
+    for name in (
+        "DATABASE_URL",
+        "PATIENT_IMPORT_CHECK_INTERVAL_SECONDS",
+        "SMTP_PORT",
+        "THERAPIST_IMPORT_FOLDER_PATH: is missing",
+    ):
+        assert name in message
+    assert "hunter2" not in message
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    secret = tmp_path / "url"
+    secret.write_text(SECRET + "\n")
+    settings = read_settings({"DATABASE_URL_FILE": str(secret)}, DatabaseSettings)
+    assert settings[DatabaseSettings].database_url.get_secret_value() == SECRET
+
+
+def test_an_unreadable_secret_file_is_named():
+    with pytest.raises(SettingsError, match="DATABASE_URL_FILE: the file cannot be read"):
+        read_settings({"DATABASE_URL_FILE": "/nowhere"}, DatabaseSettings)
+
+
+def test_an_empty_variable_counts_as_unset():
+    settings = read_settings({"KAFKA_BOOTSTRAP_SERVERS": "", "SMTP_PORT": " "}, KafkaSettings, MailSettings)
+    assert settings[KafkaSettings].bootstrap_servers is None
+    assert settings[MailSettings].port == 587
+
+
+@pytest.mark.parametrize("text", ["alice", "alice:read", "alice:king:t", "a:read:same,b:read:same", ":read:t"])
+def test_malformed_tokens_are_named_without_their_text(text):
+    with pytest.raises(SettingsError) as caught:
+        read_settings({"API_TOKENS": text}, ServingSettings)
+    assert "API_TOKENS" in str(caught.value)
+    assert "alice" not in str(caught.value)
+
+
+def test_a_service_without_tokens_does_not_start_unless_told():
+    with pytest.raises(SettingsError, match="API_TOKENS"):
+        read_settings({}, ServingSettings)
+    assert read_settings({"API_AUTH": "off"}, ServingSettings)[ServingSettings].tokens == ()
+
+
+def test_secrets_do_not_show_in_a_printed_group():
+    settings = read_settings(
+        {"DATABASE_URL": SECRET, "API_TOKENS": "a:read:hunter2"}, DatabaseSettings, ServingSettings
+    )
+    shown = repr(settings[DatabaseSettings]) + repr(settings[ServingSettings]) + repr(settings[ServingSettings].tokens)
+    assert "hunter2" not in shown

@@ -1,0 +1,17 @@
+import pytest
+
+from shared.tokens import Role, find_token, parse_tokens
+
+TOKENS = parse_tokens("anna:read:abc, bert:operate:d:e:f")
+
+
+@pytest.mark.parametrize(
+    ("presented", "name"), [("abc", "anna"), ("d:e:f", "bert"), ("ab", None), ("", None), ("ä", None)]
+)
+def test_a_token_is_found_by_its_exact_text(presented, name):
+    found = find_token(TOKENS, presented)
+    assert (found.name if found else None) == name
+
+
+def test_each_role_includes_the_former():
+    assert Role.READ < Role.WRITE < Role.OPERATE
