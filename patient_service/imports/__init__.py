@@ -1,0 +1,1 @@
+"""The import of registrations from the bucket. `gcs_monitor.run_pass` shows the whole run."""

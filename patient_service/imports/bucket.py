@@ -1,0 +1,155 @@
+"""The bucket: what the import needs of it, and Google Cloud Storage's side of that.
+
+Foreign errors end here. A failure of one object and of the storage as a whole are told apart by asking for the bucket.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, Protocol
+
+import requests
+from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
+from google.api_core.retry import Retry
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+from shared.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
+from shared.settings import StorageSettings
+
+_TIMEOUT = (5.0, 20.0)
+"""Seconds to connect and between two pieces of an answer; the client's own default is a minute each."""
+_RETRY = Retry(initial=0.2, maximum=2.0, multiplier=2.0, timeout=8.0)
+"""Short: the ledger retries what the client could not."""
+
+_FAILURES = (GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, OSError)
+
+
+class ObjectGone(CuravaniError):
+    """The object, or this generation of it, is no longer there."""
+
+    code = "source_gone"
+
+
+class Deletion(Enum):
+    """How a conditional delete ended; each of them means that this generation is gone."""
+
+    DELETED = "deleted"
+    ALREADY_GONE = "already_gone"
+    REPLACED = "replaced"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """One generation of an object, as the listing shows it. `crc32c` is base64, as storage gives it."""
+
+    name: str
+    generation: int
+    size: int
+    crc32c: str | None
+    updated: datetime
+
+
+class Bucket(Protocol):
+    """A bucket of registrations."""
+
+    @property
+    def name(self) -> str: ...
+
+    def list_objects(self) -> list[StoredObject]:
+        """Every live object, oldest first. Raises `StorageUnavailable`; a failed listing is never an empty one."""
+
+    def download(self, stored: StoredObject) -> bytes:
+        """This generation's bytes as stored, of verified length and checksum.
+
+        Raises `ObjectGone`, `ObjectUnavailable`, `DownloadCorrupt` or `StorageUnavailable`.
+        """
+
+    def delete(self, name: str, generation: int) -> Deletion:
+        """Deletes exactly this generation. Raises `ObjectUnavailable` or `StorageUnavailable`."""
+
+    def ping(self) -> None:
+        """Raises `StorageUnavailable` where the bucket cannot be listed."""
+
+
+class GcsBucket:
+    """The bucket in Google Cloud Storage, or in an emulator at `STORAGE_EMULATOR_HOST`."""
+
+    def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
+        self._client: Any = None
+
+    @property
+    def name(self) -> str:
+        return self._settings.bucket
+
+    def list_objects(self) -> list[StoredObject]:
+        with _storage_wide():
+            blobs = self._bucket().list_blobs(timeout=_TIMEOUT, retry=_RETRY)
+            found = [_stored(blob) for blob in blobs]
+        return sorted(found, key=lambda stored: (stored.updated, stored.name, stored.generation))
+
+    def download(self, stored: StoredObject) -> bytes:
+        with self._object_only():
+            # The generation in the request, not only as a precondition: a newer upload must not be read as this one.
+            blob = self._bucket().blob(stored.name, generation=stored.generation)
+            data: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=_TIMEOUT, retry=_RETRY)
+        if len(data) != stored.size:
+            raise DownloadCorrupt
+        return data
+
+    def delete(self, name: str, generation: int) -> Deletion:
+        try:
+            with self._object_only():
+                self._bucket().blob(name).delete(if_generation_match=generation, timeout=_TIMEOUT, retry=_RETRY)
+        except ObjectGone:
+            return Deletion.ALREADY_GONE
+        except _Replaced:
+            return Deletion.REPLACED
+        return Deletion.DELETED
+
+    def ping(self) -> None:
+        with _storage_wide():
+            next(iter(self._bucket().list_blobs(max_results=1, timeout=_TIMEOUT, retry=None)), None)
+
+    def _bucket(self) -> Any:
+        # Made on first use: the client reads credentials, and importing or building must not fail or call out.
+        if self._client is None:
+            self._client = storage.Client(project=self._settings.project)
+        return self._client.bucket(self.name)
+
+    @contextmanager
+    def _object_only(self) -> Iterator[None]:
+        """Translates the failure of one object, after asking whether it is the storage as a whole."""
+        try:
+            yield
+        except NotFound:
+            self.ping()  # a bucket that vanished answers 404 for its objects, too
+            raise ObjectGone from None
+        except PreconditionFailed:
+            raise _Replaced from None
+        except DataCorruption:
+            raise DownloadCorrupt from None
+        except _FAILURES:
+            self.ping()
+            raise ObjectUnavailable from None
+
+
+class _Replaced(CuravaniError):
+    """Another generation has taken the place of the one asked for."""
+
+
+@contextmanager
+def _storage_wide() -> Iterator[None]:
+    try:
+        yield
+    except _FAILURES:
+        # The client's text names objects and addresses: it is not passed on.
+        raise StorageUnavailable from None
+
+
+def _stored(blob: Any) -> StoredObject:
+    return StoredObject(blob.name, int(blob.generation), int(blob.size or 0), blob.crc32c, blob.updated)

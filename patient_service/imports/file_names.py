@@ -1,0 +1,35 @@
+"""What an object's name tells: whether it is a candidate, and which token it claims. Content decides the rest."""
+
+import re
+from dataclasses import dataclass
+
+# {lastname}_{firstname}_{date}_{token}.json: names may hold underscores themselves, so it is read from its end.
+_PATTERN = re.compile(
+    r"(?P<person>.+_.+)_(?P<date>\d{4}-?\d{2}-?\d{2}[\d\-T:]*)_(?P<token>[0-9A-Za-z]+)\.json", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedName:
+    """`token` is None where the name does not follow the pattern."""
+
+    token: str | None
+
+    @property
+    def follows_pattern(self) -> bool:
+        return self.token is not None
+
+
+def ignored_reason(name: str) -> str | None:
+    """Why an object is no candidate: `folder_placeholder` or `other_ending`; None for a candidate."""
+    if name.endswith("/"):
+        return "folder_placeholder"
+    if not name.lower().endswith(".json"):
+        return "other_ending"
+    return None
+
+
+def parse_name(name: str) -> ParsedName:
+    """Reads the name leniently: any prefix, umlauts, hyphens, several underscores."""
+    match = _PATTERN.fullmatch(name.rsplit("/", 1)[-1])
+    return ParsedName(match["token"] if match else None)

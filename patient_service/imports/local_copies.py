@@ -1,0 +1,116 @@
+"""The local copies of registrations: durable before anything is imported, never overwritten, safe for any object name.
+
+Layout below the root: `YYYY/MM/<generation>_<digest of bucket and name>.json`, folders `0700`, files `0600`. An object's
+name holds a person's name and arbitrary characters, so it is not part of the path; the ledger knows which file is whose.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+from shared.errors import DiskUnavailable
+
+
+class LocalCopies:
+    """The folder of the copies. Paths given and taken are relative to it, as the ledger keeps them."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def ensure_root(self, *, copies_expected: bool) -> None:
+        """Makes the folder on a fresh installation.
+
+        Where copies were written before, a missing folder is a volume that is not mounted: writing beside it would put
+        the copies where no backup looks. Raises `DiskUnavailable`.
+        """
+        with _disk_errors():
+            if not self._root.is_dir():
+                if copies_expected:
+                    raise DiskUnavailable
+                self._root.mkdir(mode=0o700, parents=True)
+
+    def path_for(self, bucket: str, name: str, generation: int, updated: datetime) -> str:
+        """The relative path of this generation's copy; the same for every attempt."""
+        digest = hashlib.sha256(f"{bucket}\x00{name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
+        return str(PurePosixPath(f"{updated:%Y}", f"{updated:%m}", f"{generation}_{digest}.json"))
+
+    def read(self, path: str) -> bytes | None:
+        """The copy's bytes, or None if there is none. Raises `DiskUnavailable` where it cannot be told."""
+        with _disk_errors():
+            try:
+                return self._absolute(path).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def write(self, path: str, data: bytes) -> None:
+        """Makes the copy durable: when this returns, it survives a power cut. Raises `DiskUnavailable`.
+
+        An existing copy with the same bytes is kept, one with other bytes is never overwritten.
+        """
+        target = self._absolute(path)
+        with _disk_errors():
+            if target.exists():
+                if target.read_bytes() != data:
+                    raise DiskUnavailable
+                return
+            self._make_folders(target.parent)
+            partial = target.with_name(f".{target.name}.part")
+            try:
+                _write_durably(partial, data)
+                partial.rename(target)
+                _sync_folder(target.parent)
+            except BaseException:
+                with suppress(OSError):
+                    partial.unlink()
+                raise
+
+    def remove(self, path: str) -> bool:
+        """Removes the copy for an erasure; False if there was none. Raises `DiskUnavailable`."""
+        target = self._absolute(path)
+        with _disk_errors():
+            try:
+                target.unlink()
+            except FileNotFoundError:
+                return False
+            _sync_folder(target.parent)
+            return True
+
+    def _absolute(self, path: str) -> Path:
+        return self._root / path
+
+    def _make_folders(self, folder: Path) -> None:
+        missing = [folder, *folder.parents]
+        missing = [entry for entry in missing[: missing.index(self._root)] if not entry.is_dir()]
+        for entry in reversed(missing):
+            entry.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(entry.parent)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    # A left-over of a killed attempt is ours alone and incomplete.
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        # The system's text quotes the path; the code says enough.
+        raise DiskUnavailable from None
