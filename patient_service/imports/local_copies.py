@@ -1,7 +1,8 @@
-"""The local copies of registrations: durable before anything is imported, never overwritten, safe for any object name.
+"""The local copies of registrations: durable before any import, never overwritten, safe for any object name.
 
-Layout below the root: `YYYY/MM/<generation>_<digest of bucket and name>.json`, folders `0700`, files `0600`. An object's
-name holds a person's name and arbitrary characters, so it is not part of the path; the ledger knows which file is whose.
+Layout below the root: `YYYY/MM/<generation>_<digest of bucket and name>.json`, folders `0700`, files `0600`. An
+object's name holds a person's name and arbitrary characters, so it is not part of the path; the ledger knows which file
+is whose.
 """
 
 import hashlib

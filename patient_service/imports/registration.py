@@ -1,0 +1,182 @@
+"""What a registration file says: strict parsing and validation into values, without looking at any database.
+
+A value of the form is mapped, ignored with a finding, or refused with one; nothing gets a silent default.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from patient_service.imports.file_names import parse_name
+from patient_service.schemas import PatientCreate
+from shared.errors import Finding, RejectedError
+from shared.strict_json import nul_pointers, parse_document
+from shared.validation import InvalidInput, validate
+
+STAFF_FIELDS = frozenset(
+    {
+        "id",
+        "status",
+        "diagnose",
+        "vertraege_unterschrieben",
+        "startdatum",
+        "erster_therapieplatz_am",
+        "funktionierender_therapieplatz_am",
+        "letzter_kontakt",
+        "ausgeschlossene_therapeuten",
+        "created_at",
+        "updated_at",
+    }
+)
+"""Only staff write these; a file that carries one is imported without it."""
+SELF_REPORTED = frozenset(PatientCreate.model_fields) - STAFF_FIELDS
+"""What a person says of themselves, and therefore all that a registration may write."""
+
+# The form's name for the consultation that precedes a therapy.
+_FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """The evidence of consent: the whole section, and what one has to be able to prove."""
+
+    document: Mapping[str, Any]
+    given_at: datetime
+    ip_address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A valid registration. `patient` holds every column of a new row, `given` names those that the form filled."""
+
+    patient: Mapping[str, Any]
+    given: frozenset[str]
+    consent: Consent
+    token: str | None
+    registered_at: datetime | None
+    findings: tuple[Finding, ...]
+
+
+def parse_registration(data: bytes, object_name: str) -> Registration:
+    """The registration in `data`. Raises `RejectedError` with the code and findings that say why not."""
+    document = parse_document(data)
+    _refuse_nul(document)
+    patient_data = _section(document, "patient_data")
+    consent_metadata = _section(document, "consent_metadata")
+    token = _text(document, "registration_token", "/registration_token")
+    name_token = parse_name(object_name).token
+    if token and name_token and token.casefold() != name_token.casefold():
+        raise RejectedError("token_mismatch", [Finding("/registration_token", "token_mismatch")])
+    remarks = [*_name_remarks(name_token, token), *_field_remarks(patient_data)]
+    patient = _patient(patient_data)
+    consent = _consent(consent_metadata)
+    registered_at, timestamp_remarks = _registered_at(document)
+    return Registration(
+        patient=patient.model_dump(),
+        given=frozenset(patient.model_fields_set & SELF_REPORTED),
+        consent=consent,
+        token=token,
+        registered_at=registered_at,
+        findings=(*remarks, *timestamp_remarks),
+    )
+
+
+def _refuse_nul(document: Mapping[str, Any]) -> None:
+    pointers = nul_pointers(document)
+    if pointers:
+        raise RejectedError("validation_failed", [Finding(pointer, "nul_character") for pointer in pointers])
+
+
+def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = document.get(name)
+    if not isinstance(section, dict):
+        raise RejectedError("missing_section", [Finding(f"/{name}", "missing_section")])
+    return section
+
+
+def _name_remarks(name_token: str | None, token: str | None) -> list[Finding]:
+    remarks = [] if name_token else [Finding("", "unparsable_name")]
+    return remarks if token else [*remarks, Finding("/registration_token", "missing_token")]
+
+
+def _field_remarks(patient_data: Mapping[str, Any]) -> list[Finding]:
+    remarks = []
+    for name in patient_data:
+        pointer = f"/patient_data/{_escaped(name)}"
+        if name in STAFF_FIELDS:
+            remarks.append(Finding(pointer, "staff_field_ignored"))
+        elif name not in SELF_REPORTED and name not in _FORM_NAMES:
+            remarks.append(Finding(pointer, "unknown_field"))
+    return remarks
+
+
+def _patient(patient_data: Mapping[str, Any]) -> PatientCreate:
+    values = {name: value for name, value in patient_data.items() if name in SELF_REPORTED and not _blank(value)}
+    renamed = {}
+    for form_name, name in _FORM_NAMES.items():
+        if name not in values and not _blank(patient_data.get(form_name)):
+            values[name] = patient_data[form_name]
+            renamed[name] = form_name
+    try:
+        return validate(PatientCreate, values, pointer="/patient_data")
+    except InvalidInput as error:
+        raise RejectedError("validation_failed", [_as_in_form(f, renamed) for f in error.findings]) from None
+
+
+def _as_in_form(finding: Finding, renamed: Mapping[str, str]) -> Finding:
+    """The finding under the name that the form used."""
+    parent, _, name = finding.pointer.rpartition("/")
+    return Finding(f"{parent}/{renamed.get(name, name)}", finding.code, finding.record_index)
+
+
+def _consent(metadata: Mapping[str, Any]) -> Consent:
+    given_at = _timestamp(_text(metadata, "timestamp_utc", "/consent_metadata/timestamp_utc"))
+    if given_at is None:
+        code = "missing" if _blank(metadata.get("timestamp_utc")) else "invalid_timestamp"
+        raise RejectedError("validation_failed", [Finding("/consent_metadata/timestamp_utc", code)])
+    return Consent(
+        document=metadata,
+        given_at=given_at,
+        ip_address=_text(metadata, "ip_address", "/consent_metadata/ip_address"),
+        user_agent=_text(metadata, "user_agent", "/consent_metadata/user_agent"),
+    )
+
+
+def _registered_at(document: Mapping[str, Any]) -> tuple[datetime | None, list[Finding]]:
+    """The form's own time stamp. It proves nothing that the consent does not, so a bad one is only remarked on."""
+    raw = document.get("registration_timestamp")
+    moment = _timestamp(raw) if isinstance(raw, str) else None
+    if moment is None and not _blank(raw):
+        return None, [Finding("/registration_timestamp", "invalid_timestamp")]
+    return moment, []
+
+
+def _timestamp(text: str | None) -> datetime | None:
+    """A point in time; one without a zone is UTC, as the form writes it."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(section: Mapping[str, Any], name: str, pointer: str) -> str | None:
+    value = section.get(name)
+    if _blank(value):
+        return None
+    if not isinstance(value, str):
+        raise RejectedError("validation_failed", [Finding(pointer, "invalid_type")])
+    return value.strip()
+
+
+def _blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _escaped(name: str) -> str:
+    """A key as a step of a JSON pointer (RFC 6901)."""
+    return name.replace("~", "~0").replace("/", "~1")
