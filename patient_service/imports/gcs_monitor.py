@@ -1,0 +1,139 @@
+"""One pass over the bucket. `run_pass` shows the whole run; what each step knows stands in its own module."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from shared.alerts.outbox import resolve_problem
+from shared.imports.passes import PassReport
+from shared.logs import get_logger
+from sqlalchemy.engine import RowMapping
+
+from patient_service.imports import bucket_ledger
+from patient_service.imports.bucket import Bucket, ObjectGone, StoredObject
+from patient_service.imports.file_names import ignored_reason
+from patient_service.imports.file_processor import FileProcessor, RegistrationFile
+from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.patient_importer import Policy, import_registration
+from patient_service.imports.registration import parse_registration
+from patient_service.models import kernel
+from shared.database.locks import LockedConnection
+from shared.errors import RejectedError, TransientError
+from shared.imports import ledger
+from shared.imports.ledger import Settlement
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a watcher of the pass is told after each file."""
+
+    done: int
+    due: int
+
+
+@dataclass(slots=True)
+class RegistrationImport:
+    """The parts of a pass, put together once per process."""
+
+    bucket: Bucket
+    copies: LocalCopies
+    processor: FileProcessor
+    retry_rule: bucket_ledger.RetryRule
+    policy: Policy
+    watch: Callable[[Progress], None] = field(default=lambda _progress: None)
+
+    def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
+        """Lists the bucket and brings every due registration to its end, oldest first, one at a time.
+
+        Raises a service-wide `TransientError` where storage, disk or database as a whole are away: no file pays for it.
+        """
+        with locked.transaction() as connection:
+            self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
+        listed = self._candidates(report)
+        with locked.transaction() as connection:
+            due = bucket_ledger.register_listing(connection, self.bucket.name, listed, report)
+        for number, (row, stored) in enumerate(due, start=1):
+            if stopping():
+                return
+            self._bring_to_its_end(locked, row, stored, report)
+            self.watch(Progress(number, len(due)))
+
+    def _candidates(self, report: PassReport) -> list[StoredObject]:
+        candidates = []
+        for stored in self.bucket.list_objects():
+            reason = ignored_reason(stored.name)
+            if reason is None:
+                candidates.append(stored)
+            else:
+                report.ignore(reason)
+        return candidates
+
+    def _bring_to_its_end(
+        self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None, report: PassReport
+    ) -> None:
+        if row["status"] not in bucket_ledger.IMPORTED:
+            status = self._attempt(locked, row, stored)
+            report.count(status)
+            if status not in bucket_ledger.IMPORTED:
+                return
+        if not self._delete_source(locked, row):
+            report.count("delete_pending")
+
+    def _attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
+        """One attempt at one file; returns the status it ended with."""
+        with locked.transaction() as connection:
+            # Counted before anything happens: a file that kills the process must run out of attempts, too.
+            ledger.begin_attempt(connection, kernel, row["id"])
+        started = monotonic()
+        try:
+            settlement = self._import(locked, row, stored)
+        except ObjectGone:
+            return self._settle_gone(locked, row)
+        except RejectedError as error:
+            return bucket_ledger.reject(locked, row["id"], error)
+        except TransientError as error:
+            if error.service_wide:
+                bucket_ledger.forget_attempt(locked, row["id"])
+                raise
+            return bucket_ledger.postpone_or_fail(locked, row["id"], error.code, self.retry_rule)
+        duration = round((monotonic() - started) * 1000)
+        log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
+        return settlement.status
+
+    def _import(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> Settlement:
+        file = self._fetch(row, stored)
+        with locked.transaction() as connection:
+            # On record even if the content is refused: the copy is what a person looks at then.
+            ledger.note(connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256)
+        registration = parse_registration(file.data, row["file_name"] or "")
+        with locked.transaction() as connection:
+            settlement = import_registration(connection, row["id"], file, registration, self.policy)
+            resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
+        return settlement
+
+    def _fetch(self, row: RowMapping, stored: StoredObject | None) -> RegistrationFile:
+        if stored is not None:
+            return self.processor.fetch(stored)
+        kept = self.processor.from_copy(row["local_path"]) if row["local_path"] else None
+        if kept is None:
+            raise ObjectGone
+        return kept
+
+    def _settle_gone(self, locked: LockedConnection, row: RowMapping) -> str:
+        with locked.transaction() as connection:
+            ledger.settle(connection, kernel, row["id"], Settlement("skipped", "source_gone"))
+            ledger.mark_source_deleted(connection, kernel, row["id"])
+        return "gone"
+
+    def _delete_source(self, locked: LockedConnection, row: RowMapping) -> bool:
+        """Deletes exactly the generation that was read; False where it has to be tried again in a later pass."""
+        try:
+            self.bucket.delete(row["file_name"], int(row["file_version"]))
+        except TransientError as error:
+            log.warning("source_delete_pending", import_id=row["id"], code=error.code)
+            return False
+        with locked.transaction() as connection:
+            ledger.mark_source_deleted(connection, kernel, row["id"])
+        return True

@@ -1,0 +1,186 @@
+"""One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from shared.text_keys import email_key, name_key
+from sqlalchemy.engine import Connection, RowMapping
+
+from patient_service.imports.duplicates import Candidate, Decision, Person, decide
+from patient_service.imports.file_processor import RegistrationFile
+from patient_service.imports.registration import Registration
+from patient_service.imports.tombstones import is_erased
+from patient_service.models import kernel, patient_consents, patienten
+from patient_service.use_cases import create_patients, update_patients
+from shared.errors import Finding, RejectedError
+from shared.imports import ledger
+from shared.imports.ledger import Outcome, Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a registration of a known patient does; `update_known` false leaves the patient alone."""
+
+    update_known: bool
+
+
+def import_registration(
+    connection: Connection, import_id: int, file: RegistrationFile, registration: Registration, policy: Policy
+) -> Settlement:
+    """Imports the registration and settles its ledger row; returns how.
+
+    Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
+    """
+    person = _person(registration)
+    _serialise(connection, person, registration.token)
+    if is_erased(connection, registration.token, file.sha256):
+        raise RejectedError("erased_registration")
+    known = _known_registration(connection, registration.token, file.sha256)
+    if known is not None:
+        return _settle_known(connection, import_id, known)
+    decision = decide(person, _candidates(connection, person, registration.token))
+    outcome, findings = _apply(connection, import_id, registration, decision, policy)
+    _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
+    ledger.write_findings(connection, kernel, import_id, [*registration.findings, *findings])
+    ledger.write_outcomes(connection, kernel, import_id, [outcome])
+    status = "skipped" if outcome.outcome == "skipped" else "success"
+    settlement = Settlement(status, outcome.code if status == "skipped" else None, {outcome.outcome: 1})
+    ledger.settle(connection, kernel, import_id, settlement)
+    return settlement
+
+
+def _apply(
+    connection: Connection, import_id: int, registration: Registration, decision: Decision, policy: Policy
+) -> tuple[Outcome, list[Finding]]:
+    actor = f"import:{import_id}"
+    if decision.patient_id is None:
+        (patient_id,) = create_patients(connection, [registration.patient], actor)
+        findings = _ask(connection, import_id, patient_id, decision)
+        return Outcome(0, "new", patient_id, findings[0].code if findings else None, decision.rule), findings
+    if not policy.update_known:
+        return Outcome(0, "skipped", decision.patient_id, "duplicate_patient", decision.rule), []
+    return _update(connection, actor, registration, decision)
+
+
+def _update(
+    connection: Connection, actor: str, registration: Registration, decision: Decision
+) -> tuple[Outcome, list[Finding]]:
+    patient_id = int(decision.patient_id or 0)
+    before = _row(connection, patient_id)
+    changes = _changes(before, registration)
+    after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
+    findings = []
+    if before["geburtsdatum"] and after["geburtsdatum"] != before["geburtsdatum"]:
+        findings.append(Finding("/patient_data/geburtsdatum", "birth_date_changed"))
+    outcome = "unchanged" if after["updated_at"] == before["updated_at"] else "updated"
+    return Outcome(0, outcome, patient_id, None, decision.rule), findings
+
+
+def _changes(before: RowMapping, registration: Registration) -> dict[str, Any]:
+    """What the form filled. A name or address that differs only in its spelling stays as it is."""
+    wanted = {name: registration.patient[name] for name in registration.given}
+    wanted = {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
+    if _same_name(before, registration.patient):
+        wanted = {name: value for name, value in wanted.items() if name not in ("vorname", "nachname")}
+    if email_key(before["email"]) == email_key(registration.patient["email"]):
+        wanted.pop("email", None)
+    return wanted
+
+
+def _same_name(before: RowMapping, patient: Mapping[str, Any]) -> bool:
+    return name_key(before["vorname"], before["nachname"]) == name_key(patient["vorname"], patient["nachname"])
+
+
+def _ask(connection: Connection, import_id: int, patient_id: int, decision: Decision) -> list[Finding]:
+    """Opens the question whether the patient just made is one of those who resemble it."""
+    if not decision.similar:
+        return []
+    connection.execute(
+        sa.insert(kernel.reviews).values(
+            kind="possible_duplicate",
+            entity_id=patient_id,
+            other_id=decision.similar[0],
+            import_id=import_id,
+            record_index=0,
+            detail={"rule": decision.rule, "candidates": list(decision.similar)},
+        )
+    )
+    return [Finding("", "possible_duplicate")]
+
+
+def _keep_consent(
+    connection: Connection, import_id: int, patient_id: int, file: RegistrationFile, registration: Registration
+) -> None:
+    consent = registration.consent
+    connection.execute(
+        sa.insert(patient_consents).values(
+            patient_id=patient_id,
+            registration_token=registration.token,
+            registration_timestamp=registration.registered_at,
+            given_at=consent.given_at,
+            ip_address=consent.ip_address,
+            user_agent=consent.user_agent,
+            document=dict(consent.document),
+            file_hash=file.sha256,
+            import_id=import_id,
+        )
+    )
+
+
+def _settle_known(connection: Connection, import_id: int, patient_id: int) -> Settlement:
+    outcome = Outcome(0, "unchanged", patient_id, "duplicate_content")
+    ledger.write_outcomes(connection, kernel, import_id, [outcome])
+    settlement = Settlement("skipped", "duplicate_content", {"unchanged": 1})
+    ledger.settle(connection, kernel, import_id, settlement)
+    return settlement
+
+
+def _serialise(connection: Connection, person: Person, token: str | None) -> None:
+    """Lets registrations of one person pass one after the other, whichever process imports them."""
+    names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
+    for name in names:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 1))))
+
+
+def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
+    return [("name", person.name_key), ("email", person.email_key), ("token", token)]
+
+
+def _known_registration(connection: Connection, token: str | None, sha256: str) -> int | None:
+    """The patient of the same registration imported before: the same bytes, whatever the file was called."""
+    consents = patient_consents.c
+    statement = sa.select(consents.patient_id).where(consents.file_hash == sha256)
+    if token is not None:
+        statement = statement.where(consents.registration_token == token)
+    return connection.execute(statement.order_by(consents.id).limit(1)).scalar_one_or_none()
+
+
+def _candidates(connection: Connection, person: Person, token: str | None) -> list[Candidate]:
+    """Everybody who shares the name, the e-mail address or the token, locked against concurrent edits."""
+    columns = patienten.c
+    # In SQL an absent value must not ask for "IS NULL": empty never equals empty.
+    owned = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == token)
+    owns = sa.false() if token is None else columns.id.in_(owned)
+    same_email = sa.false() if person.email_key is None else columns.email_key == person.email_key
+    statement = (
+        sa.select(columns.id, columns.name_key, columns.email_key, columns.geburtsdatum, owns)
+        .where(sa.or_(columns.name_key == person.name_key, same_email, owns))
+        .order_by(columns.id)
+        .with_for_update()
+    )
+    return [
+        Candidate(patient_id, Person(name, email, born), owns_token=bool(owned_by))
+        for patient_id, name, email, born, owned_by in connection.execute(statement)
+    ]
+
+
+def _person(registration: Registration) -> Person:
+    patient = registration.patient
+    key = name_key(patient["vorname"], patient["nachname"])
+    return Person(str(key), email_key(patient["email"]), patient["geburtsdatum"])
+
+
+def _row(connection: Connection, patient_id: int) -> RowMapping:
+    return connection.execute(sa.select(patienten).where(patienten.c.id == patient_id)).mappings().one()
