@@ -124,6 +124,7 @@ def _import_tracking(metadata: MetaData, counted: Counted) -> Table:
         timestamp("next_attempt_at"),
         Column("error_code", sa.Text),
         Column("discard_reason", sa.Text),
+        Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
         created_at("first_seen_at"),
         timestamp("processed_at"),
         Column("duration_ms", sa.Integer),

@@ -73,7 +73,7 @@ class RegistrationImport:
     def _bring_to_its_end(
         self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None, report: PassReport
     ) -> None:
-        if row["status"] not in bucket_ledger.IMPORTED:
+        if row["status"] in bucket_ledger.TO_IMPORT:
             status = self._attempt(locked, row, stored)
             report.count(status)
             if status not in bucket_ledger.IMPORTED:

@@ -90,6 +90,16 @@ def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) 
     connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
 
 
+def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
+    """Uncounts an attempt that failed because a service as a whole was away."""
+    table = kernel.import_tracking
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id == import_id, table.c.attempts > 0, table.c.round_attempts > 0)
+        .values(attempts=table.c.attempts - 1, round_attempts=table.c.round_attempts - 1)
+    )
+
+
 def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement) -> None:
     """Ends the file's way for now. The counts have to cover every record; the database refuses them otherwise."""
     counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RECORD_OUTCOMES}
@@ -189,8 +199,19 @@ def failed_ids(connection: Connection, kernel: KernelTables, code: str | None = 
     return list(connection.execute(statement).scalars())
 
 
-def discard(connection: Connection, kernel: KernelTables, import_id: int, actor: str, reason: str) -> None:
-    """The file is never imported; its copy and its source stay. Raises `NotFound` or `NotAllowedError`."""
+def discard(
+    connection: Connection,
+    kernel: KernelTables,
+    import_id: int,
+    actor: str,
+    reason: str,
+    *,
+    delete_source: bool = False,
+) -> None:
+    """The file is never imported. Its copy stays, and so does its source unless `delete_source`.
+
+    Raises `NotFound` or `NotAllowedError`.
+    """
     (row,) = _lock(connection, kernel, [import_id])
     if row["status"] not in RETRYABLE:
         raise NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")
@@ -201,6 +222,7 @@ def discard(connection: Connection, kernel: KernelTables, import_id: int, actor:
         status="discarded",
         next_attempt_at=None,
         discard_reason=reason,
+        delete_source=delete_source,
         processed_at=now(),
     )
     record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
