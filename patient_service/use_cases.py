@@ -9,15 +9,15 @@ from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
-from shared.events.outbox import Event, write_events
-from shared.history import FieldChange, write_changes
-from shared.text_keys import email_key, name_key, search_key
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.models import kernel, patienten
 from patient_service.schemas import patient_payload
 from shared.clock import now, today
 from shared.errors import NotFound
+from shared.events.outbox import Event, write_events
+from shared.history import FieldChange, write_changes
+from shared.text_keys import email_key, name_key, search_key
 
 Row = Mapping[str, Any]
 

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
 from shared.database.copy import copy_rows
+from shared.errors import NotFound
 from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key
-from sqlalchemy.engine import Connection, RowMapping
-
-from shared.errors import NotFound
 from shared.vocabulary import Therapeutstatus
 from therapist_service.models import SCHEMA, kernel, therapeuten
 from therapist_service.schemas import therapist_payload

@@ -131,7 +131,7 @@ def _unsettled(connection: Connection, bucket: str, keys: list[str]) -> list[Row
 
 
 def _note_vanished_sources(connection: Connection, ids: list[int]) -> None:
-    """An imported file whose source is no longer listed was deleted after all, by an answer that got lost or by hand."""
+    """An imported file whose source is no longer listed was deleted after all: the answer got lost, or a person did."""
     if ids:
         connection.execute(
             sa.update(_tracking)

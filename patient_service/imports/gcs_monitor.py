@@ -4,9 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
-from shared.alerts.outbox import resolve_problem
-from shared.imports.passes import PassReport
-from shared.logs import get_logger
 from sqlalchemy.engine import RowMapping
 
 from patient_service.imports import bucket_ledger
@@ -17,10 +14,13 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import parse_registration
 from patient_service.models import kernel
+from shared.alerts.outbox import resolve_problem
 from shared.database.locks import LockedConnection
 from shared.errors import RejectedError, TransientError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
+from shared.imports.passes import PassReport
+from shared.logs import get_logger
 
 log = get_logger(__name__)
 

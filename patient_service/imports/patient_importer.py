@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from shared.text_keys import email_key, name_key
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
@@ -17,6 +16,7 @@ from patient_service.use_cases import create_patients, update_patients
 from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
+from shared.text_keys import email_key, name_key
 
 
 @dataclass(frozen=True, slots=True)

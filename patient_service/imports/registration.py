@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.strict_json import nul_pointers, parse_document
-from shared.validation import InvalidInput, validate
-
 from patient_service.imports.file_names import parse_name
 from patient_service.schemas import PatientCreate
 from shared.errors import Finding, RejectedError
+from shared.strict_json import nul_pointers, parse_document
+from shared.validation import InvalidInput, validate
 
 STAFF_FIELDS = frozenset(
     {
