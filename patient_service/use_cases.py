@@ -17,7 +17,7 @@ from shared.clock import now, today
 from shared.errors import NotFound
 from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
-from shared.text_keys import email_key, name_key, search_key
+from shared.text_keys import email_key, name_key, search_key, search_words
 
 Row = Mapping[str, Any]
 
@@ -83,9 +83,7 @@ def list_patients(
 ) -> tuple[list[RowMapping], int]:
     """A page of patients, newest first, and how many there are in all. Every word of `search` has to occur."""
     conditions = [] if status is None else [patienten.c.status == status]
-    conditions += [
-        patienten.c.search_key.contains(word, autoescape=True) for word in (search_key(search) or "").split()
-    ]
+    conditions += [patienten.c.search_key.contains(word, autoescape=True) for word in search_words(search)]
     total = connection.execute(sa.select(sa.func.count()).select_from(patienten).where(*conditions)).scalar_one()
     page = (
         sa.select(patienten)

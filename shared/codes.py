@@ -147,6 +147,11 @@ CATALOGUE: dict[str, Code] = {
         "The number is outside the allowed range.", "Die Zahl liegt außerhalb des erlaubten Bereichs."
     ),
     "nul_character": _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen."),
+    "invalid_character": _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen."),
+    "not_allowed": _error(
+        "The entry's state does not allow this. Look at it again; somebody may have been faster.",
+        "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",
+    ),
     # Findings on registrations
     "unknown_field": _finding(
         "A field this program does not know; its value stays in the local copy.",

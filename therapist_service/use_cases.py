@@ -16,7 +16,7 @@ from shared.database.copy import copy_rows
 from shared.errors import NotFound
 from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
-from shared.text_keys import search_key
+from shared.text_keys import search_key, search_words
 from shared.vocabulary import Therapeutstatus
 from therapist_service.models import SCHEMA, kernel, therapeuten
 from therapist_service.schemas import therapist_payload
@@ -118,7 +118,7 @@ def list_therapists(
 ) -> tuple[list[RowMapping], int]:
     """A page of therapists, newest first, and how many there are in all. Every word of `search` has to occur."""
     columns = therapeuten.c
-    words = (search_key(search) or "").split()
+    words = search_words(search)
     conditions = [columns.search_key.contains(word, autoescape=True) for word in words]
     if status is not None:
         conditions.append(columns.status == status)

@@ -61,4 +61,4 @@ def _matches(data: bytes, stored: StoredObject) -> bool:
         return False
     if stored.crc32c is None:
         return True
-    return base64.b64encode(google_crc32c.Checksum(data).digest()).decode() == stored.crc32c
+    return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode() == stored.crc32c

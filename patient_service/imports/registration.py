@@ -11,7 +11,7 @@ from typing import Any
 from patient_service.imports.file_names import parse_name
 from patient_service.schemas import PatientCreate
 from shared.errors import Finding, RejectedError
-from shared.strict_json import nul_pointers, parse_document
+from shared.strict_json import escaped, parse_document, unstorable_pointers
 from shared.validation import InvalidInput, validate
 
 STAFF_FIELDS = frozenset(
@@ -62,7 +62,7 @@ class Registration:
 def parse_registration(data: bytes, object_name: str) -> Registration:
     """The registration in `data`. Raises `RejectedError` with the code and findings that say why not."""
     document = parse_document(data)
-    _refuse_nul(document)
+    _refuse_unstorable(document)
     patient_data = _section(document, "patient_data")
     consent_metadata = _section(document, "consent_metadata")
     token = _text(document, "registration_token", "/registration_token")
@@ -83,8 +83,8 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
     )
 
 
-def _refuse_nul(document: Mapping[str, Any]) -> None:
-    pointers = nul_pointers(document)
+def _refuse_unstorable(document: Mapping[str, Any]) -> None:
+    pointers = unstorable_pointers(document)
     if pointers:
         raise RejectedError("validation_failed", [Finding(pointer, "nul_character") for pointer in pointers])
 
@@ -104,7 +104,7 @@ def _name_remarks(name_token: str | None, token: str | None) -> list[Finding]:
 def _field_remarks(patient_data: Mapping[str, Any]) -> list[Finding]:
     remarks = []
     for name in patient_data:
-        pointer = f"/patient_data/{_escaped(name)}"
+        pointer = f"/patient_data/{escaped(name)}"
         if name in STAFF_FIELDS:
             remarks.append(Finding(pointer, "staff_field_ignored"))
         elif name not in SELF_REPORTED and name not in _FORM_NAMES:
@@ -175,8 +175,3 @@ def _text(section: Mapping[str, Any], name: str, pointer: str) -> str | None:
 
 def _blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
-
-
-def _escaped(name: str) -> str:
-    """A key as a step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

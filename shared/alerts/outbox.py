@@ -1,0 +1,69 @@
+"""Alert rows: one open problem per fingerprint, written in the transaction of what they tell of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection
+
+from shared.tables import KernelTables
+
+
+def raise_problem(
+    connection: Connection,
+    kernel: KernelTables,
+    *,
+    code: str,
+    fingerprint: str,
+    import_id: int | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> bool:
+    """Opens the problem, or changes the code of the open one, and wakes the mailer. True where there is news.
+
+    `detail` holds ids, counts and codes only: it goes into a mail.
+    """
+    table = kernel.alert_outbox
+    given = insert(table).values(
+        kind="problem", code=code, import_id=import_id, fingerprint=fingerprint, detail=dict(detail or {})
+    )
+    news = given.on_conflict_do_update(
+        index_elements=["fingerprint"],
+        index_where=sa.text("kind = 'problem' AND resolved_at IS NULL"),
+        set_={
+            "code": given.excluded.code,
+            "detail": given.excluded.detail,
+            "created_at": sa.func.now(),
+            "sent_at": None,
+            "send_attempts": 0,
+            "next_attempt_at": None,
+        },
+        where=table.c.code != given.excluded.code,
+    ).returning(table.c.id)
+    if connection.execute(news).scalar_one_or_none() is None:
+        return False
+    wake(connection, kernel)
+    return True
+
+
+def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: str) -> bool:
+    """Closes the open problem; people who were told of it are told that it is over. False if there was none."""
+    table = kernel.alert_outbox
+    closed = connection.execute(
+        sa.update(table)
+        .where(table.c.fingerprint == fingerprint, table.c.kind == "problem", table.c.resolved_at.is_(None))
+        .values(resolved_at=sa.func.now())
+        .returning(table.c.code, table.c.import_id, table.c.detail, table.c.sent_at)
+    ).one_or_none()
+    if closed is None:
+        return False
+    if closed.sent_at is not None:
+        message = {"code": closed.code, "import_id": closed.import_id, "detail": closed.detail}
+        connection.execute(sa.insert(table).values(kind="resolved", fingerprint=fingerprint, **message))
+        wake(connection, kernel)
+    return True
+
+
+def wake(connection: Connection, kernel: KernelTables) -> None:
+    """Wakes the mailer once the transaction commits."""
+    connection.execute(sa.select(sa.func.pg_notify(kernel.channel("alerts"), "")))

@@ -1,0 +1,38 @@
+"""Event rows, written in the transaction of the change they tell of: no change without its event, none invented."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.database.copy import copy_rows
+from shared.tables import KernelTables
+
+_COLUMNS = ("event_id", "event_type", "topic", "key", "payload")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to one patient or therapist; events of one `entity_id` are delivered in order."""
+
+    event_type: str
+    entity_id: int
+    payload: Mapping[str, Any]
+
+
+def topic_of(kernel: KernelTables) -> str:
+    """The topic of this service's events: `patient-events` or `therapist-events`."""
+    return f"{kernel.counted}-events"
+
+
+def write_events(connection: Connection, kernel: KernelTables, events: Sequence[Event]) -> None:
+    """Writes the events in order and wakes the relay once the transaction commits."""
+    if not events:
+        return
+    topic = topic_of(kernel)
+    rows = [(uuid.uuid4(), event.event_type, topic, str(event.entity_id), event.payload) for event in events]
+    copy_rows(connection, kernel.event_outbox, _COLUMNS, rows)
+    connection.execute(sa.select(sa.func.pg_notify(kernel.channel("events"), "")))

@@ -1,0 +1,72 @@
+"""One pass of an import: what it met, and its row in `import_passes`, which tells of every pass, also of empty ones."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.tables import KernelTables
+
+TROUBLE = ("failed", "retrying", "partial", "delete_pending")
+"""What makes a pass end with something that a person may want to look at."""
+
+
+@dataclass(slots=True)
+class PassReport:
+    """Files of one pass by what became of them, and what was left alone, by reason."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+
+    def count(self, status: str) -> None:
+        self.counts[status] += 1
+
+    def ignore(self, reason: str, number: int = 1) -> None:
+        self.ignored[reason] += number
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether something of this pass failed, is tried again, is held, or waits for its delete."""
+        return any(self.counts[status] for status in TROUBLE)
+
+
+def start_pass(connection: Connection, kernel: KernelTables, trigger: str, actor: str) -> int:
+    """Opens the pass's row; `trigger` is `schedule`, `operator` or `command`."""
+    table = kernel.import_passes
+    statement = sa.insert(table).values(trigger=trigger, actor=actor).returning(table.c.id)
+    return int(connection.execute(statement).scalar_one())
+
+
+def finish_pass(
+    connection: Connection,
+    kernel: KernelTables,
+    pass_id: int,
+    report: PassReport,
+    *,
+    error_code: str | None = None,
+    next_pass_at: datetime | None = None,
+) -> None:
+    """Closes the row. `error_code` says why the pass could not be completed."""
+    table = kernel.import_passes
+    connection.execute(
+        sa.update(table)
+        .where(table.c.id == pass_id)
+        .values(
+            finished_at=sa.func.clock_timestamp(),
+            counts=dict(report.counts),
+            ignored=dict(report.ignored),
+            error_code=error_code,
+            next_pass_at=next_pass_at,
+        )
+    )
+
+
+def last_pass(connection: Connection, kernel: KernelTables, *, complete: bool = False) -> RowMapping | None:
+    """The latest finished pass; with `complete` the latest that ended without an error."""
+    table = kernel.import_passes
+    statement = sa.select(table).where(table.c.finished_at.is_not(None))
+    if complete:
+        statement = statement.where(table.c.error_code.is_(None))
+    return connection.execute(statement.order_by(table.c.id.desc()).limit(1)).mappings().one_or_none()

@@ -1,0 +1,90 @@
+"""Normalised keys of names, e-mail addresses and phone numbers: what counts as the same, whatever its notation.
+
+Computed here rather than in SQL, because PostgreSQL has neither ICU nor extensions everywhere. An absent value has no
+key (None), and no key equals nothing.
+"""
+
+import re
+import unicodedata
+
+import phonenumbers
+
+# After casefolding, which makes "ss" of "ß" already. Umlauts are spelled out: "Müller" and "Mueller" are one name.
+_SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "æ": "ae", "œ": "oe", "ø": "oe", "å": "aa", "ł": "l", "đ": "d", "ð": "d"}
+    | {"þ": "th", "ı": "i"}
+)
+_STRIPPED = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "æ": "ae", "œ": "oe", "ø": "o", "å": "a", "ł": "l", "đ": "d"})
+_LATIN_MARKS = re.compile("[\u0300-\u036f]")
+_NO_LETTER = re.compile(r"[\W_]+")
+_WHITE_SPACE = re.compile(r"\s+")
+_EXTENSION = re.compile(r"\s*(?:app|apparat|durchwahl|dw|ext|x)\b\.?\s*:?\s*\d*\s*$", re.IGNORECASE)
+_REGION = "DE"
+
+
+def clean_text(text: str) -> str:
+    """The text in Unicode's composed form (NFC), with single spaces and none around it."""
+    return _WHITE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()
+
+
+def name_key_part(name: str | None) -> str | None:
+    """One name's key: case, accents, umlaut spelling, hyphens and white space do not matter."""
+    if not name:
+        return None
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    words = _NO_LETTER.sub(" ", _without_marks(folded.translate(_SPELLED_OUT))).strip()
+    # A name of punctuation only has to have a key, too: it is the only thing known of it.
+    return words or folded.strip() or None
+
+
+def name_key(vorname: str | None, nachname: str | None) -> str:
+    """The key of a whole name; first and last name do not flow into each other."""
+    return f"{name_key_part(vorname) or ''}|{name_key_part(nachname) or ''}"
+
+
+def compact_key(text: str | None) -> str | None:
+    """The key without any separators: "Müller-Lüdenscheidt" and "Müller Lüdenscheidt" and "MüllerLüdenscheidt"."""
+    key = name_key_part(text)
+    return key.replace(" ", "") if key else None
+
+
+def email_key(email: str | None) -> str | None:
+    """An address' key: case, white space and Unicode form do not matter."""
+    if not email:
+        return None
+    return _WHITE_SPACE.sub("", unicodedata.normalize("NFC", email).casefold()) or None
+
+
+def phone_key(number: str | None) -> str | None:
+    """A phone number's key: its international form, or its digits where it is none. Extensions are left out."""
+    if not number:
+        return None
+    # The library would read the letters of "App. 12" as keypad digits.
+    plain = _EXTENSION.sub("", number).replace("(0)", "")
+    try:
+        parsed = phonenumbers.parse(plain, _REGION)
+    except phonenumbers.NumberParseException:
+        return re.sub(r"\D", "", plain) or None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def search_key(text: str | None) -> str | None:
+    """What a search looks in: both spellings of umlauts, "Müller" is found by "mueller" and by "muller"."""
+    if not text:
+        return None
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    spellings = {_without_marks(folded.translate(table)) for table in (_SPELLED_OUT, _STRIPPED)}
+    return " ".join(sorted(spellings)) or None
+
+
+def search_words(text: str | None) -> list[str]:
+    """The words to look for, in the spelling that `search_key` holds for certain."""
+    folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text or "").casefold())
+    return _without_marks(folded.translate(_SPELLED_OUT)).split()
+
+
+def _without_marks(text: str) -> str:
+    """Without accents; marks of other scripts carry the sound and stay."""
+    if text.isascii():
+        return text
+    return _LATIN_MARKS.sub("", unicodedata.normalize("NFKD", text))
