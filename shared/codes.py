@@ -148,6 +148,10 @@ CATALOGUE: dict[str, Code] = {
     ),
     "nul_character": _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen."),
     "invalid_character": _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen."),
+    "communication_unavailable": _error(
+        "The communication service does not answer. Try again later.",
+        "Der Kommunikationsdienst antwortet nicht. Bitte später erneut versuchen.",
+    ),
     "not_allowed": _error(
         "The entry's state does not allow this. Look at it again; somebody may have been faster.",
         "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",

@@ -97,6 +97,13 @@ def postpone_or_fail(locked: LockedConnection, import_id: int, code: str, rule: 
     return "retrying"
 
 
+def fail(locked: LockedConnection, import_id: int, code: str) -> str:
+    """The program's fault: it waits for a person, who is told once."""
+    with locked.transaction() as connection:
+        _fail(connection, import_id, code)
+    return "failed"
+
+
 def forget_attempt(locked: LockedConnection, import_id: int) -> None:
     """Takes back an attempt that failed for no fault of the file's, where the database can still be told."""
     with locked.transaction() as connection:

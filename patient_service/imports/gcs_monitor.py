@@ -19,18 +19,10 @@ from shared.database.locks import LockedConnection
 from shared.errors import RejectedError, TransientError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
-from shared.imports.passes import PassReport
+from shared.imports.passes import PassReport, Progress
 from shared.logs import get_logger
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a watcher of the pass is told after each file."""
-
-    done: int
-    due: int
 
 
 @dataclass(slots=True)
@@ -98,6 +90,10 @@ class RegistrationImport:
                 bucket_ledger.forget_attempt(locked, row["id"])
                 raise
             return bucket_ledger.postpone_or_fail(locked, row["id"], error.code, self.retry_rule)
+        except Exception:
+            # A fault of the program costs this file its import, never the files behind it theirs.
+            log.exception("file_crashed", import_id=row["id"])
+            return bucket_ledger.fail(locked, row["id"], "internal_error")
         duration = round((monotonic() - started) * 1000)
         log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
         return settlement.status

@@ -7,12 +7,14 @@ is whose.
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from shared.errors import DiskUnavailable
+
+_TOMBSTONES = "erasures.txt"
 
 
 class LocalCopies:
@@ -79,12 +81,34 @@ class LocalCopies:
             _sync_folder(target.parent)
             return True
 
+    def keep_tombstones(self, lines: Sequence[str]) -> None:
+        """Appends lines to the list of tombstones, which outlives a restore of the database.
+
+        Raises `DiskUnavailable`.
+        """
+        with _disk_errors():
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._root / _TOMBSTONES, flags, 0o600)
+            with os.fdopen(descriptor, "a", encoding="ascii") as file:
+                file.writelines(f"{line}\n" for line in lines)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def tombstones(self) -> list[str]:
+        """The lines kept so far. Raises `DiskUnavailable`."""
+        with _disk_errors():
+            try:
+                return (self._root / _TOMBSTONES).read_text(encoding="ascii").splitlines()
+            except FileNotFoundError:
+                return []
+
     def _absolute(self, path: str) -> Path:
         return self._root / path
 
     def _make_folders(self, folder: Path) -> None:
-        missing = [folder, *folder.parents]
-        missing = [entry for entry in missing[: missing.index(self._root)] if not entry.is_dir()]
+        path = [folder, *folder.parents]
+        missing = [entry for entry in path[: path.index(self._root)] if not entry.is_dir()]
         for entry in reversed(missing):
             entry.mkdir(mode=0o700, exist_ok=True)
             _sync_folder(entry.parent)

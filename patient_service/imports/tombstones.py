@@ -5,6 +5,7 @@ A tombstone is an HMAC-SHA256 of the registration token or of the file's hash, w
 
 import hashlib
 import hmac
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,6 +25,15 @@ def digests_of(connection: Connection, token: str | None, sha256: str) -> list[t
     key = connection.execute(sa.select(digest_key.c.key)).scalar_one()
     named = [("token", token), ("content", sha256)]
     return [(kind, _digest(key, kind, value)) for kind, value in named if value]
+
+
+def patient_digest(connection: Connection, patient_id: int, created_at: datetime) -> tuple[str, str]:
+    """The (kind, digest) pair of a patient's row, for people who never registered by file.
+
+    The number alone would not do: after a restore the same number may be given to somebody else.
+    """
+    key = connection.execute(sa.select(digest_key.c.key)).scalar_one()
+    return "patient", _digest(key, "patient", f"{patient_id}:{created_at.astimezone(UTC).isoformat()}")
 
 
 def _digest(key: bytes, kind: str, value: str) -> str:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -45,6 +46,22 @@ class LockedConnection:
             raise LockLost
         with translated_errors(), self._connection.begin():
             yield self._connection
+
+    def listen(self, channel: str) -> None:
+        """Lets notifications of `channel` end a `wait`."""
+        with self.transaction() as connection:
+            connection.execute(sa.text(f'LISTEN "{channel}"'))
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for a notification, at most so long; True where one came.
+
+        Raises `LockLost` or `DatabaseUnavailable` where the connection breaks: the lock is gone with it.
+        """
+        if self._connection.invalidated or self._connection.closed:
+            raise LockLost
+        driver: Any = self._connection.connection.driver_connection
+        with translated_errors():
+            return any(True for _ in driver.notifies(timeout=seconds, stop_after=1))
 
 
 @contextmanager

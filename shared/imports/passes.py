@@ -13,6 +13,15 @@ TROUBLE = ("failed", "retrying", "partial", "delete_pending")
 """What makes a pass end with something that a person may want to look at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a watcher of a pass is told after each file; `records` counts those of the file just done."""
+
+    done: int
+    due: int
+    records: int = 1
+
+
 @dataclass(slots=True)
 class PassReport:
     """Files of one pass by what became of them, and what was left alone, by reason."""

@@ -1,0 +1,1 @@
+"""Invented registrations and scrapes: the same seed always gives the same bytes."""

@@ -1,0 +1,39 @@
+"""The patient service as a WSGI application: `gunicorn 'patient_service.app:create_app()'`."""
+
+import os
+from collections.abc import Mapping
+
+from flask import Flask
+
+from patient_service.api import patient_routes
+from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from shared.http.app import build_app
+from shared.http.imports_api import import_routes
+from shared.http.openapi import ApiDocument
+from shared.logs import configure_logging
+from shared.settings import LogSettings, ServingSettings
+from shared.workers.background import BackgroundWorkers
+
+_DESCRIPTION = "Patients of Curavani, and the import of their registrations. Domain fields are German."
+
+
+def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool = True) -> Flask:
+    """The application, with its background work started in this process, or after the fork where one is to come.
+
+    Raises `SettingsError` that names every missing or malformed setting.
+    """
+    settings = read_service_settings(os.environ if environ is None else environ)
+    configure_logging(settings[LogSettings], service=NAME)
+    parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
+    service = build_service(settings, parts)
+    document = ApiDocument("Curavani patient service", _DESCRIPTION)
+    app = build_app(service)
+    app.register_blueprint(patient_routes(document, parts.erasure))
+    app.register_blueprint(import_routes(document))
+    document.register(app)
+    if start_workers:
+        workers = BackgroundWorkers(
+            parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)
+        )
+        workers.start()
+    return app

@@ -1,0 +1,95 @@
+"""Puts the patient service together from its settings: the one place that knows every part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from patient_service.erasure import Erasure
+from patient_service.imports.bucket import GcsBucket
+from patient_service.imports.bucket_ledger import RetryRule
+from patient_service.imports.file_processor import FileProcessor
+from patient_service.imports.gcs_monitor import RegistrationImport
+from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.patient_importer import Policy
+from patient_service.models import kernel
+from shared.alerts.mailer import Mailer
+from shared.database.engine import create_engine
+from shared.database.locks import identity
+from shared.events.relay import EventRelay
+from shared.imports.monitor import ImportMonitor
+from shared.service import Service
+from shared.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    LogSettings,
+    MailSettings,
+    PatientImportSettings,
+    ServingSettings,
+    Settings,
+    StorageSettings,
+    read_settings,
+)
+from shared.workers.leader import Job
+
+NAME = "patient-service"
+IMPORT_GROUPS = (DatabaseSettings, StorageSettings, PatientImportSettings, KafkaSettings, MailSettings, LogSettings)
+"""Settings of a pass from the command line; the service needs `ServingSettings` as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientParts:
+    """The patient service's parts, none of which has opened a connection yet."""
+
+    engine: Engine
+    importer: RegistrationImport
+    monitor: ImportMonitor
+    erasure: Erasure
+    relay: EventRelay
+    mailer: Mailer
+
+    def jobs(self, *, import_enabled: bool) -> list[Job]:
+        imports = [self.monitor.job()] if import_enabled else []
+        return [*imports, self.relay.job(), self.mailer.job()]
+
+
+def read_service_settings(environ: Mapping[str, str]) -> Settings:
+    """Everything that the service needs. Raises `SettingsError` that names all that is wrong."""
+    return read_settings(environ, *IMPORT_GROUPS, ServingSettings)
+
+
+def build_parts(settings: Settings, *, console_base_url: str | None = None) -> PatientParts:
+    """The parts, put together."""
+    wishes = settings[PatientImportSettings]
+    url = settings[DatabaseSettings].database_url.get_secret_value()
+    engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    bucket = GcsBucket(settings[StorageSettings])
+    copies = LocalCopies(wishes.local_path)
+    importer = RegistrationImport(
+        bucket=bucket,
+        copies=copies,
+        processor=FileProcessor(bucket, copies, wishes.max_file_bytes),
+        retry_rule=RetryRule(wishes.max_attempts, wishes.retry_base_seconds),
+        policy=Policy(update_known=wishes.duplicate_policy == "update"),
+    )
+    return PatientParts(
+        engine=engine,
+        importer=importer,
+        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
+        erasure=Erasure(engine, bucket, copies),
+        relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
+        mailer=Mailer(kernel, NAME, settings[MailSettings], console_base_url),
+    )
+
+
+def build_service(settings: Settings, parts: PatientParts) -> Service:
+    """What the HTTP side is handed."""
+    wishes = settings[PatientImportSettings]
+    return Service(
+        name=NAME,
+        kernel=kernel,
+        engine=parts.engine,
+        serving=settings[ServingSettings],
+        import_enabled=wishes.enabled,
+        interval_seconds=wishes.check_interval_seconds,
+    )

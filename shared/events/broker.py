@@ -1,0 +1,224 @@
+"""Kafka, as the relay sees it: messages go in, and for each one comes back whether the brokers have it.
+
+A producer works only in the process that made it, so a `Producer` is made where it is used, never at start.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Producer as Client
+
+from shared.events.envelope import Message
+from shared.logs import get_logger
+from shared.settings import KafkaSettings
+
+log = get_logger(__name__)
+
+PROBE_SECONDS = 5.0
+SEND_SECONDS = 30.0
+"""So long the brokers may take for one batch; what they have not confirmed by then is sent again."""
+FAREWELL_SECONDS = 5.0
+"""So long a batch in hand may still take once the process is to stop: less than container tools wait."""
+_SLICE_SECONDS = 0.2
+
+BROKER_UNAVAILABLE = "broker_unavailable"
+TOPIC_MISSING = "topic_missing"
+TOPIC_NOT_ALLOWED = "topic_not_allowed"
+EVENT_TOO_LARGE = "event_too_large"
+EVENT_REFUSED = "event_refused"
+
+_REFUSALS = {
+    KafkaError.MSG_SIZE_TOO_LARGE: EVENT_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE: EVENT_TOO_LARGE,
+    KafkaError.INVALID_MSG_SIZE: EVENT_TOO_LARGE,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: TOPIC_NOT_ALLOWED,
+    KafkaError.INVALID_MSG: EVENT_REFUSED,
+    KafkaError.INVALID_RECORD: EVENT_REFUSED,
+    KafkaError.INVALID_TIMESTAMP: EVENT_REFUSED,
+    KafkaError.POLICY_VIOLATION: EVENT_REFUSED,
+    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: EVENT_REFUSED,
+}
+"""Answers that the same message would get again. Every other failure may pass, and costs the event nothing."""
+
+_MISSING_TOPIC = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own public name for it
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the same
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A message and the number of its outbox row."""
+
+    row_id: int
+    message: Message
+
+
+@dataclass(slots=True)
+class Receipt:
+    """What became of a batch. Rows that are named nowhere wait: the brokers may or may not have them."""
+
+    confirmed: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+    """By the brokers, with the code; possibly only because of another message in the same request."""
+    impossible: dict[int, str] = field(default_factory=dict)
+    """By the client itself, each one for its own sake."""
+    problem: str | None = None
+    """Why the rest waits: the brokers or the topic as a whole."""
+    reason: str | None = None
+    """Kafka's own name of the last error."""
+
+
+class Producer:
+    """An idempotent producer for one topic, good until its first failure: then `usable` is False.
+
+    A failed producer is not repaired: after an authorisation error or a fatal one the client refuses everything, and
+    a new one costs milliseconds.
+    """
+
+    def __init__(self, settings: KafkaSettings, name: str, topic: str) -> None:
+        self._topic = topic
+        self._reason: str | None = None
+        self._client = Client(
+            {**client_configuration(settings, name), "error_cb": self._note_error, "logger": _ClientLog()}
+        )
+        self._probed = False
+        self.usable = True
+
+    def send(self, parcels: Sequence[Parcel], stopping: Callable[[], bool]) -> Receipt:
+        """Sends the messages in order and waits for the brokers' word, at most `SEND_SECONDS`.
+
+        The brokers can reorder nothing, but one message may be refused and the next one taken: events that depend on
+        each other do not belong in the same call.
+        """
+        receipt = Receipt()
+        if self._probed or self._probe(receipt):
+            self._enqueue(parcels, receipt)
+            self._await(receipt, stopping)
+        receipt.reason = receipt.reason or self._reason
+        if receipt.problem or receipt.refused:
+            self.close()
+        return receipt
+
+    def close(self) -> None:
+        """Gives up what was not confirmed and ends the producer."""
+        if not self.usable:
+            return
+        self.usable = False
+        # Otherwise the client would go on trying in the background, and hold up the end of the process.
+        self._client.purge()
+        self._client.poll(0)
+        self._client.close()
+
+    def _probe(self, receipt: Receipt) -> bool:
+        """Whether brokers answer and have the topic. Without it a missing topic looks like a slow broker."""
+        try:
+            known = self._client.list_topics(self._topic, timeout=PROBE_SECONDS)
+        except KafkaException as exception:
+            self._fail(receipt, exception.args[0])
+            return False
+        error = known.topics[self._topic].error
+        if error is not None and error.code() in _MISSING_TOPIC:
+            self._fail(receipt, error)
+            return False
+        self._probed = True
+        return True
+
+    def _enqueue(self, parcels: Sequence[Parcel], receipt: Receipt) -> None:
+        for parcel in parcels:
+            try:
+                self._produce(parcel, receipt)
+            except BufferError:
+                # Its queue is full; what is in it has to be confirmed before there is room.
+                receipt.problem = BROKER_UNAVAILABLE
+                return
+            except KafkaException as exception:
+                error = exception.args[0]
+                if _REFUSALS.get(error.code()) != EVENT_TOO_LARGE:
+                    self._fail(receipt, error)
+                    return
+                receipt.impossible[parcel.row_id] = EVENT_TOO_LARGE
+
+    def _produce(self, parcel: Parcel, receipt: Receipt) -> None:
+        self._client.produce(
+            self._topic,
+            value=parcel.message.value,
+            key=parcel.message.key,
+            headers=parcel.message.headers,
+            on_delivery=partial(self._note_delivery, receipt, parcel.row_id),
+        )
+
+    def _await(self, receipt: Receipt, stopping: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + SEND_SECONDS
+        while self._client.flush(_SLICE_SECONDS):
+            if stopping():
+                deadline = min(deadline, time.monotonic() + FAREWELL_SECONDS)
+                stopping = _never
+            if time.monotonic() > deadline:
+                receipt.problem = receipt.problem or BROKER_UNAVAILABLE
+                return
+
+    def _note_delivery(self, receipt: Receipt, row_id: int, error: KafkaError | None, _message: Any) -> None:
+        if error is None:
+            receipt.confirmed.append(row_id)
+        elif (code := _REFUSALS.get(error.code())) is not None:
+            receipt.refused[row_id] = code
+            receipt.reason = error.name()
+        else:
+            self._fail(receipt, error)
+
+    def _fail(self, receipt: Receipt, error: KafkaError) -> None:
+        receipt.problem = TOPIC_MISSING if error.code() in _MISSING_TOPIC else BROKER_UNAVAILABLE
+        # What the connections say (for example that the password is wrong) tells more than "timed out".
+        receipt.reason = self._reason or error.name()
+
+    def _note_error(self, error: KafkaError) -> None:
+        if self._reason != error.name():
+            log.warning("kafka_error", reason=error.name())
+        # The name of a broker that hides behind it: "all of them are down" follows every more telling error.
+        if self._reason is None or error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public name
+            self._reason = error.name()
+
+
+def client_configuration(settings: KafkaSettings, name: str) -> dict[str, Any]:
+    """librdkafka's configuration for these settings, without anything it should keep to its own default."""
+    given = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "sasl.mechanisms": settings.sasl_mechanism,
+        "sasl.username": settings.sasl_username,
+        "sasl.password": settings.sasl_password.get_secret_value() if settings.sasl_password else None,
+        "ssl.ca.location": settings.ssl_ca_location,
+    }
+    return {
+        **{key: value for key, value in given.items() if value is not None},
+        "client.id": name,
+        "enable.idempotence": True,
+        "acks": "all",
+        "compression.type": "lz4",
+        # The partition that Java clients choose for a key: whoever else writes to the topic chooses the same.
+        "partitioner": "murmur2_random",
+        # Longer than we wait: giving up is our decision, with everything unconfirmed at once.
+        "message.timeout.ms": int(SEND_SECONDS * 1000) * 2,
+        # A broker that comes back is noticed within seconds.
+        "reconnect.backoff.max.ms": 2000,
+    }
+
+
+def _never() -> bool:
+    return False
+
+
+class _ClientLog:
+    """Takes librdkafka's log lines. Their texts carry addresses and user names; only the kind of line goes on."""
+
+    def log(self, level: int, _template: str, facility: str, *_texts: str) -> None:
+        log.log(level, "kafka_client", reason=facility)

@@ -1,0 +1,1 @@
+"""What both services' HTTP interfaces have in common."""

@@ -1,0 +1,82 @@
+"""Failures as HTTP answers: `{"message": …}`, for validation with `errors`; never a value, a statement or a trace."""
+
+from typing import Any
+
+from flask import Flask, Response, jsonify
+from pydantic import BaseModel
+from werkzeug.exceptions import HTTPException
+
+from shared.codes import describe
+from shared.errors import CuravaniError, NotFound, RejectedError, TransientError
+from shared.http.communication import CommunicationUnavailable
+from shared.imports.ledger import NotAllowedError
+from shared.logs import get_logger
+from shared.validation import InvalidInput
+
+log = get_logger(__name__)
+
+
+class ErrorDetail(BaseModel):
+    """Where the input breaks which rule."""
+
+    pointer: str
+    code: str
+
+
+class ErrorOut(BaseModel):
+    """A failure; `errors` only where the input is at fault."""
+
+    message: str
+    errors: list[ErrorDetail] | None = None
+
+
+Answer = tuple[Response, int]
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Makes every failure an answer in the one form."""
+    app.register_error_handler(RejectedError, _rejected)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(NotAllowedError, _not_allowed)
+    app.register_error_handler(TransientError, _unavailable)
+    app.register_error_handler(CommunicationUnavailable, _bad_gateway)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _bug)
+
+
+def _rejected(error: RejectedError) -> Answer:
+    message = error.message if isinstance(error, InvalidInput) else describe(error.code).english
+    errors = [{"pointer": finding.pointer, "code": finding.code} for finding in error.findings]
+    return jsonify(message=message, errors=errors), 400
+
+
+def _not_found(error: NotFound) -> Answer:
+    return jsonify(message=error.message), 404
+
+
+def _not_allowed(error: NotAllowedError) -> Answer:
+    return jsonify(message=error.message), 409
+
+
+def _unavailable(error: TransientError) -> Answer:
+    log.warning("request_failed", code=error.code)
+    return jsonify(message=describe(error.code).english), 503
+
+
+def _bad_gateway(error: CommunicationUnavailable) -> Answer:
+    log.warning("request_failed", code=error.code)
+    return jsonify(message=describe(error.code).english), 502
+
+
+def _http(error: HTTPException) -> Any:
+    answer = jsonify(message=error.description or error.name)
+    if error.response is not None:
+        return error.response
+    headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
+    return answer, error.code or 500, headers
+
+
+def _bug(error: Exception) -> Answer:
+    code = error.code if isinstance(error, CuravaniError) else "internal_error"
+    log.error("request_crashed", code=code, exc_info=error)
+    return jsonify(message="Internal server error"), 500

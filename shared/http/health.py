@@ -1,0 +1,63 @@
+"""Health: is the process alive, can it answer, does the import work."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, jsonify
+
+from shared.database.engine import transaction
+from shared.errors import CuravaniError
+from shared.health import import_health
+from shared.service import current_service
+
+
+def health_routes() -> Blueprint:
+    """`/livez`, `/readyz`, `/health`, `/health/import`; open to everybody, there is no data in them."""
+    routes = Blueprint("health", __name__)
+    routes.get("/livez")(_livez)
+    routes.get("/readyz")(_readyz)
+    routes.get("/health")(_health)
+    routes.get("/health/import")(_import_health)
+    return routes
+
+
+Answer = tuple[Response, int]
+
+
+def _livez() -> Response:
+    return jsonify(status="alive")
+
+
+def _readyz() -> Answer:
+    """Whether requests can be answered. A failed import is no reason to send nobody here."""
+    service = current_service()
+    try:
+        with transaction(service.engine) as connection:
+            # Fails where the schema is missing, too.
+            connection.execute(sa.select(service.kernel.import_tracking.c.id).limit(1))
+    except CuravaniError as error:
+        return jsonify(status="unready", service=service.name, failing="database", code=error.code), 503
+    return jsonify(status="ready", service=service.name), 200
+
+
+def _health() -> Answer:
+    answer, code = _readyz()
+    if code != 200:
+        return answer, code
+    return jsonify(status="healthy", service=current_service().name), 200
+
+
+def _import_health() -> Answer:
+    service = current_service()
+    details: dict[str, Any]
+    try:
+        with transaction(service.engine) as connection:
+            checks = import_health(
+                connection, service.kernel, enabled=service.import_enabled, interval_seconds=service.interval_seconds
+            )
+        details = {check.name: check.as_json() for check in checks}
+        healthy = all(check.ok for check in checks)
+    except CuravaniError as error:
+        details, healthy = {"database": {"ok": False, "code": error.code}}, False
+    answer = jsonify(status="healthy" if healthy else "unhealthy", service=service.name, details=details)
+    return answer, 200 if healthy else 503

@@ -1,0 +1,57 @@
+"""Reading requests: strict JSON bodies, forgiving paging."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from shared.strict_json import parse_document
+
+_LARGEST = 2**31 - 1
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """A page of a list; numbers outside the range are brought into it."""
+
+    page: int
+    limit: int
+
+    @property
+    def offset(self) -> int:
+        return (self.page - 1) * self.limit
+
+
+FIRST_PAGE = Paging(1, 20)
+
+
+def json_body() -> dict[str, Any]:
+    """The request's JSON object. Raises `RejectedError` for anything else, `UnsupportedMediaType` for another type."""
+    if not request.is_json:
+        raise UnsupportedMediaType("Send application/json")
+    return parse_document(request.get_data())
+
+
+def paging() -> Paging:
+    """`page` and `limit` of the query; what is no number counts as not given."""
+    page = min(max(_number("page", FIRST_PAGE.page), 1), _LARGEST // 100)
+    return Paging(page, min(max(_number("limit", FIRST_PAGE.limit), 1), 100))
+
+
+def flag(name: str) -> bool | None:
+    """A yes-or-no of the query; anything but true or false counts as not given."""
+    return {"true": True, "1": True, "false": False, "0": False}.get(request.args.get(name, "").strip().lower())
+
+
+def word(name: str) -> str | None:
+    """A text of the query; empty counts as not given. NUL never matches anything, and PostgreSQL refuses it."""
+    return request.args.get(name, "").replace("\x00", "").strip() or None
+
+
+def _number(name: str, default: int) -> int:
+    try:
+        return int(request.args.get(name, default))
+    except ValueError:
+        return default

@@ -1,0 +1,99 @@
+"""Passes of an import: one now, or one after the other in the background."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy.engine import Engine
+
+from shared.alerts.outbox import raise_problem, resolve_problem
+from shared.clock import now
+from shared.database.locks import LockedConnection, LockName, hold
+from shared.errors import CuravaniError, DatabaseUnavailable, LockLost
+from shared.imports import ledger
+from shared.imports.passes import PassReport, finish_pass, start_pass
+from shared.logs import get_logger
+from shared.tables import KernelTables
+from shared.workers.leader import Job
+
+log = get_logger(__name__)
+
+_RETRY_SECONDS = 60.0
+"""After a pass that could not be completed; the interval may be an hour."""
+
+
+class Importer(Protocol):
+    """What a service imports."""
+
+    def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
+        """Brings everything due to its end. Raises where that is not possible for any file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportMonitor:
+    """Runs the passes of one service's import and keeps a row of each."""
+
+    engine: Engine
+    kernel: KernelTables
+    importer: Importer
+    interval_seconds: float
+
+    def job(self) -> Job:
+        """The passes as background work: one per interval, at a file's retry time, and whenever somebody asks."""
+        return Job("import", self.kernel.channel("import"), self._turn)
+
+    def run_once(self, actor: str, stopping: Callable[[], bool] = lambda: False) -> PassReport:
+        """One pass now. Raises `LockHeld` where another process imports, and what the pass raises."""
+        with hold(self.engine, LockName(self.kernel.schema, "import")) as locked:
+            return self._pass(locked, "command", actor, stopping)
+
+    def _turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
+        try:
+            self._pass(locked, "schedule", "service", stopping)
+        except (DatabaseUnavailable, LockLost):
+            raise
+        except CuravaniError:
+            # On record by now, and somebody is told; the next pass may do better.
+            return min(self.interval_seconds, _RETRY_SECONDS)
+        return self._seconds_to_next(locked)
+
+    def _pass(self, locked: LockedConnection, trigger: str, actor: str, stopping: Callable[[], bool]) -> PassReport:
+        report = PassReport()
+        with locked.transaction() as connection:
+            pass_id = start_pass(connection, self.kernel, trigger, actor)
+        with structlog.contextvars.bound_contextvars(component="import", pass_id=pass_id):
+            try:
+                self.importer.run_pass(locked, report, stopping)
+            except (DatabaseUnavailable, LockLost):
+                log.warning("pass_interrupted", code="database_unavailable")
+                raise
+            except CuravaniError as error:
+                log.error("pass_failed", code=error.code)  # noqa: TRY400 - an outage is not a fault of the program
+                self._finish(locked, pass_id, report, error.code)
+                raise
+            except Exception as error:
+                log.exception("pass_crashed")
+                self._finish(locked, pass_id, report, CuravaniError.code)
+                raise CuravaniError from error
+            self._finish(locked, pass_id, report, None)
+            log.info("pass_finished", counts=dict(report.counts), ignored=dict(report.ignored))
+        return report
+
+    def _finish(self, locked: LockedConnection, pass_id: int, report: PassReport, code: str | None) -> None:
+        fingerprint = f"{self.kernel.counted}-import"
+        with locked.transaction() as connection:
+            due = now() + timedelta(seconds=self.interval_seconds)
+            finish_pass(connection, self.kernel, pass_id, report, error_code=code, next_pass_at=due)
+            if code is None:
+                resolve_problem(connection, self.kernel, fingerprint)
+            else:
+                raise_problem(connection, self.kernel, code=code, fingerprint=fingerprint)
+
+    def _seconds_to_next(self, locked: LockedConnection) -> float:
+        with locked.transaction() as connection:
+            due: datetime | None = ledger.next_due(connection, self.kernel)
+        if due is None:
+            return self.interval_seconds
+        return min(self.interval_seconds, max((due - now()).total_seconds(), 1.0))

@@ -1,0 +1,90 @@
+"""Reading the ledger for people: lists and single files with all that is known of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.codes import describe
+from shared.imports import ledger
+from shared.tables import KernelTables
+
+HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "delete_source")
+"""Columns of the ledger that are its own business."""
+_MANY = 1000
+
+
+def list_imports(
+    connection: Connection, kernel: KernelTables, *, status: str | None = None, offset: int = 0, limit: int = 20
+) -> tuple[list[RowMapping], int]:
+    """A page of files, newest first, and how many there are in all."""
+    table = kernel.import_tracking
+    conditions = [] if status is None else [table.c.status == status]
+    total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
+    page = sa.select(table).where(*conditions).order_by(table.c.id.desc()).offset(offset).limit(limit)
+    return list(connection.execute(page).mappings()), total
+
+
+def show_import(connection: Connection, kernel: KernelTables, import_id: int) -> dict[str, Any]:
+    """One file: its row, findings, outcomes, the fields that it changed (names only) and what happens next.
+
+    Raises `NotFound`.
+    """
+    row = ledger.find(connection, kernel, import_id)
+    changes = kernel.field_changes.c
+    changed = (
+        sa.select(changes.entity_id, changes.field)
+        .where(changes.changed_by == f"import:{import_id}")
+        .order_by(changes.entity_id, changes.id)
+        .limit(_MANY)
+    )
+    return {
+        **visible(row),
+        "next_step": next_step(row),
+        "findings": _of_import(connection, kernel.import_findings, import_id),
+        "outcomes": _of_import(connection, kernel.import_outcomes, import_id),
+        "changed_fields": [dict(entry) for entry in connection.execute(changed).mappings()],
+        "reviews": _of_import(connection, kernel.reviews, import_id, ("id", "kind", "state", "record_index")),
+        "actions": _of_import(connection, kernel.operator_actions, import_id, ("action", "actor", "reason", "at")),
+    }
+
+
+def visible(row: RowMapping) -> dict[str, Any]:
+    """The ledger's row as people may see it."""
+    return {name: value for name, value in row.items() if name not in HIDDEN}
+
+
+def next_step(row: RowMapping) -> str:
+    """What happens next with this file, in one English sentence."""
+    code = row["error_code"]
+    advice = describe(code).english if code else ""
+    if row["status"] == "retrying":
+        return f"It is tried again by itself at {row['next_attempt_at']:%Y-%m-%d %H:%M} UTC. {advice}"
+    if row["status"] == "failed":
+        return f"It waits for a person: retry or discard it. {advice}"
+    if row["status"] in _NEXT_STEPS:
+        return _NEXT_STEPS[row["status"]]
+    if row["source_deleted_at"] is None and row["bucket"] is not None:
+        return "It is imported; its object in the bucket is still to be deleted, which every pass tries again."
+    return "Nothing; it is done."
+
+
+_NEXT_STEPS = {
+    "pending": "It is imported with the next pass.",
+    "partial": "Some of its records are held or failed; see its findings and reviews.",
+    "discarded": "Nothing. A person decided that it is not imported.",
+}
+
+
+def _of_import(
+    connection: Connection, table: sa.Table, import_id: int, names: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    shown = [
+        column for column in table.c if (names is None and column.name != "import_id") or column.name in (names or ())
+    ]
+    statement = sa.select(*shown).where(table.c.import_id == import_id).order_by(table.c.id).limit(_MANY)
+    return [
+        {name: value for name, value in row.items() if names or name != "id"}
+        for row in connection.execute(statement).mappings()
+    ]

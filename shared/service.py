@@ -1,0 +1,37 @@
+"""What a service is made of, put together once per process and handed to whoever needs it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy.engine import Engine
+
+from shared.settings import ServingSettings
+from shared.tables import KernelTables
+
+_KEY = "curavani"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service's own parts. `interval_seconds` is the time between two passes; `enabled` whether it imports at all."""
+
+    name: str
+    kernel: KernelTables
+    engine: Engine
+    serving: ServingSettings
+    import_enabled: bool
+    interval_seconds: int
+
+    @property
+    def prefix(self) -> str:
+        """The letter before numbers of files and reviews, where both services' numbers meet: `P` or `T`."""
+        return self.kernel.counted[0].upper()
+
+    def attach(self, app: Flask) -> None:
+        app.extensions[_KEY] = self
+
+
+def current_service() -> Service:
+    """The service of the request in hand."""
+    return cast("Service", current_app.extensions[_KEY])

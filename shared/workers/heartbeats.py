@@ -1,0 +1,85 @@
+"""Signs of life of the background work, in `worker_heartbeats`: who leads, who stands by, and since when."""
+
+import threading
+from datetime import timedelta
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from shared.clock import now
+from shared.database.engine import transaction
+from shared.database.locks import identity
+from shared.errors import CuravaniError
+from shared.logs import get_logger
+from shared.tables import KernelTables
+
+log = get_logger(__name__)
+
+BEAT_SECONDS = 5.0
+STALE_AFTER = timedelta(seconds=30)
+"""A leader without a beat for so long is presumed dead."""
+_FORGET_AFTER = timedelta(days=2)
+
+State = Literal["leading", "standby", "stopped"]
+
+
+class Heartbeats:
+    """The states of this process's workers, written every few seconds by a thread of its own.
+
+    Beats go over another connection than the work, so that a long transaction looks alive.
+    """
+
+    def __init__(self, engine: Engine, kernel: KernelTables) -> None:
+        self._engine = engine
+        self._kernel = kernel
+        self._states: dict[str, State] = {}
+        self._changed = threading.Event()
+
+    def set(self, worker: str, state: State) -> None:
+        """Notes the state; it is written with the next beat, which comes at once if the state is another one."""
+        if self._states.get(worker) != state:
+            self._states[worker] = state
+            self._changed.set()
+
+    def run(self, stopping: threading.Event) -> None:
+        """Beats until `stopping`, then once more with what has stopped."""
+        while not stopping.is_set():
+            self.beat()
+            self._changed.wait(BEAT_SECONDS)
+            self._changed.clear()
+
+    def beat(self) -> None:
+        """Writes the states once. A database that is away is what health tells anyway."""
+        if not self._states:
+            return
+        try:
+            with transaction(self._engine) as connection:
+                self._write(connection)
+        except CuravaniError as error:
+            log.warning("heartbeat_failed", code=error.code)
+
+    def _write(self, connection: Connection) -> None:
+        table = self._kernel.worker_heartbeats
+        beat = insert(table).values(
+            [{"worker": worker, "process": identity(), "state": state} for worker, state in self._states.items()]
+        )
+        connection.execute(
+            beat.on_conflict_do_update(
+                index_elements=["worker", "process"], set_={"state": beat.excluded.state, "beat_at": sa.func.now()}
+            )
+        )
+        connection.execute(sa.delete(table).where(table.c.beat_at < now() - _FORGET_AFTER))
+
+
+def leader_of(connection: Connection, kernel: KernelTables, worker: str) -> RowMapping | None:
+    """The heartbeat of the process that leads this work; None where no live one does."""
+    table = kernel.worker_heartbeats
+    statement = (
+        sa.select(table)
+        .where(table.c.worker == worker, table.c.state == "leading", table.c.beat_at > now() - STALE_AFTER)
+        .order_by(table.c.beat_at.desc())
+        .limit(1)
+    )
+    return connection.execute(statement).mappings().one_or_none()

@@ -1,0 +1,69 @@
+"""The loop that carries one piece of background work, and that no exception can end."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from shared.database.locks import LockedConnection, LockName, hold
+from shared.errors import LockHeld, TransientError
+from shared.logs import get_logger
+from shared.workers.heartbeats import Heartbeats
+
+log = get_logger(__name__)
+
+STANDBY_SECONDS = 3.0
+"""Between two looks of a standby at the lock: bounds the takeover after the holder's death."""
+_SLICE_SECONDS = 0.5
+
+Turn = Callable[[LockedConnection, Callable[[], bool]], float]
+"""One turn of the work; told how to know that it should stop. Returns the seconds until the next turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that at most one process does at a time. A notification on `channel` begins the next turn early."""
+
+    worker: str
+    channel: str
+    turn: Turn
+
+
+class Leader:
+    """Leads a job while it holds the job's lock, and stands by while another process does."""
+
+    def __init__(self, engine: Engine, schema: str, job: Job, heartbeats: Heartbeats) -> None:
+        self._engine = engine
+        self._lock = LockName(schema, job.worker)
+        self._job = job
+        self._heartbeats = heartbeats
+
+    def run(self, stopping: threading.Event) -> None:
+        """Runs until `stopping`; a turn in hand is finished first."""
+        while not stopping.is_set():
+            try:
+                with hold(self._engine, self._lock) as locked:
+                    log.info("worker_leads", worker=self._job.worker)
+                    self._heartbeats.set(self._job.worker, "leading")
+                    self._lead(locked, stopping)
+            except LockHeld:
+                self._heartbeats.set(self._job.worker, "standby")
+            except TransientError as error:
+                log.warning("worker_interrupted", worker=self._job.worker, code=error.code)
+                self._heartbeats.set(self._job.worker, "standby")
+            except Exception:
+                log.exception("worker_crashed", worker=self._job.worker)
+                self._heartbeats.set(self._job.worker, "standby")
+            stopping.wait(STANDBY_SECONDS)
+        self._heartbeats.set(self._job.worker, "stopped")
+
+    def _lead(self, locked: LockedConnection, stopping: threading.Event) -> None:
+        locked.listen(self._job.channel)
+        while not stopping.is_set():
+            remaining = self._job.turn(locked, stopping.is_set)
+            # In slices, because a wait for notifications does not see `stopping`.
+            while remaining > 0 and not stopping.is_set():
+                if locked.wait(min(remaining, _SLICE_SECONDS)):
+                    break
+                remaining -= _SLICE_SECONDS

@@ -1,0 +1,29 @@
+"""What a claimed deletion leads to, and when deletions wait for a person."""
+
+import pytest
+
+from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
+
+
+@pytest.mark.parametrize(
+    ("status", "already_removed", "listed_elsewhere", "expected"),
+    [
+        ("aktiv", False, False, Deletion("deleted", deactivates=True)),
+        ("gesperrt", False, False, Deletion("deleted")),
+        ("inaktiv", False, False, Deletion("deleted")),
+        ("aktiv", True, False, Deletion("unchanged")),
+        ("aktiv", True, True, Deletion("unchanged")),
+        ("aktiv", False, True, Deletion("skipped", "displaced")),
+        (None, False, False, Deletion("skipped", "unknown_therapist")),
+    ],
+)
+def test_deletion_follows_the_row(status, already_removed, listed_elsewhere, expected):
+    assert decide_deletion(status, already_removed=already_removed, listed_elsewhere=listed_elsewhere) == expected
+
+
+@pytest.mark.parametrize(
+    ("gone", "active_before", "held"),
+    [(5, 5, False), (6, 6, True), (6, 29, True), (6, 30, False), (20, 100, False), (21, 100, True), (0, 0, False)],
+)
+def test_guard_holds_above_five_and_above_a_fifth(gone, active_before, held):
+    assert guard_holds(gone, active_before) is held

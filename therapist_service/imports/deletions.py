@@ -1,0 +1,44 @@
+"""What a record that claims `deleted` leads to. An import never deletes a row: at most it marks somebody as gone.
+
+A file holds about a hundred hits, so a "deleted" practice has often only been pushed out of one list by others.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.vocabulary import Therapeutstatus
+
+_TOLERATED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What becomes of one deletion: the record's outcome, the finding's code, and whether the row becomes `inaktiv`."""
+
+    outcome: Literal["deleted", "unchanged", "skipped"]
+    code: str | None = None
+    deactivates: bool = False
+
+
+def decide_deletion(status: str | None, *, already_removed: bool, listed_elsewhere: bool) -> Deletion:
+    """The decision on a matched row of this status; None where no row matched.
+
+    `already_removed` rows are left alone, so that staff who set somebody active again are not overruled every week.
+    `listed_elsewhere` means another file of the same day's or a later scrape. A blocked therapist stays blocked.
+    """
+    if status is None:
+        return Deletion("skipped", "unknown_therapist")
+    if already_removed:
+        return Deletion("unchanged")
+    if listed_elsewhere:
+        return Deletion("skipped", "displaced")
+    return Deletion("deleted", deactivates=status == Therapeutstatus.AKTIV)
+
+
+def guard_holds(gone: int, active_before: int) -> bool:
+    """Whether so many deletions at once have to wait for a person: more than five and more than 20 %.
+
+    `active_before` counts the active therapists last seen in this postal code's file, before the file is applied;
+    `gone` those of its deletions that would mark somebody as gone.
+    """
+    return gone > _TOLERATED and gone * 5 > active_before

@@ -1,0 +1,122 @@
+"""What a scrape file says about itself: where and when it was scraped, and whether its size is believable."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from statistics import median
+
+from shared.errors import Finding, RejectedError
+from shared.strict_json import escaped, is_storable
+
+TOTALS = ("total_therapists", "new_therapists", "modified_therapists", "unchanged_therapists", "deleted_therapists")
+"""The totals a file may state, and the names under which `count_findings` expects what was counted."""
+
+_KNOWN_KEYS = frozenset({"scrape_id", "scrape_date", "postcode_area", *TOTALS})
+_AREA = re.compile(r"[0-9]{1,5}X{0,4}")
+_USUAL_FILES = 3
+_KEY_LENGTH = 60  # of a foreign key's name in a pointer
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One scrape of one postal code. Ids are only comparable within `area`; `scrape_moment` is in UTC.
+
+    "The same scrape" means the same `scrape_day`. `totals` are those that the file states, None if it states none.
+    """
+
+    zip: str
+    area: str
+    scrape_day: date
+    scrape_moment: datetime
+    totals: dict[str, int] | None
+
+
+def read_envelope(
+    document_metadata: object,
+    zip: str,  # noqa: A002 - what the postal code is called everywhere here
+    folder_date: date | None,
+    file_time: datetime,
+) -> tuple[Envelope, list[Finding]]:
+    """The envelope of the file named after `zip`, with what is odd about it.
+
+    A scrape date that is missing or unreadable is replaced by the folder's date, else by the (aware) time of the file.
+    One without a zone is taken as UTC. Raises `RejectedError("missing_section")` if there is no metadata object.
+    """
+    if not isinstance(document_metadata, dict):
+        raise RejectedError("missing_section", [Finding("/metadata", "missing_section")])
+    unknown = [key for key in document_metadata if key not in _KNOWN_KEYS and is_storable(key)]
+    findings = [Finding(f"/metadata/{escaped(key[:_KEY_LENGTH])}", "unknown_field") for key in unknown]
+    moment = _moment(document_metadata.get("scrape_date"))
+    if moment is None:
+        findings.append(Finding("/metadata/scrape_date", "scrape_date_assumed"))
+        moment = datetime.combine(folder_date, time(), UTC) if folder_date else file_time.astimezone(UTC)
+    area, area_findings = _area(document_metadata.get("postcode_area"), zip)
+    totals, total_findings = _totals(document_metadata)
+    envelope = Envelope(zip, area, moment.date(), moment, totals)
+    return envelope, [*findings, *area_findings, *total_findings]
+
+
+def count_findings(envelope: Envelope, counted: Mapping[str, int]) -> list[Finding]:
+    """One finding for each stated total that differs from what was counted, by the names in `TOTALS`.
+
+    `total_therapists` may include the deleted ones or leave them out: scrapers do either.
+    """
+    findings: list[Finding] = []
+    for name, stated in (envelope.totals or {}).items():
+        allowed = {counted.get(name, 0)}
+        if name == "total_therapists":
+            allowed.add(counted.get(name, 0) - counted.get("deleted_therapists", 0))
+        if stated not in allowed:
+            findings.append(Finding(f"/metadata/{name}", "wrong_total"))
+    return findings
+
+
+def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> str | None:
+    """The code that keeps the whole file from being applied, None if nothing speaks against it.
+
+    `usual_counts` are the record counts of the files of this postal code that were applied last, the latest first;
+    below three of them nothing is usual yet. More than half invalid means that the scraper or its source has changed,
+    less than half of the usual number that the scrape broke off.
+    """
+    if invalid > valid:
+        return "too_many_invalid"
+    recent = usual_counts[:_USUAL_FILES]
+    if len(recent) == _USUAL_FILES and (valid + invalid) * 2 < median(recent):
+        return "implausible_count"
+    return None
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _area(value: object, zip_code: str) -> tuple[str, list[Finding]]:
+    """The area in capitals; without one that of the postal code, which is a finding only if something was there."""
+    own = f"{zip_code[:2]}XXX"
+    if value is None or value == "":
+        return own, []
+    area = value.strip().upper() if isinstance(value, str) else ""
+    if not _AREA.fullmatch(area):
+        return own, [Finding("/metadata/postcode_area", "postcode_area_ignored")]
+    # The ids belong to the area that was searched, so it counts even where the file's name says otherwise.
+    matches = zip_code.startswith(area.rstrip("X"))
+    return area, [] if matches else [Finding("/metadata/postcode_area", "postcode_area_mismatch")]
+
+
+def _totals(metadata: Mapping[str, object]) -> tuple[dict[str, int] | None, list[Finding]]:
+    totals: dict[str, int] = {}
+    findings: list[Finding] = []
+    for name in TOTALS:
+        value = metadata.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            totals[name] = value
+        elif value is not None:
+            findings.append(Finding(f"/metadata/{name}", "wrong_total"))
+    return totals or None, findings

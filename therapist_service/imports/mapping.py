@@ -1,0 +1,381 @@
+"""What one scraped record says, in our columns: validation and mapping without looking at any database.
+
+Every value is mapped, known and left out, or reported: an unknown salutation is no "Frau", the name "Null" is a name.
+Tens of thousands of records pass here within one run, so the ordinary one takes the short way through each check.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+from unicodedata import is_normalized
+
+import orjson
+from email_validator import EmailNotValidError, validate_email
+
+from shared.errors import Finding, RejectedError
+from shared.strict_json import escaped, is_storable, unstorable_pointers
+from shared.text_keys import clean_text
+from shared.vocabulary import Anrede, Geschlecht
+
+MAPPING_VERSION = 1
+"""Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""
+
+MAPPED_FIELDS = (
+    "anrede",
+    "geschlecht",
+    "titel",
+    "vorname",
+    "nachname",
+    "strasse",
+    "plz",
+    "ort",
+    "telefon",
+    "fax",
+    "email",
+    "webseite",
+    "telefonische_erreichbarkeit",
+    "fremdsprachen",
+    "psychotherapieverfahren",
+)
+"""The columns that the source describes. An import writes no other content of a row that exists."""
+
+_RECORD_KEYS = frozenset(
+    {"id", "status", "last_modified", "basic_info", "location", "contact"}
+    | {"telephone_hours", "languages", "therapy_methods"}
+)
+_SECTION_KEYS = {
+    "basic_info": frozenset({"salutation", "title", "first_name", "last_name", "full_name", "classification"}),
+    "location": frozenset({"street", "house_number", "postal_code", "city"}),
+    "contact": frozenset({"phone", "email", "fax", "website"}),
+}
+_GENDER = {
+    Anrede.HERR.value: Geschlecht.MAENNLICH.value,
+    Anrede.FRAU.value: Geschlecht.WEIBLICH.value,
+}
+_WEEKDAYS = {
+    "monday": "montag",
+    "tuesday": "dienstag",
+    "wednesday": "mittwoch",
+    "thursday": "donnerstag",
+    "friday": "freitag",
+    "saturday": "samstag",
+    "sunday": "sonntag",
+    "sonnabend": "samstag",
+}
+_WEEKDAYS |= {german: german for german in _WEEKDAYS.values()}
+_PROCEDURES = (
+    ("Verhaltenstherapie", re.compile(r"verhaltenstherap", re.IGNORECASE)),
+    ("tiefenpsychologisch_fundierte_Psychotherapie", re.compile(r"tiefenpsychologisch", re.IGNORECASE)),
+    ("analytische_Psychotherapie", re.compile(r"\banalytisch|psychoanalyse", re.IGNORECASE)),
+    ("Systemische_Therapie", re.compile(r"\bsystemisch", re.IGNORECASE)),
+)
+_PROCEDURE_ORDER = {name: position for position, (name, _) in enumerate(_PROCEDURES)}
+_ZIP = re.compile(r"[0-9]{5}")
+_HYPHEN_SPACE = re.compile(r"(?<=\S)(?:\s+-\s*|-\s+)(?=\S)")
+# Addresses that need no second look. The short list of endings keeps reserved ones such as `.test` out.
+_PLAIN_EMAIL = re.compile(
+    r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.)+(?:de|com|net|org|eu|info)"
+)
+_NUL_ESCAPE = rb"\u0000"
+_ID_LENGTH = 255  # the id is indexed, and an index entry has a limit of its own
+_KEY_LENGTH = 60  # of a foreign key's name in a pointer
+
+
+class Claim(StrEnum):
+    """What the source says has happened to a record; something to be checked, not to be obeyed."""
+
+    NEW = "new"
+    MODIFIED = "modified"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+
+
+_CLAIMS = {claim.value: claim for claim in Claim}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedRecord:
+    """A valid record. `fields` has every mapped column, with None, {} or [] where the source is empty.
+
+    `hash` is a SHA-256 over the mapped columns that the order of a list does not change.
+    """
+
+    index: int
+    external_id: str | None
+    claim: Claim
+    fields: dict[str, Any]
+    raw: dict[str, Any]
+    findings: tuple[Finding, ...]
+    hash: str
+
+
+def map_record(raw: object, index: int) -> MappedRecord:
+    """The record at position `index` of the file's list.
+
+    Raises `RejectedError("validation_failed")` with every fault found, the pointers from the document's root. A record
+    needs a last name and a postal code; only one that claims `deleted` may lack everything but its id.
+    """
+    if not isinstance(raw, dict):
+        raise RejectedError("validation_failed", [Finding(f"/therapists/{index}", "invalid_type", index)])
+    _refuse_characters(raw, index)
+    reader = _Reader(raw, index)
+    external_id = reader.text(raw, "", "id", _ID_LENGTH)
+    claim = _claim(reader)
+    fields = _fields(reader, id_is_enough=claim is Claim.DELETED and external_id is not None)
+    _salutation(reader, fields, silent=claim is Claim.DELETED)
+    if reader.faults:
+        raise RejectedError("validation_failed", reader.faults)
+    return MappedRecord(index, external_id, claim, fields, raw, tuple(reader.findings), _hash(fields))
+
+
+def for_adults(record: MappedRecord) -> bool:
+    """Whether any of the record's therapy methods is offered to adults, in the source's own words."""
+    return any("erwachsene" in method.casefold() for method in record.raw.get("therapy_methods") or ())
+
+
+class _Reader:
+    """Takes texts and sections out of one record and collects what is wrong (`faults`) or odd (`findings`)."""
+
+    __slots__ = ("basic", "contact", "faults", "findings", "index", "location", "raw")
+
+    def __init__(self, raw: dict[str, Any], index: int) -> None:
+        self.raw = raw
+        self.index = index
+        self.faults: list[Finding] = []
+        self.findings: list[Finding] = []
+        if not raw.keys() <= _RECORD_KEYS:
+            self._report_unknown(raw, _RECORD_KEYS, "")
+        self.basic = self._section("basic_info")
+        self.location = self._section("location")
+        self.contact = self._section("contact")
+
+    def fault(self, path: str, code: str) -> None:
+        self.faults.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
+
+    def finding(self, path: str, code: str) -> None:
+        self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
+
+    def text(self, section: Mapping[str, Any], path: str, key: str, length: int) -> str | None:
+        """The cleaned text, None where it is absent or empty; anything but a text of this length is a fault."""
+        value = section.get(key)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            self.fault(f"{path}/{key}", "invalid_type")
+            return None
+        value = _clean(value)
+        if len(value) > length:
+            self.fault(f"{path}/{key}", "too_long")
+        return value or None
+
+    def texts(self, value: object, path: str) -> list[str]:
+        """The distinct, cleaned, non-empty texts of a list, in its order."""
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.fault(path, "invalid_type")
+            return []
+        found: dict[str, None] = {}
+        for position, item in enumerate(value):
+            if isinstance(item, str):
+                found[_clean(item)] = None
+            else:
+                self.fault(f"{path}/{position}", "invalid_type")
+        found.pop("", None)
+        return list(found)
+
+    def _section(self, name: str) -> Mapping[str, Any]:
+        value = self.raw.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.fault(f"/{name}", "invalid_type")
+            return {}
+        if not value.keys() <= _SECTION_KEYS[name]:
+            self._report_unknown(value, _SECTION_KEYS[name], f"/{name}")
+        return value
+
+    def _report_unknown(self, section: Mapping[str, Any], known: frozenset[str], path: str) -> None:
+        for key in sorted(section.keys() - known):
+            self.finding(f"{path}/{_step(key)}", "unknown_field")
+
+
+def _claim(reader: _Reader) -> Claim:
+    word = reader.text(reader.raw, "", "status", _ID_LENGTH)
+    claim = _CLAIMS.get((word or "").casefold())
+    if claim is None:
+        reader.finding("/status", "unknown_status")
+        return Claim.MODIFIED
+    return claim
+
+
+def _fields(reader: _Reader, *, id_is_enough: bool) -> dict[str, Any]:
+    text, basic, location, contact = reader.text, reader.basic, reader.location, reader.contact
+    fields: dict[str, Any] = {
+        "anrede": None,
+        "geschlecht": Geschlecht.KEINE_ANGABE.value,
+        "titel": text(basic, "/basic_info", "title", 50),
+        "vorname": _name(reader, "first_name"),
+        "nachname": _name(reader, "last_name"),
+        "strasse": _street(reader),
+        "plz": text(location, "/location", "postal_code", 255),
+        "ort": text(location, "/location", "city", 100),
+        "telefon": text(contact, "/contact", "phone", 50),
+        "fax": text(contact, "/contact", "fax", 50),
+        "email": _email(reader),
+        "webseite": text(contact, "/contact", "website", 255),
+        "telefonische_erreichbarkeit": _hours(reader),
+        "fremdsprachen": reader.texts(reader.raw.get("languages"), "/languages"),
+        "psychotherapieverfahren": _methods(reader),
+    }
+    _require(reader, fields, id_is_enough=id_is_enough)
+    return fields
+
+
+def _require(reader: _Reader, fields: dict[str, Any], *, id_is_enough: bool) -> None:
+    last_name, zip_code = fields["nachname"], fields["plz"]
+    if zip_code is not None and not _ZIP.fullmatch(zip_code):
+        reader.fault("/location/postal_code", "invalid_zip")
+    if id_is_enough:
+        return
+    if zip_code is None:
+        reader.fault("/location/postal_code", "missing")
+    # A dash or a dot stands for "no name" and would make every such record the same person.
+    if last_name is None or not (last_name.isalpha() or any(character.isalpha() for character in last_name)):
+        reader.fault("/basic_info/last_name", "missing")
+
+
+def _name(reader: _Reader, key: str) -> str | None:
+    """A name is repaired in white space around hyphens only: anything more could turn it into somebody else's."""
+    name = reader.text(reader.basic, "/basic_info", key, 100)
+    if name is None or "-" not in name or " " not in name:
+        return name
+    repaired = _HYPHEN_SPACE.sub("-", name)
+    if repaired != name:
+        reader.finding(f"/basic_info/{key}", "name_repaired")
+    return repaired
+
+
+def _salutation(reader: _Reader, fields: dict[str, Any], *, silent: bool) -> None:
+    """Fills `anrede` and `geschlecht`; without a known salutation both stay open instead of being guessed."""
+    word = reader.text(reader.basic, "/basic_info", "salutation", 255)
+    gender = _GENDER.get(word or "")
+    if gender is not None:
+        fields["anrede"], fields["geschlecht"] = word, gender
+    elif word is not None:
+        reader.finding("/basic_info/salutation", "unknown_salutation")
+    elif not silent:
+        reader.finding("/basic_info/salutation", "missing_salutation")
+
+
+def _street(reader: _Reader) -> str | None:
+    street = reader.text(reader.location, "/location", "street", 255)
+    number = reader.text(reader.location, "/location", "house_number", 255)
+    if street is None or number is None:
+        return street or number
+    joined = f"{street} {number}"
+    if len(joined) > 255 >= max(len(street), len(number)):
+        reader.fault("/location/street", "too_long")
+    return joined
+
+
+def _email(reader: _Reader) -> str | None:
+    email = reader.text(reader.contact, "/contact", "email", 255)
+    if email is None or (len(email) <= 64 and _PLAIN_EMAIL.fullmatch(email)):
+        return email
+    try:
+        validate_email(email, check_deliverability=False)
+    except EmailNotValidError:
+        reader.finding("/contact/email", "invalid_email_ignored")
+        return None
+    return email
+
+
+def _hours(reader: _Reader) -> dict[str, list[str]]:
+    """Times by German weekday in lower case; a day that nobody knows is kept under its own name."""
+    value = reader.raw.get("telephone_hours")
+    if not value and (value is None or isinstance(value, dict | list)):
+        return {}
+    if not isinstance(value, dict):
+        reader.fault("/telephone_hours", "invalid_type")
+        return {}
+    hours: dict[str, list[str]] = {}
+    for day, times in value.items():
+        path = f"/telephone_hours/{_step(day)}"
+        german = _WEEKDAYS.get(day) or _WEEKDAYS.get(_clean(day).casefold())
+        if german is None:
+            reader.finding(path, "unknown_weekday")
+            german = _clean(day)
+        cleaned = reader.texts([times] if isinstance(times, str) else times, path)
+        if cleaned:
+            hours[german] = list(dict.fromkeys([*hours[german], *cleaned])) if german in hours else cleaned
+    return hours
+
+
+def _methods(reader: _Reader) -> list[str]:
+    """The distinct procedures named in a fixed order, after them the texts that name none of those we know."""
+    named: dict[str, None] = {}
+    for position, text in enumerate(reader.texts(reader.raw.get("therapy_methods"), "/therapy_methods")):
+        procedures = _procedures(text) if len(text) <= 200 else _find_procedures(text)
+        if not procedures:
+            reader.finding(f"/therapy_methods/{position}", "unknown_method")
+            procedures = (text,)
+        for procedure in procedures:
+            named[procedure] = None
+    return sorted(named, key=_procedure_position) if len(named) > 1 else list(named)
+
+
+def _procedure_position(name: str) -> tuple[int, str]:
+    return _PROCEDURE_ORDER.get(name, len(_PROCEDURES)), name
+
+
+def _find_procedures(text: str) -> tuple[str, ...]:
+    return tuple(name for name, pattern in _PROCEDURES if pattern.search(text))
+
+
+# The source uses a dozen sentences; the bound is for a source that does not.
+_procedures = lru_cache(maxsize=256)(_find_procedures)
+
+
+def _clean(text: str) -> str:
+    # Most texts are clean already, and to see that is cheaper than to clean them.
+    if text.isascii():
+        if text.isalnum():
+            return text
+    elif not is_normalized("NFC", text):
+        return clean_text(text)
+    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
+        return text
+    return clean_text(text)
+
+
+def _hash(fields: dict[str, Any]) -> str:
+    hours = fields["telefonische_erreichbarkeit"]
+    canonical = fields | {"fremdsprachen": sorted(fields["fremdsprachen"])}
+    if hours:
+        canonical["telefonische_erreichbarkeit"] = {day: sorted(times) for day, times in hours.items()}
+    return sha256(orjson.dumps([MAPPING_VERSION, canonical], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _refuse_characters(raw: dict[str, Any], index: int) -> None:
+    """PostgreSQL stores neither NUL nor half a surrogate pair, wherever in the record it stands."""
+    try:
+        if _NUL_ESCAPE not in orjson.dumps(raw):
+            return
+    except orjson.JSONEncodeError:
+        pass  # half a pair, or something harmless that the encoder cannot write, such as a huge number: look closely
+    root = f"/therapists/{index}"
+    pointers = [root + pointer for pointer in unstorable_pointers(raw)]
+    if pointers:
+        # Below a key that cannot be stored, neither can the pointer.
+        storable = [pointer if is_storable(pointer) else root for pointer in pointers]
+        raise RejectedError("validation_failed", [Finding(pointer, "invalid_character", index) for pointer in storable])
+
+
+def _step(key: str) -> str:
+    """A foreign key as a step of a pointer, cut where somebody put a text in a name's place."""
+    return escaped(key[:_KEY_LENGTH])
