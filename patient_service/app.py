@@ -7,9 +7,11 @@ from flask import Flask
 
 from patient_service.api import patient_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from patient_service.reviews import resolve_review
 from shared.http.app import build_app
 from shared.http.imports_api import import_routes
 from shared.http.openapi import ApiDocument
+from shared.http.reviews_api import review_routes
 from shared.logs import configure_logging
 from shared.settings import LogSettings, ServingSettings
 from shared.workers.background import BackgroundWorkers
@@ -30,6 +32,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     app = build_app(service)
     app.register_blueprint(patient_routes(document, parts.erasure))
     app.register_blueprint(import_routes(document))
+    app.register_blueprint(review_routes(document, resolve_review))
     document.register(app)
     if start_workers:
         workers = BackgroundWorkers(

@@ -52,10 +52,13 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def is_too_deep(data: bytes) -> bool:
-    """Whether the brackets nest deeper than `MAX_DEPTH`; linear in the size, without recursion."""
+def is_too_deep(data: bytes, *, outside: int = 0) -> bool:
+    """Whether the brackets, `outside` levels of them around `data`, nest deeper than `MAX_DEPTH`.
+
+    Linear in the size, without recursion.
+    """
     brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
+    for _ in range(MAX_DEPTH - outside):
         shorter = _PAIRS.sub(b"", brackets)
         if len(shorter) == len(brackets):
             # Empty: shallow enough. Otherwise the brackets do not match, which the parser says.

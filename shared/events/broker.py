@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Client
@@ -54,8 +54,7 @@ _MISSING_TOPIC = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A message and the number of its outbox row."""
 
     row_id: int
@@ -86,7 +85,8 @@ class Producer:
 
     def __init__(self, settings: KafkaSettings, name: str, topic: str) -> None:
         self._topic = topic
-        self._reason: str | None = None
+        # What the connections said last, for example that the password is wrong: more than that time ran out.
+        self._telling_error: str | None = None
         self._client = Client(
             {**client_configuration(settings, name), "error_cb": self._note_error, "logger": _ClientLog()}
         )
@@ -103,9 +103,11 @@ class Producer:
         if self._probed or self._probe(receipt):
             self._enqueue(parcels, receipt)
             self._await(receipt, stopping)
-        receipt.reason = receipt.reason or self._reason
         if receipt.problem or receipt.refused:
             self.close()
+            receipt.reason = self._telling_error or receipt.reason
+        else:
+            self._telling_error = None
         return receipt
 
     def close(self) -> None:
@@ -176,16 +178,17 @@ class Producer:
             self._fail(receipt, error)
 
     def _fail(self, receipt: Receipt, error: KafkaError) -> None:
-        receipt.problem = TOPIC_MISSING if error.code() in _MISSING_TOPIC else BROKER_UNAVAILABLE
-        # What the connections say (for example that the password is wrong) tells more than "timed out".
-        receipt.reason = self._reason or error.name()
+        if error.code() in _MISSING_TOPIC:
+            receipt.problem = TOPIC_MISSING
+        else:
+            receipt.problem = receipt.problem or BROKER_UNAVAILABLE
+        receipt.reason = receipt.reason or error.name()
 
     def _note_error(self, error: KafkaError) -> None:
-        if self._reason != error.name():
-            log.warning("kafka_error", reason=error.name())
-        # The name of a broker that hides behind it: "all of them are down" follows every more telling error.
-        if self._reason is None or error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public name
-            self._reason = error.name()
+        log.debug("kafka_error", reason=error.name())
+        # That all brokers are down follows every other error, and hides what is wrong with them.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public name
+            self._telling_error = error.name()
 
 
 def client_configuration(settings: KafkaSettings, name: str) -> dict[str, Any]:
@@ -218,7 +221,10 @@ def _never() -> bool:
 
 
 class _ClientLog:
-    """Takes librdkafka's log lines. Their texts carry addresses and user names; only the kind of line goes on."""
+    """Takes librdkafka's log lines. Their texts carry addresses and user names; only the kind of line goes on.
 
-    def log(self, level: int, _template: str, facility: str, *_texts: str) -> None:
-        log.log(level, "kafka_client", reason=facility)
+    As DEBUG whatever they say of themselves: what concerns somebody comes back as a result, and is logged there.
+    """
+
+    def log(self, _level: int, _template: str, facility: str, *_texts: str) -> None:
+        log.debug("kafka_client", reason=facility)

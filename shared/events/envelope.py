@@ -1,9 +1,9 @@
-"""What an event looks like on its topic: the envelope in the value, and CloudEvents 1.0 (binary mode) in the headers."""
+"""What an event looks like on its topic: an envelope as value, and CloudEvents 1.0 (binary mode) in the headers."""
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 VERSION = "1.0"
 CONTENT_TYPE = "application/json"
 
-Header = tuple[str, bytes]
+Header = tuple[str, str | bytes | None]
 
 
 class Envelope(BaseModel):
@@ -40,8 +40,7 @@ class CloudEventHeaders(BaseModel):
     content_type: Literal["application/json"] = Field(alias="content-type")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What Kafka gets."""
 
     key: bytes
@@ -50,26 +49,28 @@ class Message:
 
 
 def message(
-    *, event_id: UUID, event_type: str, key: str, created_at: datetime, producer: str, payload_json: str
+    *, event_id: str, event_type: str, key: str, created_at: datetime, producer: str, payload_json: str
 ) -> Message:
     """The message of one outbox row; `payload_json` is the payload's text as PostgreSQL gives it."""
     time = timestamp(created_at)
     # Put together as text: parsing the payload only to write it again would cost more than everything else here.
     value = (
-        f'{{"eventId": "{event_id}", "eventType": {json.dumps(event_type)}, "version": "{VERSION}",'
-        f' "timestamp": "{time}", "producer": {json.dumps(producer)}, "payload": {payload_json}}}'
+        f'{{"eventId": "{event_id}", "eventType": {_quoted(event_type)}, "version": "{VERSION}",'
+        f' "timestamp": "{time}", "producer": {_quoted(producer)}, "payload": {payload_json}}}'
     )
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(event_id).encode()),
-        ("ce_type", event_type.encode()),
-        ("ce_source", source(producer).encode()),
-        ("ce_time", time.encode()),
-        ("content-type", CONTENT_TYPE.encode()),
+    headers: list[Header] = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", event_id),
+        ("ce_type", event_type),
+        ("ce_source", source(producer)),
+        ("ce_time", time),
+        ("content-type", CONTENT_TYPE),
     ]
     return Message(key.encode(), value.encode(), headers)
 
 
+# The events of one transaction share their time.
+@lru_cache(maxsize=256)
 def timestamp(moment: datetime) -> str:
     """`2025-07-05T14:33:55.123456+00:00`: always UTC, always six digits, so that texts sort as times do."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
@@ -78,3 +79,8 @@ def timestamp(moment: datetime) -> str:
 def source(producer: str) -> str:
     """CloudEvents' `source`: with `id` it names an event in the whole world of one's systems."""
     return f"/curavani/{producer}"
+
+
+@lru_cache(maxsize=64)
+def _quoted(text: str) -> str:
+    return json.dumps(text)

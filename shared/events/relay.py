@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -39,6 +39,15 @@ _RETRY_SECONDS = 5.0
 
 _BROKER = "broker"
 
+# Right after an import the planner knows nothing of the new rows, and would sort all of them for every batch instead of
+# walking the index of what waits.
+_IN_ORDER = sa.select(
+    *[
+        sa.func.set_config(f"enable_{way}", "off", True)
+        for way in ("sort", "bitmapscan", "seqscan", "hashjoin", "mergejoin")
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -49,8 +58,7 @@ class Waiting:
     parked: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """An unsent event, and its message."""
 
     id: int
@@ -83,6 +91,7 @@ class EventRelay:
         self._producer: Producer | None = None
         # Whether the brokers took anything since the last failure, so that problems are known to be over.
         self._working = False
+        self._problem: str | None = None
 
     def job(self) -> Job:
         """The relay as background work, woken by every transaction that writes events."""
@@ -128,26 +137,33 @@ class EventRelay:
                 self._settle(connection, rows, delivery)
             total.confirmed += delivery.confirmed
             total.refused |= delivery.refused
-            total.problem = delivery.problem
-        if total.confirmed or total.refused:
-            log.info("events_sent", counts={"sent": len(total.confirmed), "refused": len(total.refused)})
+            total.problem, total.reason = delivery.problem, delivery.reason
+        self._log(total)
         return total
 
-    def _read(self, connection: Connection) -> list[_Row]:
-        return [
-            _Row(row.id, str(row.event_id), row.key, row.created_at, Parcel(row.id, self._message(row)))
-            for row in connection.execute(_unsent(self._kernel))
-        ]
+    def _log(self, total: _Delivery) -> None:
+        if total.confirmed or total.refused:
+            log.info("events_sent", counts={"sent": len(total.confirmed), "refused": len(total.refused)})
+        # Once, and not with every attempt while it lasts.
+        if total.problem not in (None, self._problem):
+            log.warning("events_wait", code=total.problem, reason=total.reason, topic=topic_of(self._kernel))
+        self._problem = total.problem
 
-    def _message(self, row: Any) -> Any:
-        return message(
-            event_id=row.event_id,
-            event_type=row.event_type,
-            key=row.key,
-            created_at=row.created_at,
+    def _read(self, connection: Connection) -> list[_Row]:
+        connection.execute(_IN_ORDER)
+        return [self._row(row) for row in connection.execute(_unsent(self._kernel))]
+
+    def _row(self, row: Any) -> _Row:
+        row_id, event_id, event_type, key, created_at, payload_json = row
+        content = message(
+            event_id=event_id,
+            event_type=event_type,
+            key=key,
+            created_at=created_at,
             producer=self._name,
-            payload_json=row.payload,
+            payload_json=payload_json,
         )
+        return _Row(row_id, event_id, key, created_at, Parcel(row_id, content))
 
     def _deliver(self, rows: Sequence[_Row], stopping: Callable[[], bool]) -> _Delivery:
         delivery = _Delivery()
@@ -202,12 +218,15 @@ class EventRelay:
             self._working = True
             resolve_problem(connection, self._kernel, _BROKER)
             resolve_problem(connection, self._kernel, f"topic:{topic}")
-        if delivery.problem is not None:
-            log.warning("events_wait", code=delivery.problem, reason=delivery.reason, topic=topic)
         if delivery.problem == TOPIC_MISSING:
             self._raise(connection, TOPIC_MISSING, f"topic:{topic}", {"topic": topic})
-        elif delivery.problem == BROKER_UNAVAILABLE and now() - rows[0].created_at > PATIENCE:
+        elif delivery.problem == BROKER_UNAVAILABLE and self._overdue(rows, delivery):
             self._raise(connection, BROKER_UNAVAILABLE, _BROKER, {"reason": delivery.reason})
+
+    def _overdue(self, rows: Sequence[_Row], delivery: _Delivery) -> bool:
+        done = {*delivery.confirmed, *delivery.refused}
+        oldest = next((row.created_at for row in rows if row.id not in done), None)
+        return oldest is not None and now() - oldest > PATIENCE
 
     def _park(self, connection: Connection, row: _Row, code: str) -> None:
         if code == TOPIC_NOT_ALLOWED and _is_parked(connection, self._kernel, code):
@@ -310,9 +329,9 @@ def _unsent(kernel: KernelTables) -> sa.Select[Any]:
         earlier.c.sent_at.is_(None),
         earlier.c.parked_code.is_not(None),
     )
-    columns = (table.c.id, table.c.event_id, table.c.event_type, table.c.key, table.c.created_at)
+    event_id, payload = sa.cast(table.c.event_id, sa.Text), sa.cast(table.c.payload, sa.Text)
     return (
-        sa.select(*columns, sa.cast(table.c.payload, sa.Text).label("payload"))
+        sa.select(table.c.id, event_id, table.c.event_type, table.c.key, table.c.created_at, payload)
         .where(table.c.sent_at.is_(None), table.c.parked_code.is_(None), ~behind_parked)
         .order_by(table.c.id)
         .limit(BATCH)

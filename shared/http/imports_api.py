@@ -1,9 +1,7 @@
 """HTTP: the import's files, as both services offer them."""
 
-from datetime import date
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
@@ -11,6 +9,7 @@ from sqlalchemy.engine import Connection
 from shared.database.engine import transaction
 from shared.errors import Finding
 from shared.http.auth import actor, caller, requires
+from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.requests import json_body, paging, word
 from shared.imports import ledger
@@ -166,18 +165,8 @@ def _answer(connection: Connection, import_id: int) -> Response:
 
 def _out(entry: dict[str, Any]) -> dict[str, Any]:
     """The entry as JSON values, without what the caller's role does not cover."""
-    shown = {name: _plain(value) for name, value in entry.items()}
+    shown = {name: plain(value) for name, value in entry.items()}
     if caller().role < Role.WRITE:
         shown.pop("file_name", None)
         shown.pop("discard_reason", None)
     return shown
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, (dict, sa.RowMapping)):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return value

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.clock import now
+from shared.database.copy import copy_rows
 from shared.errors import CuravaniError, Finding, NotFound
 from shared.tables import RECORD_OUTCOMES, KernelTables
 
@@ -82,12 +83,14 @@ def note(connection: Connection, kernel: KernelTables, import_id: int, **values:
 def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
     """Counts an attempt and forgets the findings of the one before."""
     table = kernel.import_tracking
-    connection.execute(
+    attempts = connection.execute(
         sa.update(table)
         .where(table.c.id == import_id)
         .values(attempts=table.c.attempts + 1, round_attempts=table.c.round_attempts + 1)
-    )
-    connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
+        .returning(table.c.attempts)
+    ).scalar_one()
+    if attempts > 1:
+        connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
 
 
 def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
@@ -126,35 +129,19 @@ def postpone(connection: Connection, kernel: KernelTables, import_id: int, code:
 
 def write_findings(connection: Connection, kernel: KernelTables, import_id: int, findings: Sequence[Finding]) -> None:
     """Keeps the findings of the present attempt. Pointers come from the file: overlong ones are cut, NUL is dropped."""
-    rows = [
-        {
-            "import_id": import_id,
-            "record_index": finding.record_index,
-            "pointer": _storable(finding.pointer),
-            "code": finding.code,
-        }
-        for finding in findings
-    ]
-    if rows:
-        connection.execute(sa.insert(kernel.import_findings), rows)
+    rows = [(import_id, finding.record_index, _storable(finding.pointer), finding.code) for finding in findings]
+    copy_rows(connection, kernel.import_findings, ("import_id", "record_index", "pointer", "code"), rows)
 
 
 def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int, outcomes: Sequence[Outcome]) -> None:
     """Keeps what became of the records; `unchanged` ones are counted, not kept one by one."""
     rows = [
-        {
-            "import_id": import_id,
-            "record_index": outcome.record_index,
-            "entity_id": outcome.entity_id,
-            "outcome": outcome.outcome,
-            "code": outcome.code,
-            "rule": outcome.rule,
-        }
+        (import_id, outcome.record_index, outcome.entity_id, outcome.outcome, outcome.code, outcome.rule)
         for outcome in outcomes
         if outcome.outcome != "unchanged"
     ]
-    if rows:
-        connection.execute(sa.insert(kernel.import_outcomes), rows)
+    columns = ("import_id", "record_index", "entity_id", "outcome", "code", "rule")
+    copy_rows(connection, kernel.import_outcomes, columns, rows)
 
 
 def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id: int) -> None:

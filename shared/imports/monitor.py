@@ -51,13 +51,13 @@ class ImportMonitor:
 
     def _turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
         try:
-            self._pass(locked, "schedule", "service", stopping)
+            report = self._pass(locked, "schedule", "service", stopping)
         except (DatabaseUnavailable, LockLost):
             raise
         except CuravaniError:
             # On record by now, and somebody is told; the next pass may do better.
             return min(self.interval_seconds, _RETRY_SECONDS)
-        return self._seconds_to_next(locked)
+        return min(self._seconds_to_next(locked), report.look_again_seconds or self.interval_seconds)
 
     def _pass(self, locked: LockedConnection, trigger: str, actor: str, stopping: Callable[[], bool]) -> PassReport:
         report = PassReport()

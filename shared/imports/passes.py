@@ -28,12 +28,17 @@ class PassReport:
 
     counts: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
+    look_again_seconds: float | None = None
+    """How soon something that waits (a file still being written) is worth another look."""
 
     def count(self, status: str) -> None:
         self.counts[status] += 1
 
     def ignore(self, reason: str, number: int = 1) -> None:
         self.ignored[reason] += number
+
+    def look_again_in(self, seconds: float) -> None:
+        self.look_again_seconds = min(seconds, self.look_again_seconds or seconds)
 
     @property
     def has_trouble(self) -> bool:

@@ -1,0 +1,74 @@
+"""Decisions on possible duplicates among patients: the same person after all, or two."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from patient_service.imports.registration import SELF_REPORTED
+from patient_service.models import kernel, patient_consents, patienten
+from patient_service.use_cases import delete_patient, lock_patients, update_patients
+from shared.errors import Finding
+from shared.reviews import Choice, close, lock_open
+from shared.validation import InvalidInput
+
+
+def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
+    """Carries out the choice and closes the review, in the caller's transaction.
+
+    `merge` writes what the newer record says of itself into the older one, moves its consents there and removes the
+    newer record; `separate` leaves both. Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a
+    choice that is not to be had.
+    """
+    review = lock_open(connection, kernel, review_id, choice)
+    if choice.choose == "merge":
+        _merge(connection, review["entity_id"], _target(connection, review, choice), choice.actor)
+    return close(connection, kernel, review_id, choice)
+
+
+def _target(connection: Connection, review: RowMapping, choice: Choice) -> int:
+    candidates = [int(number) for number in review["detail"].get("candidates", []) if number != review["entity_id"]]
+    existing = set(connection.execute(sa.select(patienten.c.id).where(patienten.c.id.in_(candidates))).scalars())
+    candidates = [number for number in candidates if number in existing]
+    if choice.into is not None and choice.into in candidates:
+        return choice.into
+    if choice.into is None and len(candidates) == 1:
+        return candidates[0]
+    numbers = ", ".join(map(str, candidates)) or "none is left"
+    raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", "missing")])
+
+
+def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
+    rows = lock_patients(connection, [newer, older])
+    update_patients(connection, {older: _said(rows[newer])}, actor)
+    _move_consents(connection, newer, older)
+    _move_references(connection, newer, older)
+    delete_patient(connection, newer, actor)
+
+
+def _said(row: RowMapping) -> dict[str, Any]:
+    """What the person said of themselves; what they left out, or left at its default, erases nothing."""
+    defaults: tuple[Any, ...] = (None, "", [], {}, False, "Egal", "egal")
+    return {name: row[name] for name in SELF_REPORTED if row[name] not in defaults}
+
+
+def _move_consents(connection: Connection, newer: int, older: int) -> None:
+    """The evidence is append-only: it is written again under the other patient, unchanged, before the first goes."""
+    names = [column.name for column in patient_consents.c if column.name not in ("id", "patient_id")]
+    source = sa.select(sa.literal(older), *[patient_consents.c[name] for name in names])
+    connection.execute(
+        sa.insert(patient_consents).from_select(
+            ["patient_id", *names], source.where(patient_consents.c.patient_id == newer)
+        )
+    )
+    connection.execute(sa.select(sa.func.set_config("curavani.removing_consents", "on", True)))
+    connection.execute(sa.delete(patient_consents).where(patient_consents.c.patient_id == newer))
+    connection.execute(sa.select(sa.func.set_config("curavani.removing_consents", "off", True)))
+
+
+def _move_references(connection: Connection, newer: int, older: int) -> None:
+    """An erasure of the older patient has to find the newer one's files, too."""
+    outcomes, reviews = kernel.import_outcomes, kernel.reviews
+    connection.execute(sa.update(outcomes).where(outcomes.c.entity_id == newer).values(entity_id=older))
+    connection.execute(sa.update(reviews).where(reviews.c.entity_id == newer).values(entity_id=older))
+    connection.execute(sa.update(reviews).where(reviews.c.other_id == newer).values(other_id=older))

@@ -1,0 +1,131 @@
+"""HTTP: the questions that wait for a person, as both services offer them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.database.engine import transaction
+from shared.errors import Finding
+from shared.http.auth import actor, caller, requires
+from shared.http.json_values import plain
+from shared.http.openapi import ApiDocument
+from shared.http.requests import json_body, paging, word
+from shared.reviews import Choice, find_review, list_reviews
+from shared.service import current_service
+from shared.tokens import Role
+from shared.validation import InvalidInput
+
+Resolve = Callable[[Connection, int, Choice], RowMapping]
+_ONE = "/<int(max=2147483647):review_id>"
+_LONGEST_COMMENT = 1000
+
+
+class ReviewQuery(BaseModel):
+    """Filter and page; `state` is `open`, `resolved` or `all`."""
+
+    state: str = "open"
+    kind: str | None = None
+    page: int = 1
+    limit: int = Field(20, description="1 to 100; values outside are brought into the range.")
+
+
+class ReviewOut(BaseModel):
+    """A question. `detail` holds values and is shown to the role `write` only."""
+
+    id: int
+    kind: str
+    state: str
+    entity_id: int | None
+    other_id: int | None
+    import_id: int | None
+    choice: str | None
+
+
+class ReviewPage(BaseModel):
+    """A page of questions, oldest first."""
+
+    data: list[ReviewOut]
+    page: int
+    limit: int
+    total: int
+
+
+class ResolveIn(BaseModel):
+    """A decision. `into` where several rows come into question, `only` to tick some of many."""
+
+    choose: str
+    comment: str | None = None
+    into: int | None = None
+    only: list[int] | None = None
+
+
+def review_routes(document: ApiDocument, resolve: Resolve) -> Blueprint:
+    """The endpoints below `/api/reviews`; `resolve` is the service's own."""
+    routes = Blueprint("reviews", __name__, url_prefix="/api/reviews")
+
+    @requires(Role.OPERATE)
+    def _resolve(review_id: int) -> Response:
+        """Decides a question."""
+        choice = read_choice(json_body(), actor())
+        with transaction(current_service().engine) as connection:
+            return jsonify(_out(resolve(connection, review_id, choice)))
+
+    routes.get("")(document.describes(ReviewPage, query=ReviewQuery, tag="reviews")(_list))
+    routes.get(_ONE)(document.describes(ReviewOut, errors=(404,), tag="reviews")(_show))
+    deciding = document.describes(ReviewOut, body=ResolveIn, errors=(404, 409, 415), tag="reviews")
+    routes.post(f"{_ONE}/resolve")(deciding(_resolve))
+    return routes
+
+
+def read_choice(body: dict[str, Any], who: str) -> Choice:
+    """The decision in a request. Raises `InvalidInput`."""
+    choose, comment, into, only = (body.get(name) for name in ("choose", "comment", "into", "only"))
+    if not isinstance(choose, str) or not choose:
+        raise InvalidInput("Missing required field: choose", [Finding("/choose", "missing")])
+    if comment is not None and (not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT or "\x00" in comment):
+        raise InvalidInput("Field comment must be a text", [Finding("/comment", "invalid_type")])
+    if into is not None and not _is_number(into):
+        raise InvalidInput("Field into must be a number", [Finding("/into", "invalid_type")])
+    if only is not None and not (isinstance(only, list) and all(map(_is_number, only))):
+        raise InvalidInput("Field only must be a list of numbers", [Finding("/only", "invalid_type")])
+    return Choice(choose, who, comment, into, None if only is None else tuple(only))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+
+
+@requires(Role.READ)
+def _list() -> Response:
+    """Questions, oldest first; the open ones unless asked otherwise."""
+    service, page = current_service(), paging()
+    state = word("state") or "open"
+    with transaction(service.engine) as connection:
+        rows, total = list_reviews(
+            connection,
+            service.kernel,
+            state=None if state == "all" else state,
+            kind=word("kind"),
+            offset=page.offset,
+            limit=page.limit,
+        )
+    return jsonify(data=[_out(row) for row in rows], page=page.page, limit=page.limit, total=total)
+
+
+@requires(Role.READ)
+def _show(review_id: int) -> Response:
+    """One question."""
+    service = current_service()
+    with transaction(service.engine) as connection:
+        return jsonify(_out(find_review(connection, service.kernel, review_id)))
+
+
+def _out(row: RowMapping) -> dict[str, Any]:
+    shown = {name: plain(value) for name, value in row.items() if name != "fingerprint"}
+    if caller().role < Role.WRITE:
+        shown.pop("detail")
+        shown.pop("comment")
+    return shown

@@ -1,0 +1,150 @@
+"""A large JSON object with one long list, read piece by piece in constant memory, as strictly as `strict_json`."""
+
+import codecs
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from shared.errors import Finding, RejectedError
+from shared.strict_json import finite, is_too_deep, object_without_duplicates, refuse_constant
+
+CHUNK_BYTES = 256 * 1024
+MAX_ELEMENT_CHARACTERS = 1024 * 1024
+"""A longer element of the list, or value beside it, is refused."""
+
+_SPACE = " \t\r\n"
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=object_without_duplicates, parse_constant=refuse_constant, parse_float=finite
+)
+
+
+class JsonStream:
+    """The object in `file`: `elements` yields those of its list, and afterwards `others` holds the other values.
+
+    Raises `RejectedError` (`invalid_json`, `empty_file`), possibly after many elements: nobody may act on them before
+    the end was reached.
+    """
+
+    def __init__(self, file: BinaryIO, list_key: str, watch: Callable[[bytes], None] = lambda _chunk: None) -> None:
+        self.others: dict[str, Any] = {}
+        self.found_list = False
+        self._text = _Text(file, watch)
+        self._list_key = list_key
+
+    def elements(self) -> Iterator[Any]:
+        """Every element of the list, in order."""
+        text = self._text
+        if text.peek() == "":
+            raise RejectedError("empty_file")
+        text.take("{")
+        if text.peek() == "}":
+            text.take("}")
+        else:
+            yield from self._members()
+        if text.peek() != "":
+            raise _invalid()
+
+    def _members(self) -> Iterator[Any]:
+        text = self._text
+        while True:
+            key = text.value()
+            if not isinstance(key, str) or key in self.others:
+                raise _invalid()
+            text.take(":")
+            if key == self._list_key and text.peek() == "[":
+                self.found_list = True
+                self.others[key] = None
+                yield from self._list()
+            else:
+                self.others[key] = text.value()
+            if not text.goes_on("}"):
+                return
+
+    def _list(self) -> Iterator[Any]:
+        text = self._text
+        text.take("[")
+        if text.peek() == "]":
+            text.take("]")
+            return
+        yield text.value()
+        while text.goes_on("]"):
+            yield text.value()
+
+
+class _Text:
+    """A window of the file's text, moved along as values are taken from it."""
+
+    def __init__(self, file: BinaryIO, watch: Callable[[bytes], None]) -> None:
+        self._file = file
+        self._watch = watch
+        self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
+        self._window = ""
+        self._at = 0
+        self._ended = False
+
+    def peek(self) -> str:
+        """The next character that is no white space; empty at the end of the file."""
+        while True:
+            while self._at < len(self._window):
+                if self._window[self._at] not in _SPACE:
+                    return self._window[self._at]
+                self._at += 1
+            if not self._more():
+                return ""
+
+    def take(self, expected: str) -> None:
+        if self.peek() != expected:
+            raise _invalid()
+        self._at += 1
+
+    def goes_on(self, end: str) -> bool:
+        """Takes a comma (there is more) or `end` (there is not)."""
+        following = self.peek()
+        if following not in (",", end) or following == "":
+            raise _invalid()
+        self._at += 1
+        return following == ","
+
+    def value(self) -> Any:
+        """The next value, whole."""
+        self.peek()
+        while True:
+            try:
+                found, end = _DECODER.raw_decode(self._window, self._at)
+            except RecursionError:
+                raise _invalid() from None
+            except ValueError:
+                found, end = None, None
+            # A number at the window's end may go on behind it.
+            if end is not None and (end < len(self._window) or self._ended):
+                self._check(end)
+                self._at = end
+                return found
+            if len(self._window) - self._at > MAX_ELEMENT_CHARACTERS or not self._more():
+                raise _invalid()
+
+    def _check(self, end: int) -> None:
+        raw = self._window[self._at : end]
+        if len(raw) > MAX_ELEMENT_CHARACTERS:
+            raise _invalid()
+        # The top object and its list are two levels already; few values have brackets enough to be worth counting.
+        if raw.count("[") + raw.count("{") > 40 and is_too_deep(raw.encode("utf-8", "surrogatepass"), outside=2):
+            raise _invalid()
+
+    def _more(self) -> bool:
+        if self._ended:
+            return False
+        chunk = self._file.read(CHUNK_BYTES)
+        self._watch(chunk)
+        self._ended = not chunk
+        try:
+            decoded = self._decode(chunk, self._ended)
+        except UnicodeDecodeError:
+            raise _invalid() from None
+        self._window = self._window[self._at :] + decoded
+        self._at = 0
+        return bool(decoded) or not self._ended
+
+
+def _invalid() -> RejectedError:
+    return RejectedError("invalid_json", [Finding("", "invalid_json")])

@@ -1,0 +1,131 @@
+"""Questions for a person: opened by imports, decided in the console, by the API or on the command line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.clock import now
+from shared.errors import Finding, NotFound
+from shared.imports import ledger
+from shared.imports.ledger import NotAllowedError
+from shared.tables import KernelTables
+from shared.validation import InvalidInput
+
+CHOICES = {
+    "possible_duplicate": ("merge", "separate"),
+    "conflict": ("source", "staff"),
+    "held_deletions": ("apply", "reject"),
+}
+"""What a person can choose for each kind of question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A person's decision. `into` names the row to merge into where several come into question; `only` the rows that
+    the decision is meant for where a question covers many (None: all)."""
+
+    choose: str
+    actor: str
+    comment: str | None = None
+    into: int | None = None
+    only: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question to open. `fingerprint` keeps it from being asked again, also after it was decided."""
+
+    kind: str
+    import_id: int
+    record_index: int
+    entity_id: int | None = None
+    other_id: int | None = None
+    fingerprint: str | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+def open_reviews(connection: Connection, kernel: KernelTables, questions: Sequence[Question]) -> int:
+    """Opens those that were never asked; returns how many."""
+    table = kernel.reviews
+    fingerprints = [question.fingerprint for question in questions if question.fingerprint]
+    asked = set(
+        connection.execute(sa.select(table.c.fingerprint).where(table.c.fingerprint.in_(fingerprints))).scalars()
+    )
+    fresh = [question for question in questions if question.fingerprint is None or question.fingerprint not in asked]
+    rows = [
+        {
+            "kind": question.kind,
+            "import_id": question.import_id,
+            "record_index": question.record_index,
+            "entity_id": question.entity_id,
+            "other_id": question.other_id,
+            "fingerprint": question.fingerprint,
+            "detail": dict(question.detail or {}),
+        }
+        for question in fresh
+    ]
+    if rows:
+        connection.execute(sa.insert(table), rows)
+    return len(rows)
+
+
+def list_reviews(
+    connection: Connection,
+    kernel: KernelTables,
+    *,
+    state: str | None = "open",
+    kind: str | None = None,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[RowMapping], int]:
+    """A page of reviews, oldest first, and how many there are in all."""
+    table = kernel.reviews
+    conditions = [table.c.state == state] if state else []
+    conditions += [table.c.kind == kind] if kind else []
+    total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
+    page = sa.select(table).where(*conditions).order_by(table.c.id).offset(offset).limit(limit)
+    return list(connection.execute(page).mappings()), total
+
+
+def find_review(connection: Connection, kernel: KernelTables, review_id: int) -> RowMapping:
+    """The review. Raises `NotFound`."""
+    table = kernel.reviews
+    row = connection.execute(sa.select(table).where(table.c.id == review_id)).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Review not found")
+    return row
+
+
+def lock_open(connection: Connection, kernel: KernelTables, review_id: int, choice: Choice) -> RowMapping:
+    """The open review, locked. Raises `NotFound`, `NotAllowedError` where it is decided, `InvalidInput` for a choice
+    that its kind does not have."""
+    table = kernel.reviews
+    statement = sa.select(table).where(table.c.id == review_id).with_for_update()
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Review not found")
+    if row["state"] != "open":
+        raise NotAllowedError(f"Review {review_id} was decided already")
+    valid = CHOICES[row["kind"]]
+    if choice.choose not in valid:
+        message = f"Invalid choice '{choice.choose[:50]}'. Valid values: {', '.join(valid)}"
+        raise InvalidInput(message, [Finding("/choose", "invalid_value")])
+    return row
+
+
+def close(connection: Connection, kernel: KernelTables, review_id: int, choice: Choice) -> RowMapping:
+    """Keeps the decision, and who made it; returns the review."""
+    table = kernel.reviews
+    ledger.record_action(connection, kernel, "resolve", choice.actor, review_id=review_id, reason=choice.choose)
+    decided = {
+        "state": "resolved",
+        "choice": choice.choose,
+        "comment": choice.comment,
+        "decided_by": choice.actor,
+        "decided_at": now(),
+    }
+    statement = sa.update(table).where(table.c.id == review_id).values(decided).returning(table)
+    return connection.execute(statement).mappings().one()

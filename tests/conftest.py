@@ -1,0 +1,59 @@
+"""Real parts for the tests: one PostgreSQL server per run of pytest's workers, one database per test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from curavani import schema
+from curavani.demo.postgres import EmbeddedPostgres
+from curavani.demo.storage_emulator import StorageEmulator
+from shared.database.engine import create_engine
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """A server with the database `template`, migrated."""
+    with EmbeddedPostgres(durable=False) as server:
+        engine = create_engine(server.create_database("template"), application_name="tests")
+        schema.upgrade(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh, migrated database."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    yield postgres.create_database(name, template="template")
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the fresh database."""
+    engine = create_engine(database_url, application_name="tests")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def storage_server() -> Iterator[StorageEmulator]:
+    server = StorageEmulator()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(storage_server: StorageEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The name of a fresh bucket in the emulator, which the client library finds by its own variable."""
+    name = f"bucket-{next(_numbers)}"
+    storage_server.create_bucket(name)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_server.host)
+    yield name
+    storage_server.faults.clear()

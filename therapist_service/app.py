@@ -1,0 +1,42 @@
+"""The therapist service as a WSGI application: `gunicorn 'therapist_service.app:create_app()'`."""
+
+import os
+from collections.abc import Mapping
+
+from flask import Flask
+
+from shared.http.app import build_app
+from shared.http.imports_api import import_routes
+from shared.http.openapi import ApiDocument
+from shared.http.reviews_api import review_routes
+from shared.logs import configure_logging
+from shared.settings import LogSettings, ServingSettings
+from shared.workers.background import BackgroundWorkers
+from therapist_service.api import therapist_routes
+from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from therapist_service.reviews import resolve_review
+
+_DESCRIPTION = "Therapists that Curavani knows, and the import of scraped practices. Domain fields are German."
+
+
+def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool = True) -> Flask:
+    """The application, with its background work started in this process, or after the fork where one is to come.
+
+    Raises `SettingsError` that names every missing or malformed setting.
+    """
+    settings = read_service_settings(os.environ if environ is None else environ)
+    configure_logging(settings[LogSettings], service=NAME)
+    parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
+    service = build_service(settings, parts)
+    document = ApiDocument("Curavani therapist service", _DESCRIPTION)
+    app = build_app(service)
+    app.register_blueprint(therapist_routes(document))
+    app.register_blueprint(import_routes(document))
+    app.register_blueprint(review_routes(document, resolve_review))
+    document.register(app)
+    if start_workers:
+        workers = BackgroundWorkers(
+            parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)
+        )
+        workers.start()
+    return app

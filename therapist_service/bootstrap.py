@@ -1,0 +1,85 @@
+"""Puts the therapist service together from its settings: the one place that knows every part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from shared.alerts.mailer import Mailer
+from shared.database.engine import create_engine
+from shared.database.locks import identity
+from shared.events.relay import EventRelay
+from shared.imports.monitor import ImportMonitor
+from shared.service import Service
+from shared.settings import (
+    DatabaseSettings,
+    KafkaSettings,
+    LogSettings,
+    MailSettings,
+    ServingSettings,
+    Settings,
+    TherapistImportSettings,
+    read_settings,
+)
+from shared.workers.leader import Job
+from therapist_service.imports.file_monitor import ScrapeImport
+from therapist_service.imports.scrape_files import ScrapeFolder
+from therapist_service.imports.therapist_importer import Wishes
+from therapist_service.models import kernel
+
+NAME = "therapist-service"
+IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailSettings, LogSettings)
+"""Settings of a pass from the command line; the service needs `ServingSettings` as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class TherapistParts:
+    """The therapist service's parts, none of which has opened a connection yet."""
+
+    engine: Engine
+    importer: ScrapeImport
+    monitor: ImportMonitor
+    relay: EventRelay
+    mailer: Mailer
+
+    def jobs(self, *, import_enabled: bool) -> list[Job]:
+        imports = [self.monitor.job()] if import_enabled else []
+        return [*imports, self.relay.job(), self.mailer.job()]
+
+
+def read_service_settings(environ: Mapping[str, str]) -> Settings:
+    """Everything that the service needs. Raises `SettingsError` that names all that is wrong."""
+    return read_settings(environ, *IMPORT_GROUPS, ServingSettings)
+
+
+def build_parts(settings: Settings, *, console_base_url: str | None = None) -> TherapistParts:
+    """The parts, put together."""
+    wishes = settings[TherapistImportSettings]
+    url = settings[DatabaseSettings].database_url.get_secret_value()
+    engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    importer = ScrapeImport(
+        folder=ScrapeFolder(wishes.folder_path),
+        settle_seconds=wishes.settle_seconds,
+        max_file_bytes=wishes.max_file_bytes,
+        wishes=Wishes(adults_only=wishes.audience == "adults"),
+    )
+    return TherapistParts(
+        engine=engine,
+        importer=importer,
+        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
+        relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
+        mailer=Mailer(kernel, NAME, settings[MailSettings], console_base_url),
+    )
+
+
+def build_service(settings: Settings, parts: TherapistParts) -> Service:
+    """What the HTTP side is handed."""
+    wishes = settings[TherapistImportSettings]
+    return Service(
+        name=NAME,
+        kernel=kernel,
+        engine=parts.engine,
+        serving=settings[ServingSettings],
+        import_enabled=wishes.enabled,
+        interval_seconds=wishes.check_interval_seconds,
+    )

@@ -1,0 +1,114 @@
+"""One pass over the folder. `run_pass` shows the whole run; what each step knows stands in its own module."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.alerts.outbox import resolve_problem
+from shared.clock import now
+from shared.database.locks import LockedConnection
+from shared.errors import RejectedError, TransientError
+from shared.imports import ledger
+from shared.imports.ledger import Settlement
+from shared.imports.passes import PassReport, Progress
+from shared.logs import get_logger
+from therapist_service.imports import import_tracker
+from therapist_service.imports.envelope import plausibility
+from therapist_service.imports.scrape import Scrape, faults_of, read_scrape
+from therapist_service.imports.scrape_files import FileChanging, ScrapeFile, ScrapeFolder
+from therapist_service.imports.therapist_importer import Wishes, apply_scrape
+from therapist_service.models import kernel
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class ScrapeImport:
+    """The parts of a pass, put together once per process."""
+
+    folder: ScrapeFolder
+    settle_seconds: float
+    max_file_bytes: int
+    wishes: Wishes
+    watch: Callable[[Progress], None] = field(default=lambda _progress: None)
+
+    def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
+        """Walks the folder and brings every due file to its end, oldest scrape first, one transaction each.
+
+        Raises `FolderUnavailable`, or another service-wide `TransientError`: no file pays for it.
+        """
+        settled = self._settled(report)
+        with locked.transaction() as connection:
+            due = import_tracker.register_files(connection, settled, report)
+        due.sort(key=lambda entry: self.folder.order_key(entry[1]))
+        for number, (row, file) in enumerate(due, start=1):
+            if stopping():
+                return
+            records = self._attempt(locked, row, file, report)
+            self.watch(Progress(number, len(due), records))
+
+    def _settled(self, report: PassReport) -> list[ScrapeFile]:
+        moment = now()
+        settled = []
+        for file in self.folder.discover(report.ignore):
+            if file.is_settled(self.settle_seconds, moment):
+                settled.append(file)
+            else:
+                report.ignore("still_being_written")
+                report.look_again_in(self.settle_seconds)
+        return settled
+
+    def _attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile, report: PassReport) -> int:
+        """One attempt at one file; counts how it ended and returns the number of its records."""
+        import_id = row["id"]
+        with locked.transaction() as connection:
+            # Counted before anything happens: a file that kills the process must run out of attempts, too.
+            ledger.begin_attempt(connection, kernel, import_id)
+        try:
+            status, records = self._import(locked, import_id, file)
+        except FileChanging:
+            import_tracker.take_back(locked, import_id)
+            report.ignore("still_being_written")
+            report.look_again_in(max(self.settle_seconds, 1.0))
+            return 0
+        except RejectedError as error:
+            status, records = import_tracker.fail(locked, import_id, error.code, error.findings), 0
+        except TransientError as error:
+            if error.service_wide:
+                import_tracker.take_back(locked, import_id)
+                raise
+            status, records = import_tracker.postpone_or_fail(locked, import_id, error.code), 0
+        except Exception:
+            # A fault of the program costs this file its import, never the files behind it theirs.
+            log.exception("file_crashed", import_id=import_id)
+            status, records = import_tracker.fail(locked, import_id, "internal_error"), 0
+        report.count(status)
+        return records
+
+    def _import(self, locked: LockedConnection, import_id: int, file: ScrapeFile) -> tuple[str, int]:
+        started = monotonic()
+        scrape = read_scrape(self.folder, file, self.max_file_bytes)
+        with locked.transaction() as connection:
+            settlement = self._settle(connection, import_id, scrape)
+            duration = round((monotonic() - started) * 1000)
+            ledger.note(connection, kernel, import_id, duration_ms=duration)
+        log.info("file_imported", import_id=import_id, status=settlement.status, duration_ms=duration)
+        return settlement.status, scrape.total
+
+    def _settle(self, connection: Connection, import_id: int, scrape: Scrape) -> Settlement:
+        """Applies the scrape, or says why not; everything in the one transaction of the file."""
+        envelope = scrape.envelope
+        known_by = {"file_hash": scrape.sha256, "scrape_date": envelope.scrape_moment}
+        ledger.note(connection, kernel, import_id, **known_by)
+        needless = import_tracker.why_skipped(connection, import_id, scrape.sha256, envelope)
+        if needless:
+            return import_tracker.settle_skipped(connection, import_id, needless)
+        usual = import_tracker.usual_counts(connection, envelope.zip)
+        implausible = plausibility(scrape.valid, scrape.invalid, usual)
+        if implausible:
+            return import_tracker.settle_failed(connection, import_id, implausible, faults_of(scrape))
+        settlement = apply_scrape(connection, import_id, scrape, self.wishes)
+        resolve_problem(connection, kernel, import_tracker.fingerprint(import_id))
+        return settlement

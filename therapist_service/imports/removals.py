@@ -1,0 +1,161 @@
+"""The records of a file that claim `deleted`: applied together at its end, when it is known who else the file lists."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.errors import Finding
+from shared.imports.ledger import Outcome
+from shared.reviews import Question, open_reviews
+from shared.vocabulary import Therapeutstatus
+from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
+from therapist_service.imports.envelope import Envelope
+from therapist_service.imports.identity import Match, decide, decide_by_id_alone
+from therapist_service.imports.import_tracker import day_of
+from therapist_service.imports.known_rows import Candidates, Row, listed
+from therapist_service.imports.mapping import MappedRecord
+from therapist_service.models import kernel, therapeuten
+from therapist_service.use_cases import TherapistChange, update_therapists
+
+Report = Callable[[Outcome, Finding | None], None]
+_CHUNK = 1000
+_NOBODY = {"duplicate_in_file": "duplicate_in_file", "ambiguous": "ambiguous_identity"}
+"""Why a deletion is meant for nobody, other than that the person is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Removal:
+    """One deletion, decided: `row` is the therapist's, None where nobody is meant."""
+
+    record: MappedRecord
+    match: Match
+    deletion: Deletion
+    row: Row | None
+
+
+class Removals:
+    """Collects a file's deletions and applies them, unless there are so many that a person has to look."""
+
+    def __init__(self, connection: Connection, import_id: int, envelope: Envelope) -> None:
+        self._connection = connection
+        self._import_id = import_id
+        self._envelope = envelope
+        self._records: list[MappedRecord] = []
+        self._active_before = 0
+
+    def count_active(self) -> None:
+        """Remembers how many active therapists this postal code's file had, before anything is applied."""
+        columns = therapeuten.c
+        active = sa.and_(columns.source_zip == self._envelope.zip, columns.status == Therapeutstatus.AKTIV.value)
+        self._active_before = self._connection.execute(sa.select(sa.func.count()).where(active)).scalar_one()
+
+    def add(self, record: MappedRecord) -> None:
+        self._records.append(record)
+
+    def apply(self, report: Report) -> None:
+        """Decides and applies all; `report` is told each record's outcome."""
+        removals = [
+            removal
+            for start in range(0, len(self._records), _CHUNK)
+            for removal in self._decide(self._records[start : start + _CHUNK])
+        ]
+        gone = [removal for removal in removals if removal.deletion.outcome == "deleted"]
+        held = guard_holds(len(gone), self._active_before)
+        if held:
+            self._hold(gone)
+        else:
+            self._remove([removal.row for removal in gone if removal.row is not None])
+        for removal in removals:
+            report(*self._outcome(removal, held=held))
+
+    def _decide(self, records: Sequence[MappedRecord]) -> list[_Removal]:
+        candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
+        claimed = set(candidates.claimed)
+        removals = []
+        for record in records:
+            match = self._match(record, candidates, claimed)
+            row = None if match.row_id is None else candidates.rows[match.row_id]
+            if match.row_id is not None:
+                claimed.add(match.row_id)
+            removals.append(_Removal(record, match, self._deletion(match, row), row))
+        return removals
+
+    def _match(self, record: MappedRecord, candidates: Candidates, claimed: set[int]) -> Match:
+        person = listed(record, self._envelope.area)
+        if record.fields["nachname"] is None and record.external_id is not None:
+            here = candidates.last_seen_in(self._envelope.zip)
+            return decide_by_id_alone(person.area, record.external_id, here, claimed)
+        return decide(person, candidates.of(person), claimed)
+
+    def _deletion(self, match: Match, row: Row | None) -> Deletion:
+        if row is None:
+            code = _NOBODY.get(match.rule)
+            nobody = decide_deletion(None, already_removed=False, listed_elsewhere=False)
+            return Deletion("skipped", code) if code else nobody
+        return decide_deletion(
+            row["status"],
+            already_removed=row["source_removed_at"] is not None,
+            listed_elsewhere=self._is_listed_elsewhere(row),
+        )
+
+    def _is_listed_elsewhere(self, row: Row) -> bool:
+        """Another postal code's file of the same day or later has the therapist: pushed out of this list, not gone."""
+        if row["source_zip"] == self._envelope.zip or row["source_seen_at"] is None:
+            return False
+        return day_of(row["source_seen_at"]) >= self._envelope.scrape_day
+
+    def _remove(self, rows: Sequence[Row]) -> None:
+        remove(self._connection, rows, self._envelope.scrape_moment.isoformat(), f"import:{self._import_id}")
+
+    def _hold(self, gone: Sequence[_Removal]) -> None:
+        deletions = [
+            {"entity_id": removal.row["id"], "record_index": removal.record.index}
+            for removal in gone
+            if removal.row is not None
+        ]
+        detail = {
+            "deletions": deletions,
+            "active_before": self._active_before,
+            "seen_at": self._envelope.scrape_moment.isoformat(),
+        }
+        question = Question("held_deletions", self._import_id, gone[0].record.index, detail=detail)
+        open_reviews(self._connection, kernel, [question])
+
+    def _outcome(self, removal: _Removal, *, held: bool) -> tuple[Outcome, Finding | None]:
+        deletion, index = removal.deletion, removal.record.index
+        outcome, code = str(deletion.outcome), deletion.code
+        if held and outcome == "deleted":
+            outcome, code = "held", "held_deletion"
+        row_id = removal.row["id"] if removal.row is not None else None
+        finding = Finding(f"/therapists/{index}", code, index) if code else None
+        return Outcome(index, outcome, row_id, code, removal.match.rule), finding
+
+
+def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> None:
+    """Marks locked rows as gone at the source since `seen_at`; who was active becomes inactive, nobody is deleted."""
+    changes = [
+        TherapistChange(
+            row,
+            {"status": Therapeutstatus.INAKTIV.value} if row["status"] == Therapeutstatus.AKTIV else {},
+            {"source_removed_at": datetime.fromisoformat(seen_at)},
+        )
+        for row in rows
+    ]
+    update_therapists(connection, changes, actor)
+
+
+def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the rows whose present status was set by an import: only these may an import set active again."""
+    if not ids:
+        return set()
+    changes = kernel.field_changes.c
+    latest = (
+        sa.select(changes.entity_id, changes.changed_by)
+        .where(changes.entity_id.in_(ids), changes.field == "status")
+        .distinct(changes.entity_id)
+        .order_by(changes.entity_id, changes.id.desc())
+    )
+    return {row.entity_id for row in connection.execute(latest) if row.changed_by.startswith("import:")}

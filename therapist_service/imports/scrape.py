@@ -1,0 +1,126 @@
+"""A scrape as values: its envelope and its records, mapped one by one, small files at once and large ones in pieces."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, BinaryIO
+
+from shared.errors import Finding, RejectedError
+from shared.json_stream import JsonStream
+from shared.strict_json import escaped, parse_document
+from therapist_service.imports.envelope import Envelope, read_envelope
+from therapist_service.imports.mapping import MappedRecord, map_record
+from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
+
+CHUNK_RECORDS = 1000
+"""Records that are looked up and written together."""
+_WHOLE_BYTES = 16 * 1024 * 1024
+_KNOWN_KEYS = ("metadata", "therapists")
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that cannot be imported, and why."""
+
+    index: int
+    findings: tuple[Finding, ...]
+
+
+Record = MappedRecord | BadRecord
+
+
+@dataclass(slots=True)
+class Scrape:
+    """A readable scrape. `chunks` gives its records anew each time it is called; `claims` counts them by claim."""
+
+    envelope: Envelope
+    findings: list[Finding]
+    sha256: str
+    chunks: Callable[[], Iterator[list[Record]]]
+    valid: int = 0
+    invalid: int = 0
+    claims: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        return self.valid + self.invalid
+
+
+def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrape:
+    """The scrape in the file.
+
+    Raises `RejectedError` (`file_too_large`, `empty_file`, `invalid_json`, `missing_section`), `FileUnreadable` or
+    `FileChanging`.
+    """
+    if file.size > max_bytes:
+        raise RejectedError("file_too_large")
+    return _read_whole(folder, file) if file.size <= _WHOLE_BYTES else _read_in_pieces(folder, file)
+
+
+def faults_of(scrape: Scrape, most: int = 1000) -> list[Finding]:
+    """Where and why records of the scrape are invalid, the first of them."""
+    bad = (record for chunk in scrape.chunks() for record in chunk if isinstance(record, BadRecord))
+    return list(islice((finding for record in bad for finding in record.findings), most))
+
+
+def _read_whole(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
+    data, sha256 = folder.read(file)
+    document = parse_document(data)
+    records = [_record(raw, index) for index, raw in enumerate(_therapists(document))]
+    return _scrape(file, document, sha256, lambda: _chunked(iter(records)))
+
+
+def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
+    """Reads the file once to its end, keeping nothing, before anybody acts on its first record."""
+    digest = hashlib.sha256()
+    with folder.opened(file) as opened:
+        stream = JsonStream(opened, "therapists", watch=digest.update)
+        for _ in stream.elements():
+            pass
+    if not stream.found_list:
+        raise RejectedError("missing_section", [Finding("/therapists", "missing_section")])
+    return _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
+
+
+def _scrape(
+    file: ScrapeFile, document: dict[str, Any], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
+) -> Scrape:
+    envelope, findings = read_envelope(document.get("metadata"), file.zip, file.folder_date, file.modified)
+    unknown = [Finding(f"/{escaped(key)}", "unknown_field") for key in document if key not in _KNOWN_KEYS]
+    scrape = Scrape(envelope, [*unknown, *findings], sha256, chunks)
+    for chunk in chunks():
+        for record in chunk:
+            if isinstance(record, BadRecord):
+                scrape.invalid += 1
+            else:
+                scrape.valid += 1
+                scrape.claims[record.claim] += 1
+    return scrape
+
+
+def _chunks_of(opened: AbstractContextManager[BinaryIO]) -> Iterator[list[Record]]:
+    with opened as file:
+        elements = JsonStream(file, "therapists").elements()
+        yield from _chunked(_record(raw, index) for index, raw in enumerate(elements))
+
+
+def _chunked(records: Iterator[Record]) -> Iterator[list[Record]]:
+    while chunk := list(islice(records, CHUNK_RECORDS)):
+        yield chunk
+
+
+def _therapists(document: dict[str, Any]) -> list[Any]:
+    found = document.get("therapists")
+    if not isinstance(found, list):
+        raise RejectedError("missing_section", [Finding("/therapists", "missing_section")])
+    return found
+
+
+def _record(raw: object, index: int) -> Record:
+    try:
+        return map_record(raw, index)
+    except RejectedError as error:
+        return BadRecord(index, error.findings)

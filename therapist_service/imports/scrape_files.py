@@ -1,0 +1,160 @@
+"""The scraper's folder: which files are candidates, and reading them without being fooled by one still being written.
+
+Candidates are `ZIP.json` in the root and in folders named after a date, `YYYYMMDD`. Everything else is counted by
+reason, so that a file that nobody reads is at least seen.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.errors import CuravaniError, TransientError
+
+_FILE = re.compile(r"([0-9]{5})\.json")
+_FOLDER = re.compile(r"[0-9]{8}")
+_SCRAPE_DATE = re.compile(rb'"scrape_date"\s*:\s*"([^"]{10,40})"')
+_HEAD_BYTES = 4096
+
+
+class FolderUnavailable(TransientError):
+    """The import folder is missing or may not be read."""
+
+    code = "folder_unavailable"
+    service_wide = True
+
+
+class FileUnreadable(TransientError):
+    """One file may not be read just now; the others may."""
+
+    code = "file_unreadable"
+
+
+class FileChanging(CuravaniError):
+    """The file changed while it was read: somebody is still writing it."""
+
+    code = "file_changing"
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeFile:
+    """A candidate as the folder shows it. `path` is relative to the root; `modified_ns` its time of modification."""
+
+    path: str
+    zip: str
+    folder_date: date | None
+    size: int
+    modified_ns: int
+
+    @property
+    def version(self) -> str:
+        """Tells the versions of a path apart without reading them."""
+        return f"{self.size}:{self.modified_ns}"
+
+    @property
+    def modified(self) -> datetime:
+        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
+
+    def is_settled(self, seconds: float, moment: datetime) -> bool:
+        """Whether nobody has written to it for so long. A time in the future says nothing and counts as settled."""
+        return not 0 <= (moment - self.modified).total_seconds() < seconds
+
+
+class ScrapeFolder:
+    """The folder below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def discover(self, ignore: Callable[[str], None]) -> list[ScrapeFile]:
+        """Every candidate; `ignore` is told the reason for each thing left alone. Raises `FolderUnavailable`."""
+        try:
+            real_root = self._root.resolve(strict=True)
+            found = list(_candidates(real_root, real_root, None, ignore))
+            for folder, folder_date in _dated_folders(real_root, ignore):
+                found += _candidates(real_root, folder, folder_date, ignore)
+        except OSError:
+            raise FolderUnavailable from None
+        return found
+
+    def order_key(self, file: ScrapeFile) -> tuple[str, str]:
+        """Sorts candidates by their scrape, oldest first, from the first bytes alone; the true date decides later."""
+        stated = None
+        try:
+            with (self._root / file.path).open("rb") as opened:
+                stated = _SCRAPE_DATE.search(opened.read(_HEAD_BYTES))
+        except OSError:
+            pass  # whoever reads the whole file says so
+        fallback = file.folder_date.isoformat() if file.folder_date else file.modified.isoformat()
+        return stated[1].decode("ascii", "replace") if stated else fallback, file.path
+
+    def read(self, file: ScrapeFile) -> tuple[bytes, str]:
+        """The whole file and its SHA-256. Raises `FileUnreadable` or `FileChanging`."""
+        with self.opened(file) as opened:
+            data = opened.read()
+        return data, hashlib.sha256(data).hexdigest()
+
+    @contextmanager
+    def opened(self, file: ScrapeFile) -> Iterator[BinaryIO]:
+        """The file, open for reading. Raises `FileUnreadable`, or `FileChanging` if it is another one at the end."""
+        try:
+            with (self._root / file.path).open("rb") as opened:
+                yield opened
+                status = os.fstat(opened.fileno())
+        except OSError:
+            raise FileUnreadable from None
+        if (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
+            raise FileChanging
+
+
+def _candidates(
+    root: Path, folder: Path, folder_date: date | None, ignore: Callable[[str], None]
+) -> Iterator[ScrapeFile]:
+    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
+        if entry.is_dir():
+            if folder_date is not None:
+                ignore("other_folder")
+            continue
+        name = _FILE.fullmatch(entry.name)
+        if name is None:
+            ignore("other_name")
+        elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            ignore("leaves_the_folder")
+        elif not entry.is_file():
+            ignore("no_regular_file")
+        else:
+            status = entry.stat()
+            path = str(Path(entry.path).relative_to(root))
+            yield ScrapeFile(path, name[1], folder_date, status.st_size, status.st_mtime_ns)
+
+
+def _dated_folders(root: Path, ignore: Callable[[str], None]) -> Iterator[tuple[Path, date]]:
+    for entry in sorted(_entries(root), key=lambda entry: entry.name):
+        if not entry.is_dir():
+            continue
+        day = _date_of(entry.name)
+        if day is None:
+            ignore("other_folder")
+        elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            ignore("leaves_the_folder")
+        else:
+            yield Path(entry.path), day
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+def _date_of(name: str) -> date | None:
+    if not _FOLDER.fullmatch(name):
+        return None
+    try:
+        return date(int(name[:4]), int(name[4:6]), int(name[6:]))
+    except ValueError:
+        return None

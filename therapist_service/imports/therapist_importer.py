@@ -1,0 +1,285 @@
+"""One scrape into the database: rows, history, outcomes, events, questions and ledger in the caller's transaction.
+
+Set-based: each chunk of records costs the same few statements, however many records it has.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from shared.errors import Finding
+from shared.imports import ledger
+from shared.imports.ledger import Outcome, Settlement
+from shared.reviews import Question, open_reviews
+from shared.vocabulary import Therapeutstatus
+from therapist_service.imports.envelope import Envelope, count_findings
+from therapist_service.imports.identity import Match, assign
+from therapist_service.imports.import_tracker import day_of
+from therapist_service.imports.known_rows import Candidates, Row, listed, unchanged_rows
+from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
+from therapist_service.imports.merge import Conflict, merge
+from therapist_service.imports.removals import Removals, deactivated_by_import
+from therapist_service.imports.scrape import BadRecord, Record, Scrape
+from therapist_service.models import kernel, therapeuten
+from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
+
+_TITLES = {Claim.NEW: "new", Claim.MODIFIED: "modified", Claim.UNCHANGED: "unchanged", Claim.DELETED: "deleted"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """`adults_only` leaves out practices without any method for adults."""
+
+    adults_only: bool = False
+
+
+def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
+    """Applies the scrape and settles its ledger row; returns how.
+
+    The ledger's counts cover every record of the file, each with exactly one outcome.
+    """
+    run = _Run(connection, import_id, scrape.envelope, wishes)
+    run.removals.count_active()
+    run.findings += [*scrape.findings, *_total_findings(scrape)]
+    for chunk in scrape.chunks():
+        run.apply(chunk)
+        run.flush()
+    run.removals.apply(run.report)
+    run.flush()
+    trouble = run.counts["failed"] or run.counts["held"]
+    settlement = Settlement("partial" if trouble else "success", None, dict(run.counts))
+    ledger.settle(connection, kernel, import_id, settlement)
+    return settlement
+
+
+class _Run:
+    """The state of one file's import."""
+
+    def __init__(self, connection: Connection, import_id: int, envelope: Envelope, wishes: Wishes) -> None:
+        self.counts: Counter[str] = Counter()
+        self.findings: list[Finding] = []
+        self.removals = Removals(connection, import_id, envelope)
+        self._connection = connection
+        self._import_id = import_id
+        self._envelope = envelope
+        self._wishes = wishes
+        self._outcomes: list[Outcome] = []
+        self._questions: list[Question] = []
+
+    def apply(self, chunk: Sequence[Record]) -> None:
+        """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
+        listed_records = list(self._listed(chunk))
+        area = self._envelope.area
+        same = unchanged_rows(self._connection, self._import_id, area, listed_records)
+        same = {index: row for index, row in same.items() if not self._is_older(row["source_seen_at"])}
+        self._mark_seen([row["id"] for row in same.values()])
+        for record in listed_records:
+            if record.index in same:
+                self._report_same(record, same[record.index]["id"])
+        rest = [record for record in listed_records if record.index not in same]
+        if rest:
+            self._place(rest)
+
+    def flush(self) -> None:
+        """Writes what was found out about the records so far."""
+        ledger.write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
+        ledger.write_findings(self._connection, kernel, self._import_id, self.findings)
+        open_reviews(self._connection, kernel, self._questions)
+        self._outcomes, self.findings, self._questions = [], [], []
+
+    def report(self, outcome: Outcome, finding: Finding | None = None) -> None:
+        """Keeps one record's outcome."""
+        self.counts[outcome.outcome] += 1
+        self._outcomes.append(outcome)
+        if finding is not None:
+            self.findings.append(finding)
+
+    def _listed(self, chunk: Sequence[Record]) -> Iterator[MappedRecord]:
+        for record in chunk:
+            if isinstance(record, BadRecord):
+                self.findings += record.findings
+                self.report(Outcome(record.index, "failed", code=record.findings[0].code))
+                continue
+            self.findings += record.findings
+            if record.claim == Claim.DELETED:
+                self.removals.add(record)
+            elif self._wishes.adults_only and not for_adults(record):
+                self.report(Outcome(record.index, "skipped", code="not_for_adults"))
+            else:
+                yield record
+
+    def _report_same(self, record: MappedRecord, row_id: int) -> None:
+        self._check_claim(record, "unchanged")
+        self.report(Outcome(record.index, "unchanged", row_id, rule="same_record"))
+
+    def _place(self, records: Sequence[MappedRecord]) -> None:
+        """Finds each record's row by the rules of identity, and creates or merges."""
+        candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
+        people = [listed(record, self._envelope.area) for record in records]
+        matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        fresh: list[tuple[MappedRecord, Match]] = []
+        known: list[tuple[MappedRecord, Match, Row]] = []
+        for record, match in zip(records, matches, strict=True):
+            if match.row_id is not None:
+                known.append((record, match, candidates.rows[match.row_id]))
+            elif match.rule == "duplicate_in_file":
+                self._report_with_finding(record, "skipped", "duplicate_in_file")
+            elif match.rule == "ambiguous":
+                self._hold(record, match)
+            else:
+                fresh.append((record, match))
+        self._create(fresh)
+        self._update(known)
+
+    def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
+        rows = [new_row(record) | self._technical(record) for record, _ in fresh]
+        ids = create_therapists(self._connection, rows, self._actor)
+        for (record, match), row_id in zip(fresh, ids, strict=True):
+            self._check_claim(record, "new")
+            self._remark_reassignment(record, match)
+            self.report(Outcome(record.index, "new", row_id, rule="new"))
+
+    def _update(self, known: Sequence[tuple[MappedRecord, Match, Row]]) -> None:
+        gone = [row["id"] for _, _, row in known if row["source_removed_at"] is not None]
+        deactivated = deactivated_by_import(self._connection, gone)
+        plans = [self._plan(record, match, row, deactivated) for record, match, row in known]
+        update_therapists(self._connection, [plan.change for plan in plans if plan.change], self._actor)
+        for plan in plans:
+            self._remark_reassignment(plan.record, plan.match)
+            self._check_claim(plan.record, plan.outcome)
+            self.report(Outcome(plan.record.index, plan.outcome, plan.row_id, plan.code, plan.match.rule))
+            if plan.conflicts:
+                self._ask_about(plan)
+
+    def _plan(self, record: MappedRecord, match: Match, row: Row, deactivated: set[int]) -> "_Plan":
+        row_id = row["id"]
+        if self._is_older(row["source_seen_at"]):
+            # Another postal code's file has told something newer about this person.
+            return _Plan(record, match, row_id, "skipped", "superseded")
+        merged = merge(row["source_record"], record.fields, row)
+        changes = dict(merged.changes)
+        outcome = "updated" if changes else "held" if merged.conflicts else "unchanged"
+        if row_id in deactivated and row["status"] == Therapeutstatus.INAKTIV:
+            changes["status"] = Therapeutstatus.AKTIV.value
+            outcome = "reactivated"
+        technical = {**self._technical(record), "source_record": merged.new_base, "source_removed_at": None}
+        code = "conflict" if merged.conflicts else None
+        change = TherapistChange(row, changes, technical)
+        return _Plan(record, match, row_id, outcome, code, change, merged.conflicts)
+
+    def _ask_about(self, plan: "_Plan") -> None:
+        shown = [{"field": c.field, "staff": c.staff, "source": c.source} for c in plan.conflicts]
+        self.findings.append(self._finding(plan.record, "conflict"))
+        self._questions.append(
+            Question("conflict", self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown})
+        )
+
+    def _hold(self, record: MappedRecord, match: Match) -> None:
+        """Several rows may be meant: nothing is written, and a person is asked once, not every week."""
+        self._report_with_finding(record, "held", "ambiguous_identity")
+        fields = record.fields
+        about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
+        asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
+        detail = {"candidates": list(match.ambiguous), "record": fields, **self._origin(record)}
+        self._questions.append(
+            Question(
+                "possible_duplicate",
+                self._import_id,
+                record.index,
+                entity_id=None,
+                other_id=match.ambiguous[0],
+                fingerprint=f"ambiguous:{asked}",
+                detail=detail,
+            )
+        )
+
+    def _origin(self, record: MappedRecord) -> dict[str, Any]:
+        """What a decision needs later to write the record as the import would have."""
+        return {
+            "external_id": record.external_id,
+            "area": self._envelope.area,
+            "zip": self._envelope.zip,
+            "hash": record.hash,
+            "seen_at": self._envelope.scrape_moment.isoformat(),
+        }
+
+    def _technical(self, record: MappedRecord) -> dict[str, Any]:
+        return {
+            "external_id": record.external_id,
+            "source_area": self._envelope.area,
+            "source_zip": self._envelope.zip,
+            "source_record": record.fields,
+            "source_raw": record.raw,
+            "source_hash": record.hash,
+            "source_seen_at": self._envelope.scrape_moment,
+            "source_plz": record.fields["plz"],
+            "source_import_id": self._import_id,
+        }
+
+    def _mark_seen(self, ids: Sequence[int]) -> None:
+        if not ids:
+            return
+        seen = {
+            "source_seen_at": self._envelope.scrape_moment,
+            "source_zip": self._envelope.zip,
+            "source_import_id": self._import_id,
+        }
+        self._connection.execute(sa.update(therapeuten).where(therapeuten.c.id.in_(ids)).values(seen))
+
+    def _is_older(self, seen_at: datetime | None) -> bool:
+        return seen_at is not None and day_of(seen_at) > self._envelope.scrape_day
+
+    def _check_claim(self, record: MappedRecord, outcome: str) -> None:
+        """The source's own word is checked, and a contradiction counted."""
+        is_new = outcome == "new"
+        contradicts = is_new != (record.claim == Claim.NEW) or (
+            record.claim == Claim.UNCHANGED and outcome in ("updated", "held", "reactivated")
+        )
+        if contradicts:
+            self.findings.append(self._finding(record, "status_contradicted", "/status"))
+
+    def _remark_reassignment(self, record: MappedRecord, match: Match) -> None:
+        if match.reassigned:
+            self.findings.append(self._finding(record, "id_reassigned", "/id"))
+
+    def _report_with_finding(self, record: MappedRecord, outcome: str, code: str) -> None:
+        self.report(Outcome(record.index, outcome, code=code), self._finding(record, code))
+
+    def _finding(self, record: MappedRecord, code: str, path: str = "") -> Finding:
+        return Finding(f"/therapists/{record.index}{path}", code, record.index)
+
+    @property
+    def _actor(self) -> str:
+        return f"import:{self._import_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to become of one known row."""
+
+    record: MappedRecord
+    match: Match
+    row_id: int
+    outcome: str
+    code: str | None = None
+    change: TherapistChange | None = None
+    conflicts: Sequence[Conflict] = field(default=())
+
+
+def new_row(record: MappedRecord) -> dict[str, Any]:
+    """A row for somebody who was not known: the mapped columns, and what is true of everybody the source lists."""
+    return {**record.fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value}
+
+
+def _total_findings(scrape: Scrape) -> list[Finding]:
+    counted: Mapping[str, int] = {
+        "total_therapists": scrape.total,
+        **{f"{_TITLES[Claim(claim)]}_therapists": number for claim, number in scrape.claims.items()},
+    }
+    return count_findings(scrape.envelope, counted)

@@ -1,0 +1,100 @@
+"""Decisions on the therapist import's questions: what a person chose, done as the import would have done it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.errors import Finding
+from shared.reviews import Choice, close, lock_open
+from shared.validation import InvalidInput
+from shared.vocabulary import Therapeutstatus
+from therapist_service.imports.mapping import MAPPED_FIELDS
+from therapist_service.imports.merge import merge
+from therapist_service.imports.removals import remove
+from therapist_service.models import kernel, therapeuten
+from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
+
+
+def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
+    """Carries out the choice and closes the review, in the caller's transaction.
+
+    Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had.
+    """
+    review = lock_open(connection, kernel, review_id, choice)
+    _DECISIONS[review["kind"]](connection, review, choice)
+    return close(connection, kernel, review_id, choice)
+
+
+def _conflict(connection: Connection, review: RowMapping, choice: Choice) -> None:
+    """`source` takes over the source's values; `staff` leaves the row as it is."""
+    if choice.choose == "staff":
+        return
+    row = lock_therapists(connection, [review["entity_id"]])[review["entity_id"]]
+    wanted = {entry["field"]: entry["source"] for entry in review["detail"]["fields"]}
+    # Only mapped columns: a review's detail is data, and data must not name a staff field.
+    changes = {field: value for field, value in wanted.items() if field in MAPPED_FIELDS}
+    update_therapists(connection, [TherapistChange(dict(row), changes)], choice.actor)
+
+
+def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) -> None:
+    """`apply` marks the therapists as gone, all or those ticked; `reject` leaves them. Who reappeared is left, too."""
+    if choice.choose == "reject":
+        return
+    listed = {entry["entity_id"] for entry in review["detail"]["deletions"]}
+    wanted = listed if choice.only is None else listed & set(choice.only)
+    seen_at = review["detail"]["seen_at"]
+    statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
+    rows = [dict(row) for row in connection.execute(statement).mappings()]
+    remove(connection, [row for row in rows if not _reappeared(row, seen_at)], seen_at, choice.actor)
+
+
+def _possible_duplicate(connection: Connection, review: RowMapping, choice: Choice) -> None:
+    """`merge` gives the held record to one of the candidates; `separate` makes it a row of its own."""
+    detail = review["detail"]
+    technical = _technical(detail, review["import_id"])
+    fields = {name: detail["record"].get(name) for name in MAPPED_FIELDS}
+    if choice.choose == "separate":
+        new = {**fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value, **technical}
+        create_therapists(connection, [new], choice.actor)
+        return
+    row_id = _chosen(detail["candidates"], choice)
+    row = dict(lock_therapists(connection, [row_id])[row_id])
+    merged = merge(row["source_record"], fields, row)
+    technical |= {"source_record": merged.new_base, "source_removed_at": None}
+    update_therapists(connection, [TherapistChange(row, merged.changes, technical)], choice.actor)
+
+
+def _chosen(candidates: Sequence[int], choice: Choice) -> int:
+    if choice.into is not None and choice.into in candidates:
+        return choice.into
+    if choice.into is None and len(candidates) == 1:
+        return candidates[0]
+    numbers = ", ".join(map(str, candidates))
+    raise InvalidInput(f"Say which one to merge into: {numbers}", [Finding("/into", "missing")])
+
+
+def _technical(detail: dict[str, Any], import_id: int | None) -> dict[str, Any]:
+    return {
+        "external_id": detail["external_id"],
+        "source_area": detail["area"],
+        "source_zip": detail["zip"],
+        "source_record": detail["record"],
+        "source_hash": detail["hash"],
+        "source_seen_at": datetime.fromisoformat(detail["seen_at"]),
+        "source_plz": detail["record"].get("plz"),
+        "source_import_id": import_id,
+    }
+
+
+def _reappeared(row: dict[str, Any], seen_at: str) -> bool:
+    return row["source_seen_at"] is not None and row["source_seen_at"] > datetime.fromisoformat(seen_at)
+
+
+_DECISIONS = {
+    "conflict": _conflict,
+    "held_deletions": _held_deletions,
+    "possible_duplicate": _possible_duplicate,
+}
