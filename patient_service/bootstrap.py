@@ -78,7 +78,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
         erasure=Erasure(engine, bucket, copies),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(kernel, NAME, settings[MailSettings], console_base_url),
+        mailer=Mailer(kernel, settings[MailSettings], console_base_url),
     )
 
 

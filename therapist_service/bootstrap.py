@@ -68,7 +68,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(kernel, NAME, settings[MailSettings], console_base_url),
+        mailer=Mailer(kernel, settings[MailSettings], console_base_url),
     )
 
 

@@ -1,4 +1,4 @@
-"""Registrations as the website's form writes them: one JSON document per person, after the e-mail address was verified."""
+"""Registrations as the website's form writes them: one JSON document per person, after verification of the e-mail."""
 
 import json
 from collections.abc import Mapping
