@@ -83,6 +83,12 @@ def hold(engine: Engine, name: LockName) -> Iterator[LockedConnection]:
         _release(connection)
 
 
+def wait_for(engine: Engine, name: LockName) -> None:
+    """Returns once the lock was free for a moment; somebody else may have it again by then."""
+    with translated_errors(), engine.begin() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:n, 0))"), {"n": str(name)})
+
+
 def holder(connection: Connection, name: LockName) -> str | None:
     """Who holds the lock, as PostgreSQL knows it: the `application_name` that `identity` set; None if it is free."""
     return connection.execute(_HOLDER, {"name": str(name)}).scalar_one_or_none()

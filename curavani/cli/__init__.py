@@ -1,0 +1,1 @@
+"""The command line: a thin skin. It parses, calls what the services call, and prints."""

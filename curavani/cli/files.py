@@ -1,0 +1,137 @@
+"""`curavani check` and `curavani plan`: what a file says and what it would do, touching nothing."""
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+import typer
+from sqlalchemy.engine import Connection
+
+from curavani.cli.imports import Json
+from curavani.cli.output import TROUBLE, USAGE, print_json, print_table, talk, told
+from curavani.cli.services import database
+from patient_service.imports.registration import parse_registration
+from shared.codes import describe
+from shared.database.engine import transaction
+from shared.errors import CuravaniError, Finding, RejectedError
+from shared.imports import ledger
+from shared.settings import PatientImportSettings, TherapistImportSettings
+from therapist_service.imports.scrape import BadRecord, read_scrape
+from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
+from therapist_service.imports.therapist_importer import Wishes, apply_scrape
+from therapist_service.models import kernel
+
+_ZIP_NAME = re.compile(r"([0-9]{5})\.json")
+_MAX_REGISTRATION = int(PatientImportSettings.model_fields["max_file_bytes"].default)
+_MAX_SCRAPE = int(TherapistImportSettings.model_fields["max_file_bytes"].default)
+
+
+@told
+def check(
+    files: Annotated[list[Path], typer.Argument(help="Registration or therapist files.")], as_json: Json = False
+) -> None:
+    """Validates files, touching nothing: every finding with its place. Example: curavani check 52062.json"""
+    results = [(path, _check(path)) for path in files]
+    if as_json:
+        print_json([{"file": str(path), "findings": [_shown(finding) for finding in found]} for path, found in results])
+    else:
+        for path, found in results:
+            rows = [(f.pointer, f.code, describe(f.code).severity, describe(f.code).english) for f in found]
+            if rows:
+                print_table(("place", "code", "severity", "meaning"), rows, title=str(path))
+            else:
+                talk(f"{path}: no findings")
+    if any(describe(finding.code).severity == "error" for _, found in results for finding in found):
+        raise typer.Exit(TROUBLE)
+
+
+@told
+def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
+    """What importing this therapist file would change, per record and field; the database stays as it is."""
+    if _ZIP_NAME.fullmatch(file.name) is None:
+        talk(f"{file.name} is no therapist file: its name is not ZIP.json")
+        raise typer.Exit(USAGE)
+    engine = database()
+    found: dict[str, Any] = {}
+    try:
+        with transaction(engine) as connection:
+            found = _rehearse(connection, file)
+            connection.rollback()
+    finally:
+        engine.dispose()
+    if as_json:
+        print_json(found)
+        return
+    changes = [(c["entity_id"], c["field"], c["old_value"], c["new_value"]) for c in found["changes"]]
+    records = [(o["record_index"], o["outcome"], o["entity_id"], o["rule"], o["code"]) for o in found["outcomes"]]
+    print_table(("", "records"), sorted(found["counts"].items()), title=f"Importing {file.name} would give")
+    if records:
+        print_table(("record", "outcome", "row", "rule", "code"), records, title="Records")
+    if changes:
+        print_table(("row", "field", "from", "to"), changes, title="Changes")
+
+
+def _rehearse(connection: Connection, file: Path) -> dict[str, Any]:
+    """Imports the file for real, in a transaction that is never committed."""
+    scrape = read_scrape(ScrapeFolder(file.parent), _as_scrape_file(file), _MAX_SCRAPE)
+    row = ledger.register(connection, kernel, f"plan|{datetime.now(UTC).isoformat()}", zip=file.name[:5])
+    settlement = apply_scrape(connection, row["id"], scrape, Wishes())
+    outcomes, changes = kernel.import_outcomes, kernel.field_changes
+    of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == row["id"]).order_by(outcomes.c.record_index)
+    of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{row['id']}").order_by(changes.c.id)
+    return {
+        "status": settlement.status,
+        "counts": dict(settlement.counts),
+        "outcomes": [
+            {name: o[name] for name in ("record_index", "outcome", "entity_id", "rule", "code")}
+            for o in connection.execute(of_outcomes).mappings()
+        ],
+        "changes": [
+            {name: c[name] for name in ("entity_id", "field", "old_value", "new_value")}
+            for c in connection.execute(of_changes).mappings()
+        ],
+    }
+
+
+def _check(path: Path) -> list[Finding]:
+    try:
+        return _check_scrape(path) if _ZIP_NAME.fullmatch(path.name) else _check_registration(path)
+    except RejectedError as error:
+        return list(error.findings) or [Finding("", error.code)]
+    except (CuravaniError, OSError):
+        talk(f"{path}: the file cannot be read")
+        raise typer.Exit(USAGE) from None
+
+
+def _check_registration(path: Path) -> list[Finding]:
+    if path.stat().st_size > _MAX_REGISTRATION:
+        raise RejectedError("file_too_large")
+    return list(parse_registration(path.read_bytes(), path.name).findings)
+
+
+def _check_scrape(path: Path) -> list[Finding]:
+    scrape = read_scrape(ScrapeFolder(path.parent), _as_scrape_file(path), _MAX_SCRAPE)
+    found = list(scrape.findings)
+    for chunk in scrape.chunks():
+        for record in chunk:
+            found += record.findings
+    if scrape.invalid > scrape.valid and any(isinstance(r, BadRecord) for chunk in scrape.chunks() for r in chunk):
+        found.append(Finding("/therapists", "too_many_invalid"))
+    return found
+
+
+def _as_scrape_file(path: Path) -> ScrapeFile:
+    status = path.stat()
+    folder_date: date | None = None
+    return ScrapeFile(path.name, path.name[:5], folder_date, status.st_size, status.st_mtime_ns)
+
+
+def _shown(finding: Finding) -> dict[str, Any]:
+    return {
+        "record_index": finding.record_index,
+        "pointer": finding.pointer,
+        "code": finding.code,
+        "severity": describe(finding.code).severity,
+    }

@@ -1,0 +1,175 @@
+"""The demo: both imports on sample files, twice, and what became of each file, in tables for newcomers."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from curavani.cli.output import out, print_table, talk
+from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.demo.samples.registrations import generate_registrations, specification_example
+from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
+from curavani.demo.samples.scrapes import specification_example as therapist_example
+from curavani.demo.stack import BUCKET, TOKEN, DemoStack
+from shared.codes import describe
+from shared.database.engine import transaction
+from shared.database.locks import LockName, hold
+from shared.imports.passes import PassReport
+from shared.logs import configure_logging
+from shared.settings import LogSettings, read_settings
+
+_REGISTRATIONS = 12
+_FIRST_SCRAPE = date(2025, 7, 9)
+_PORTS = {"patient": 8001, "therapist": 8002}
+_SHOWN = 15
+
+
+def run_demo(*, once: bool, seed: int, therapists: int) -> int:
+    """Runs the demo; returns the exit code. Without `once` it serves both services until Ctrl-C."""
+    talk("Starting PostgreSQL, a storage emulator, a mail sink and a mock broker …")
+    with DemoStack() as stack, (stack.folder / "log").open("w", encoding="utf-8") as log:
+        # The tables tell what happened; the log's lines would only hide them.
+        configure_logging(LogSettings.model_validate({}), stream=log)
+        # Google's client library finds the emulator by this variable, and by nothing else.
+        os.environ["STORAGE_EMULATOR_HOST"] = stack.storage.host
+        _fill(stack, seed, therapists)
+        for entry in SERVICES.values():
+            _import_twice(entry, stack)
+        _print_mails(stack)
+        if not once:
+            _serve(stack)
+    return 0
+
+
+def _fill(stack: DemoStack, seed: int, therapists: int) -> None:
+    registrations = [specification_example(), *generate_registrations(seed, _REGISTRATIONS)]
+    for registration in registrations:
+        stack.storage.put(BUCKET, registration.object_name, registration.content)
+    scrapes = [
+        therapist_example(),
+        *generate_scrapes(seed, therapists, _FIRST_SCRAPE),
+        *broken_scrapes(seed, _FIRST_SCRAPE),
+    ]
+    for scrape in scrapes:
+        path = stack.scrapes / scrape.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(scrape.content)
+    talk(f"{len(registrations)} registrations lie in the bucket, {len(scrapes)} scrapes in the folder.")
+
+
+def _import_twice(entry: ServiceEntry, stack: DemoStack) -> None:
+    settings = read_settings(stack.environment, *entry.bootstrap.IMPORT_GROUPS)
+    parts = entry.bootstrap.build_parts(settings)
+    try:
+        parts.monitor.run_once("demo")
+        for work, deliver in (("relay", parts.relay.run_once), ("mailer", parts.mailer.run_once)):
+            with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
+                deliver(locked)
+        with transaction(parts.engine) as connection:
+            _print_files(connection, entry)
+            before = _rows(connection, entry)
+        again: PassReport = parts.monitor.run_once("demo")
+        with transaction(parts.engine) as connection:
+            unchanged = before == _rows(connection, entry)
+    finally:
+        parts.relay.close()
+        parts.engine.dispose()
+    talk(
+        f"A second run of the {entry.name} import: "
+        + ("nothing changed." if unchanged else "SOMETHING CHANGED, which it should not.")
+        + (f" {sum(again.counts.values())} file(s) were touched." if again.counts else "")
+    )
+
+
+def _print_files(connection: Connection, entry: ServiceEntry) -> None:
+    tracking = entry.kernel.import_tracking
+    files = connection.execute(sa.select(tracking).order_by(tracking.c.id)).mappings().all()
+    counts = Counter((row["status"], row["error_code"]) for row in files)
+    rows = [
+        (status, code, number, describe(code).english if code else _MEANING.get(status, ""))
+        for (status, code), number in sorted(counts.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    ]
+    title = f"{entry.name} import: {len(files)} files came in"
+    print_table(("became", "code", "files", "what it means"), rows, title=title)
+    records = {name: sum(row[f"{name}_count"] for row in files) for name in _OUTCOMES}
+    print_table(("record", "number"), [(name, number) for name, number in records.items() if number])
+    _print_trouble(files, entry)
+    sent, waiting = _events(connection, entry)
+    talk(f"Events: {sent} sent to the broker, {waiting} waiting.")
+
+
+def _print_trouble(files: Any, entry: ServiceEntry) -> None:
+    trouble = [row for row in files if row["status"] in ("failed", "partial", "retrying")]
+    rows = [(f"{entry.prefix}{row['id']}", row["status"], row["error_code"] or "see its records") for row in trouble]
+    if rows:
+        print_table(("file", "became", "why"), rows[:_SHOWN], title="Files that need a look")
+
+
+_OUTCOMES = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
+_MEANING: Mapping[str, str] = {
+    "success": "Imported; the file's copy is kept.",
+    "partial": "Imported, but some records failed or wait for a decision.",
+    "skipped": "Known already.",
+}
+
+
+def _events(connection: Connection, entry: ServiceEntry) -> tuple[int, int]:
+    outbox = entry.kernel.event_outbox.c
+    total, waiting = connection.execute(
+        sa.select(sa.func.count(), sa.func.count().filter(outbox.sent_at.is_(None))).select_from(
+            entry.kernel.event_outbox
+        )
+    ).one()
+    return total - waiting, waiting
+
+
+def _rows(connection: Connection, entry: ServiceEntry) -> list[Any]:
+    """What an import must leave alone when there is nothing new: every row of people, history, events and ledger."""
+    kernel = entry.kernel
+    people = kernel.import_tracking.metadata.tables[f"{kernel.schema}.{_PEOPLE[entry.name]}"]
+    tables = (people, kernel.field_changes, kernel.event_outbox, kernel.import_tracking, kernel.import_outcomes)
+    return [
+        connection.execute(sa.select(sa.func.count(), sa.func.max(sa.cast(table.c.id, sa.BigInteger)))).one()
+        for table in tables
+    ] + [connection.execute(sa.select(sa.func.max(people.c.updated_at))).scalar()]
+
+
+_PEOPLE = {"patient": "patienten", "therapist": "therapeuten"}
+
+
+def _print_mails(stack: DemoStack) -> None:
+    rows = [(message["To"], message["Subject"]) for message in stack.mail.messages]
+    print_table(("mail to", "subject"), rows, title="Mails that were sent")
+
+
+def _serve(stack: DemoStack) -> None:
+    environment = {**os.environ, **stack.environment}
+    processes = [
+        subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "curavani", "serve", name, "--port", str(port)],
+            env={**environment, "CONSOLE_BASE_URL": f"http://127.0.0.1:{port}"},
+        )
+        for name, port in _PORTS.items()
+    ]
+    try:
+        for name, port in _PORTS.items():
+            out().print(f"{name} service: http://127.0.0.1:{port}/docs")
+        out().print(f"Token for both: {TOKEN}")
+        talk("Ctrl-C ends everything.")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        for process in processes:
+            process.wait()
+    except KeyboardInterrupt:
+        talk("Ending …")
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
