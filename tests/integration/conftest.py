@@ -1,0 +1,200 @@
+"""The services' parts on real PostgreSQL, storage and folders."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from curavani.demo.storage_emulator import StorageEmulator
+from patient_service import bootstrap as patient_bootstrap
+from shared.imports.passes import PassReport
+from shared.settings import read_settings
+from therapist_service import bootstrap as therapist_bootstrap
+
+REGISTRATION: dict[str, Any] = {
+    "patient_data": {
+        "anrede": "Herr",
+        "geschlecht": "männlich",
+        "vorname": "Max",
+        "nachname": "Mustermann",
+        "geburtsdatum": "2000-01-01",
+        "email": "max.mustermann@example.com",
+        "telefon": "0171 3920042",
+    },
+    "consent_metadata": {"ip_address": "192.0.2.7", "user_agent": "Test", "timestamp_utc": "2025-07-05T14:33:55Z"},
+    "registration_timestamp": "2025-07-05 14:33:55",
+    "registration_token": "0b1ab67b",
+}
+
+
+def registration(token: str = "0b1ab67b", **answers: Any) -> bytes:
+    """A registration; `answers` replace fields of `patient_data`."""
+    document = {**REGISTRATION, "registration_token": token}
+    document["patient_data"] = {**REGISTRATION["patient_data"], **answers}
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+class Patients:
+    """The patient import with what it works on; `run` is one pass."""
+
+    def __init__(self, parts: Any, engine: Engine, storage: StorageEmulator, bucket: str, copies: Path) -> None:
+        self.parts = parts
+        self.engine = engine
+        self.storage = storage
+        self.bucket = bucket
+        self.copies = copies
+
+    def upload(self, data: bytes, name: str = "Mustermann_Max_20250705_0b1ab67b.json") -> int:
+        return self.storage.put(self.bucket, name, data)
+
+    def run(self) -> PassReport:
+        report: PassReport = self.parts.monitor.run_once("test")
+        return report
+
+    def in_bucket(self) -> list[str]:
+        return self.storage.names(self.bucket)
+
+    def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
+        with self.engine.begin() as connection:
+            return [dict(row) for row in connection.execute(sa.text(statement), values).mappings()]
+
+    def patients(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM patient_service.patienten ORDER BY id")
+
+    def files(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM patient_service.import_tracking ORDER BY id")
+
+    def events(self) -> list[str]:
+        found = self.rows("SELECT event_type FROM patient_service.event_outbox ORDER BY id")
+        return [row["event_type"] for row in found]
+
+
+@pytest.fixture
+def new_patients(
+    database_url: str, engine: Engine, storage_server: StorageEmulator, bucket: str, tmp_path: Path
+) -> Iterator[Callable[..., Patients]]:
+    """Makes the patient import anew, as another process would; keywords are settings of the environment."""
+    made: list[Any] = []
+
+    def make(**environment: str) -> Patients:
+        copies = tmp_path / "copies"
+        settings = read_settings(
+            {
+                "DATABASE_URL": database_url,
+                "GCS_IMPORT_BUCKET": bucket,
+                "PATIENT_IMPORT_LOCAL_PATH": str(copies),
+                "PATIENT_IMPORT_RETRY_BASE_SECONDS": "0",
+                **environment,
+            },
+            *patient_bootstrap.IMPORT_GROUPS,
+        )
+        parts = patient_bootstrap.build_parts(settings)
+        made.append(parts)
+        return Patients(parts, engine, storage_server, bucket, copies)
+
+    yield make
+    for parts in made:
+        parts.engine.dispose()
+
+
+@pytest.fixture
+def patients(new_patients: Callable[..., Patients]) -> Patients:
+    return new_patients()
+
+
+def therapist(number: int = 67, **sections: Any) -> dict[str, Any]:
+    """A scraped record; `sections` replace or extend its parts (`basic_info={"title": ""}`)."""
+    record: dict[str, Any] = {
+        "id": f"praxis{number}",
+        "status": "new",
+        "basic_info": {
+            "salutation": "Herr",
+            "title": "Dr.",
+            "first_name": "Thomas",
+            "last_name": f"Zeevaert{chr(97 + number % 26)}{chr(97 + number // 26 % 26)}",
+        },
+        "location": {"street": "Salierallee", "house_number": str(number), "postal_code": "52066", "city": "Aachen"},
+        "contact": {"phone": "+49 241 12345", "email": f"praxis{number}@example.com"},
+        "telephone_hours": {"montag": ["10:00-12:00"]},
+        "languages": ["Englisch"],
+        "therapy_methods": ["Verhaltenstherapie für Erwachsene in Einzeltherapie"],
+    }
+    for name, value in sections.items():
+        record[name] = {**record[name], **value} if isinstance(value, dict) else value
+    return record
+
+
+class Therapists:
+    """The therapist import with what it works on; `run` is one pass."""
+
+    def __init__(self, parts: Any, engine: Engine, folder: Path) -> None:
+        self.parts = parts
+        self.engine = engine
+        self.folder = folder
+
+    def scrape(self, records: list[Any], day: str = "2025-07-02", zip_code: str = "52066") -> None:
+        document = {
+            "metadata": {"scrape_id": "x", "scrape_date": f"{day}T03:13:24.425211", "postcode_area": "52XXX"},
+            "therapists": records,
+        }
+        self.put(json.dumps(document).encode(), f"{day.replace('-', '')}/{zip_code}.json")
+
+    def put(self, data: bytes, path: str) -> None:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+
+    def run(self) -> PassReport:
+        report: PassReport = self.parts.monitor.run_once("test")
+        return report
+
+    def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
+        with self.engine.begin() as connection:
+            return [dict(row) for row in connection.execute(sa.text(statement), values).mappings()]
+
+    def therapists(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM therapist_service.therapeuten ORDER BY id")
+
+    def files(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM therapist_service.import_tracking ORDER BY id")
+
+    def last_file(self) -> dict[str, Any]:
+        return self.files()[-1]
+
+    def events(self) -> list[str]:
+        found = self.rows("SELECT event_type FROM therapist_service.event_outbox ORDER BY id")
+        return [row["event_type"] for row in found]
+
+    def reviews(self) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM therapist_service.reviews ORDER BY id")
+
+
+@pytest.fixture
+def therapists(database_url: str, engine: Engine, tmp_path: Path) -> Iterator[Therapists]:
+    folder = tmp_path / "scrapes"
+    folder.mkdir()
+    settings = read_settings(
+        {
+            "DATABASE_URL": database_url,
+            "THERAPIST_IMPORT_FOLDER_PATH": str(folder),
+            "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
+        },
+        *therapist_bootstrap.IMPORT_GROUPS,
+    )
+    parts = therapist_bootstrap.build_parts(settings)
+    yield Therapists(parts, engine, folder)
+    parts.engine.dispose()
+
+
+@pytest.fixture
+def make_registration() -> Callable[..., bytes]:
+    return registration
+
+
+@pytest.fixture
+def make_therapist() -> Callable[..., dict[str, Any]]:
+    return therapist

@@ -1,0 +1,267 @@
+"""Registrations from the bucket: imported once, kept, and deleted in the cloud only after the commit."""
+
+import json
+import threading
+
+import pytest
+
+from shared.errors import StorageUnavailable
+
+
+def test_a_registration_becomes_a_patient_with_consent_event_and_copy(patients, make_registration):
+    data = make_registration(hat_ptv11=True)
+    patients.upload(data)
+    report = patients.run()
+    (patient,) = patients.patients()
+    assert (patient["vorname"], patient["nachname"], patient["status"]) == ("Max", "Mustermann", "offen")
+    assert patient["psychotherapeutische_sprechstunde"] is True
+    (consent,) = patients.rows("SELECT * FROM patient_service.patient_consents")
+    assert consent["document"]["ip_address"] == "192.0.2.7"
+    assert consent["registration_token"] == "0b1ab67b"
+    (file,) = patients.files()
+    assert (file["status"], file["attempts"], file["new_count"], file["patient_count"]) == ("success", 1, 1, 1)
+    assert file["source_deleted_at"] is not None
+    copy = patients.copies / file["local_path"]
+    assert copy.read_bytes() == data
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert copy.parent.stat().st_mode & 0o777 == 0o700
+    assert patients.in_bucket() == []
+    assert patients.events() == ["patient.created"]
+    assert not report.has_trouble
+
+
+def test_a_second_pass_changes_nothing(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    before = patients.patients(), patients.files(), patients.events()
+    patients.run()
+    assert (patients.patients(), patients.files(), patients.events()) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"{", "invalid_json"),
+        (b'{"a": 1, "a": 2}', "invalid_json"),
+        (b"[]", "invalid_json"),
+        (b'{"patient_data": {}}', "missing_section"),
+        (b'{"patient_data": [], "consent_metadata": {}}', "missing_section"),
+    ],
+)
+def test_a_rejected_registration_stays_in_the_cloud_and_is_reported_once(patients, data, code):
+    patients.upload(data)
+    report = patients.run()
+    (file,) = patients.files()
+    assert (file["status"], file["error_code"], file["source_deleted_at"]) == ("failed", code, None)
+    assert len(patients.in_bucket()) == 1
+    assert report.has_trouble
+    assert not patients.run().has_trouble
+    (alert,) = patients.rows("SELECT * FROM patient_service.alert_outbox")
+    assert (alert["kind"], alert["code"], alert["import_id"]) == ("problem", code, file["id"])
+
+
+def test_findings_name_the_place_of_each_fault(patients, make_registration):
+    patients.upload(make_registration(anrede="Dr.", geburtsdatum="1.1.2000"))
+    patients.run()
+    found = patients.rows("SELECT pointer, code FROM patient_service.import_findings ORDER BY pointer")
+    assert found == [
+        {"pointer": "/patient_data/anrede", "code": "invalid_value"},
+        {"pointer": "/patient_data/geburtsdatum", "code": "invalid_date"},
+    ]
+
+
+def test_a_token_that_contradicts_the_name_is_a_mix_up(patients, make_registration):
+    patients.upload(make_registration(token="ffffffff"))
+    patients.run()
+    assert patients.files()[0]["error_code"] == "token_mismatch"
+    assert patients.patients() == []
+
+
+def test_a_file_above_the_limit_is_not_downloaded(new_patients, make_registration):
+    patients = new_patients(PATIENT_IMPORT_MAX_FILE_BYTES="100")
+    patients.upload(make_registration())
+    patients.run()
+    (file,) = patients.files()
+    assert (file["error_code"], file["local_path"]) == ("file_too_large", None)
+
+
+def test_placeholders_and_other_endings_are_ignored_and_counted(patients, make_registration):
+    patients.upload(b"", "folder/")
+    patients.upload(b"x", "notes.txt")
+    patients.upload(make_registration(), "in/a/folder/Mustermann_Max_20250705_0b1ab67b.JSON")
+    report = patients.run()
+    assert dict(report.ignored) == {"folder_placeholder": 1, "other_ending": 1}
+    assert len(patients.patients()) == 1
+
+
+def test_the_same_person_again_updates_what_the_form_fills(patients, make_registration):
+    patients.upload(make_registration(symptome="alt", telefon="0171 3920042"))
+    patients.run()
+    patients.upload(
+        make_registration(token="22222222", nachname="MUSTERMANN", telefon="0171 3920043", symptome=""),
+        "Mustermann_Max_20250801_22222222.json",
+    )
+    patients.run()
+    (patient,) = patients.patients()
+    assert (patient["nachname"], patient["telefon"], patient["symptome"]) == ("Mustermann", "0171 3920043", "alt")
+    assert len(patients.rows("SELECT id FROM patient_service.patient_consents")) == 2
+    changes = patients.rows("SELECT field, old_value, new_value, changed_by FROM patient_service.field_changes")
+    assert changes == [
+        {"field": "telefon", "old_value": "0171 3920042", "new_value": "0171 3920043", "changed_by": "import:2"}
+    ]
+    assert patients.events() == ["patient.created", "patient.updated"]
+
+
+def test_the_policy_skip_leaves_the_patient_alone_and_keeps_the_consent(new_patients, make_registration):
+    patients = new_patients(PATIENT_DUPLICATE_POLICY="skip")
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration(token="22222222", telefon="1"), "Mustermann_Max_20250801_22222222.json")
+    patients.run()
+    assert patients.files()[1]["status"] == "skipped"
+    assert patients.files()[1]["error_code"] == "duplicate_patient"
+    assert patients.patients()[0]["telefon"] == "0171 3920042"
+    assert len(patients.rows("SELECT id FROM patient_service.patient_consents")) == 2
+    assert patients.in_bucket() == []
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"vorname": "Erika"}, {"email": "other@example.com"}, {"email": ""}],
+    ids=["same e-mail, other name", "same name and birth date, other e-mail", "no e-mail"],
+)
+def test_a_partial_match_is_a_new_patient_and_a_question(patients, make_registration, answers):
+    patients.upload(make_registration())
+    patients.upload(make_registration(token="22222222", **answers), "Mustermann_Max_20250801_22222222.json")
+    patients.run()
+    assert len(patients.patients()) == 2
+    (review,) = patients.rows("SELECT * FROM patient_service.reviews")
+    assert (review["kind"], review["state"], review["entity_id"], review["other_id"]) == (
+        "possible_duplicate",
+        "open",
+        2,
+        1,
+    )
+
+
+def test_the_same_bytes_under_another_name_do_nothing_twice(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration(), "copy_of_it_20250705_0b1ab67b.json")
+    patients.run()
+    assert len(patients.patients()) == 1
+    assert patients.files()[1]["error_code"] == "duplicate_content"
+    assert patients.events() == ["patient.created"]
+    assert patients.in_bucket() == []
+
+
+def test_a_new_generation_under_the_name_of_a_failed_file_is_a_new_candidate(patients, make_registration):
+    patients.upload(b"{")
+    patients.run()
+    patients.upload(make_registration())
+    patients.run()
+    assert [file["status"] for file in patients.files()] == ["failed", "success"]
+    assert patients.in_bucket() == []
+
+
+def test_a_listing_that_fails_is_an_error_and_costs_nobody_an_attempt(patients, make_registration):
+    patients.upload(make_registration())
+    patients.storage.faults.add("any", 403, times=None)
+    with pytest.raises(StorageUnavailable):
+        patients.run()
+    assert patients.files() == []
+    patients.storage.faults.clear()
+    patients.run()
+    assert patients.files()[0]["attempts"] == 1
+    passes = patients.rows("SELECT error_code FROM patient_service.import_passes ORDER BY id")
+    assert [row["error_code"] for row in passes] == ["storage_unavailable", None]
+
+
+def test_an_object_that_cannot_be_read_is_retried_and_given_up_after_its_attempts(new_patients, make_registration):
+    patients = new_patients(PATIENT_IMPORT_MAX_ATTEMPTS="2")
+    patients.upload(make_registration())
+    patients.storage.faults.add("download", 403, times=None)
+    patients.run()
+    assert (patients.files()[0]["status"], patients.files()[0]["attempts"]) == ("retrying", 1)
+    patients.run()
+    assert (patients.files()[0]["status"], patients.files()[0]["error_code"]) == ("failed", "storage_unavailable")
+    assert len(patients.in_bucket()) == 1
+
+
+def test_a_delete_that_fails_is_pending_and_tried_again(patients, make_registration):
+    patients.upload(make_registration())
+    patients.storage.faults.add("delete", 403, times=None)
+    assert patients.run().has_trouble
+    assert patients.files()[0]["status"] == "success"
+    assert patients.files()[0]["source_deleted_at"] is None
+    patients.storage.faults.clear()
+    patients.run()
+    assert patients.in_bucket() == []
+    assert patients.files()[0]["source_deleted_at"] is not None
+    assert patients.events() == ["patient.created"]
+
+
+def test_a_newer_upload_during_the_import_survives_the_delete(patients, make_registration):
+    patients.upload(make_registration())
+    patients.storage.faults.add("delete", 403, times=None)
+    patients.run()
+    patients.storage.faults.clear()
+    patients.upload(make_registration(telefon="0171 3920099"))
+    patients.run()
+    assert patients.patients()[0]["telefon"] == "0171 3920099"
+    assert [file["status"] for file in patients.files()] == ["success", "success"]
+
+
+def test_a_folder_that_takes_no_copy_stops_the_pass_and_loses_nothing(new_patients, make_registration, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    patients = new_patients(PATIENT_IMPORT_LOCAL_PATH=str(blocked / "copies"))
+    patients.upload(make_registration())
+    with pytest.raises(Exception, match="disk_unavailable"):
+        patients.run()
+    assert patients.patients() == []
+    assert len(patients.in_bucket()) == 1
+
+
+def test_two_racing_importers_of_one_person_make_one_patient(new_patients, make_registration):
+    one, other = new_patients(), new_patients()
+    one.upload(make_registration())
+    errors = []
+
+    def run(importer):
+        try:
+            importer.run()
+        except Exception as error:  # noqa: BLE001 - looked at below
+            errors.append(type(error).__name__)
+
+    threads = [threading.Thread(target=run, args=(importer,)) for importer in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(one.patients()) == 1
+    assert set(errors) <= {"LockHeld"}
+
+
+def test_an_erasure_leaves_nothing_and_the_same_file_is_recognised(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    certificate = patients.parts.erasure.erase(1, "api:test")
+    assert certificate["removed"]["consents"] == 1
+    assert certificate["removed"]["local_copies"] == 1
+    assert patients.patients() == []
+    assert list(patients.copies.rglob("*.json")) == []
+    everything = json.dumps(
+        [
+            patients.rows(f"SELECT t::text FROM patient_service.{table} t")
+            for table in ("import_tracking", "event_outbox", "field_changes", "patient_consents", "erasures", "reviews")
+        ]
+    )
+    assert "Mustermann" not in everything
+    assert "max.mustermann" not in everything
+    assert patients.events() == ["patient.deleted"]
+    patients.upload(make_registration())
+    patients.run()
+    assert patients.files()[1]["error_code"] == "erased_registration"
+    assert patients.patients() == []
