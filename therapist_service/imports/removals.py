@@ -152,10 +152,7 @@ def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int
     if not ids:
         return set()
     changes = kernel.field_changes.c
-    latest = (
-        sa.select(changes.entity_id, changes.changed_by)
-        .where(changes.entity_id.in_(ids), changes.field == "status")
-        .distinct(changes.entity_id)
-        .order_by(changes.entity_id, changes.id.desc())
-    )
-    return {row.entity_id for row in connection.execute(latest) if row.changed_by.startswith("import:")}
+    of_status = sa.and_(changes.entity_id.in_(ids), changes.field == "status")
+    latest = sa.select(sa.func.max(changes.id)).where(of_status).group_by(changes.entity_id)
+    by_import = sa.select(changes.entity_id).where(changes.id.in_(latest), changes.changed_by.startswith("import:"))
+    return set(connection.execute(by_import).scalars())

@@ -1,0 +1,195 @@
+"""The HTTP API of both services, by Flask's test client on real PostgreSQL."""
+
+import pytest
+
+from patient_service.app import create_app as create_patient_app
+from therapist_service.app import create_app as create_therapist_app
+
+TOKENS = "eva:read:r-token,otto:write:w-token,olga:operate:o-token"
+PATIENT = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Erika", "nachname": "Müller"}
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+WRITE, READ, OPERATE = bearer("w-token"), bearer("r-token"), bearer("o-token")
+
+
+@pytest.fixture
+def environment(database_url, tmp_path):
+    return {
+        "DATABASE_URL": database_url,
+        "API_TOKENS": TOKENS,
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path),
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+@pytest.fixture
+def patients(environment, bucket):
+    app = create_patient_app({**environment, "GCS_IMPORT_BUCKET": bucket}, start_workers=False)
+    with app.test_client() as client:
+        yield client
+    app.extensions["curavani"].engine.dispose()
+
+
+@pytest.fixture
+def therapists(environment):
+    app = create_therapist_app(environment, start_workers=False)
+    with app.test_client() as client:
+        yield client
+    app.extensions["curavani"].engine.dispose()
+
+
+def test_a_patient_is_created_read_changed_and_deleted(patients):
+    created = patients.post("/api/patients", json=PATIENT, headers=WRITE)
+    assert created.status_code == 201
+    number = created.json["id"]
+    assert (created.json["status"], created.json["zeitliche_verfuegbarkeit"]) == ("offen", {})
+    assert "name_key" not in created.json
+    changed = patients.put(f"/api/patients/{number}", json={"ort": "Köln", "startdatum": "2020-01-01"}, headers=WRITE)
+    assert (changed.json["ort"], changed.json["startdatum"]) == ("Köln", None)
+    assert patients.get(f"/api/patients/{number}", headers=READ).json == changed.json
+    deleted = patients.delete(f"/api/patients/{number}", headers=WRITE)
+    assert deleted.json == {"message": "Patient deleted successfully"}
+    gone = patients.get(f"/api/patients/{number}", headers=READ)
+    assert (gone.status_code, gone.json) == (404, {"message": "Patient not found"})
+
+
+def test_startdatum_is_set_once_both_conditions_are_met(patients):
+    number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
+    first = patients.put(f"/api/patients/{number}", json={"vertraege_unterschrieben": True}, headers=WRITE)
+    assert first.json["startdatum"] is None
+    both = patients.put(f"/api/patients/{number}", json={"psychotherapeutische_sprechstunde": True}, headers=WRITE)
+    assert both.json["startdatum"] is not None
+    after = patients.put(f"/api/patients/{number}", json={"vertraege_unterschrieben": False}, headers=WRITE)
+    assert after.json["startdatum"] == both.json["startdatum"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "pointer"),
+    [
+        ({"anrede": "Dr."}, "Invalid anrede 'Dr.'. Valid values: Herr, Frau", "/anrede"),
+        ({"geburtsdatum": "01.02.2000"}, "Invalid date format for geburtsdatum. Use YYYY-MM-DD", "/geburtsdatum"),
+        ({"offen_fuer_diga": "false"}, "Field offen_fuer_diga must be true or false", "/offen_fuer_diga"),
+        ({"vorname": ""}, "Missing required field: vorname", "/vorname"),
+        ({"ort": "a\x00b"}, "Field ort contains a NUL character", "/ort"),
+        ({"plz": "1" * 11}, "Field plz is longer than 10 characters", "/plz"),
+        (
+            {"bevorzugtes_therapieverfahren": "x"},
+            "Invalid therapy method 'x'. Valid values: egal, Verhaltenstherapie, "
+            "tiefenpsychologisch_fundierte_Psychotherapie",
+            "/bevorzugtes_therapieverfahren",
+        ),
+    ],
+)
+def test_bad_input_names_its_place(patients, fields, message, pointer):
+    answer = patients.post("/api/patients", json={**PATIENT, **fields}, headers=WRITE)
+    assert answer.status_code == 400
+    assert answer.json["message"] == message
+    assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+def test_a_body_that_is_no_json_is_refused_in_the_same_form(patients):
+    broken = patients.post("/api/patients", data="{", content_type="application/json", headers=WRITE)
+    assert (broken.status_code, broken.json["errors"]) == (400, [{"pointer": "", "code": "invalid_json"}])
+    other = patients.post("/api/patients", data="x=1", headers=WRITE)
+    assert other.status_code == 415
+    assert list(other.json) == ["message"]
+
+
+def test_roles(patients):
+    assert patients.get("/api/patients").status_code == 401
+    assert patients.get("/api/patients", headers=bearer("wrong")).status_code == 401
+    assert patients.post("/api/patients", json=PATIENT, headers=READ).status_code == 403
+    assert patients.post("/api/imports/run", headers=WRITE).status_code == 403
+    assert patients.post("/api/imports/run", headers=OPERATE).status_code == 202
+
+
+def test_lists_are_paged_clamped_filtered_and_searched(patients):
+    for name in ("Müller", "Meier", "Şahin"):
+        patients.post("/api/patients", json={**PATIENT, "nachname": name}, headers=WRITE)
+    page = patients.get("/api/patients?page=0&limit=1000", headers=READ).json
+    assert (page["page"], page["limit"], page["total"]) == (1, 100, 3)
+    assert page["data"][0]["nachname"] == "Şahin"
+    for words in ("mueller", "MULLER", "müll eri"):
+        assert patients.get("/api/patients", query_string={"search": words}, headers=READ).json["total"] == 1
+    empty = patients.get("/api/patients?status=unknown&page=7&limit=5", headers=READ).json
+    assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
+
+
+def test_the_events_of_changes_tell_old_and_new_status(patients, engine):
+    number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
+    patients.put(f"/api/patients/{number}", json={"status": "auf_der_Suche"}, headers=WRITE)
+    patients.put(f"/api/patients/{number}", json={"status": "auf_der_Suche"}, headers=WRITE)
+    with engine.begin() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT event_type, payload FROM patient_service.event_outbox ORDER BY id"
+        ).all()
+    assert [row.event_type for row in rows] == ["patient.created", "patient.status_changed"]
+    assert (rows[1].payload["old_status"], rows[1].payload["new_status"]) == ("offen", "auf_der_Suche")
+    assert rows[1].payload["patient_data"]["id"] == number
+
+
+def test_a_therapist_is_blocked_and_unblocked(therapists, engine):
+    created = therapists.post("/api/therapists", json={**PATIENT, "titel": "Dr."}, headers=WRITE)
+    assert created.status_code == 201
+    one = f"/api/therapists/{created.json['id']}"
+    therapists.put(one, json={"status": "gesperrt", "sperrgrund": "auf Wunsch"}, headers=WRITE)
+    assert therapists.put(one, json={"status": "aktiv", "anrede": None}, headers=WRITE).json["anrede"] is None
+    assert therapists.get("/api/therapists?potenziell_verfuegbar=false&plz_prefix=", headers=READ).json["total"] == 1
+    assert therapists.delete(one, headers=WRITE).json == {"message": "Therapist deleted successfully"}
+    with engine.begin() as connection:
+        types = connection.exec_driver_sql(
+            "SELECT event_type, payload->>'reason' FROM therapist_service.event_outbox ORDER BY id"
+        ).all()
+    assert [tuple(row) for row in types] == [
+        ("therapist.created", None),
+        ("therapist.blocked", "auf Wunsch"),
+        ("therapist.unblocked", None),
+        ("therapist.deleted", None),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/openapi.json", "/docs"])
+def test_open_pages_need_no_token(patients, therapists, path):
+    assert patients.get(path).status_code == 200
+    assert therapists.get(path).status_code == 200
+
+
+def test_health_names_the_service(patients, therapists):
+    assert patients.get("/health").json == {"status": "healthy", "service": "patient-service"}
+    assert therapists.get("/health").json == {"status": "healthy", "service": "therapist-service"}
+
+
+def test_the_documents_are_openapi_31_without_outside_assets(patients, therapists):
+    for client in (patients, therapists):
+        document = client.get("/openapi.json").json
+        assert document["openapi"].startswith("3.1")
+        page = client.get("/docs").text
+        assert "http://" not in page
+        assert "https://" not in page
+        with client.get("/docs/assets/js/swagger-ui-bundle.js") as script:
+            assert script.status_code == 200
+
+
+def test_import_status_comes_from_the_database(patients, therapists):
+    status = patients.get("/api/patients/import-status", headers=READ).json
+    assert status["running"] is False
+    assert status["recent_imports"] == []
+    assert {"therapists_processed_today", "total_files_processed"} <= set(
+        therapists.get("/api/therapists/import-status", headers=READ).json
+    )
+
+
+def test_communication_is_empty_where_no_service_is_configured(patients):
+    number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
+    answer = patients.get(f"/api/patients/{number}/communication", headers=READ).json
+    assert (answer["patient_name"], answer["total_emails"], answer["communications"]) == ("Erika Müller", 0, [])
+
+
+def test_an_unknown_path_and_a_huge_number_are_not_found(patients):
+    assert patients.get("/nothing").json == {"message": patients.get("/nothing").json["message"]}
+    assert patients.get("/api/patients/99999999999", headers=READ).status_code == 404

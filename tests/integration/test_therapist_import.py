@@ -1,0 +1,268 @@
+"""Scrapes from the folder: the right row, staff's work untouched, no deletion without a look, balanced books."""
+
+import json
+import os
+
+import pytest
+import sqlalchemy as sa
+
+from shared.errors import TransientError
+from shared.imports.ledger import NotAllowedError
+from shared.reviews import Choice
+from therapist_service.reviews import resolve_review
+
+
+def counts(file):
+    names = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
+    return {name: file[f"{name}_count"] for name in names if file[f"{name}_count"]}
+
+
+def resolve(therapists, review_id, **choice):
+    with therapists.engine.begin() as connection:
+        return resolve_review(connection, review_id, Choice(actor="api:test", **choice))
+
+
+def staff_sets(therapists, **values):
+    with therapists.engine.begin() as connection:
+        sets = ", ".join(f"{name} = :{name}" for name in values)
+        connection.execute(sa.text(f"UPDATE therapist_service.therapeuten SET {sets} WHERE id = 1"), values)
+
+
+def test_a_scrape_becomes_rows_with_events_and_stays_where_it_is(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2, basic_info={"salutation": ""})])
+    report = therapists.run()
+    one, two = therapists.therapists()
+    assert (one["anrede"], one["geschlecht"], one["strasse"], one["plz"]) == ("Herr", "männlich", "Salierallee 1", "52066")
+    assert (one["kassensitz"], one["status"], one["potenziell_verfuegbar"]) == (True, "aktiv", False)
+    assert one["psychotherapieverfahren"] == ["Verhaltenstherapie"]
+    assert (two["anrede"], two["geschlecht"]) == (None, "keine_Angabe")
+    assert one["source_raw"]["id"] == "praxis1"
+    file = therapists.last_file()
+    assert (file["status"], file["therapist_count"], counts(file)) == ("success", 2, {"new": 2})
+    assert therapists.events() == ["therapist.created"] * 2
+    assert dict(report.counts) == {"success": 1}
+    assert (therapists.folder / "20250702/52066.json").exists()
+
+
+def test_a_second_pass_does_not_open_what_it_knows(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    before = therapists.therapists(), therapists.files(), therapists.events()
+    report = therapists.run()
+    assert (therapists.therapists(), therapists.files(), therapists.events()) == before
+    assert dict(report.ignored) == {"known": 1}
+
+
+def test_the_next_week_changes_only_what_changed(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    changed = make_therapist(2, status="modified", contact={"phone": "+49 241 99999"})
+    therapists.scrape([make_therapist(1, status="unchanged"), changed], day="2025-07-09")
+    therapists.run()
+    assert counts(therapists.last_file()) == {"updated": 1, "unchanged": 1}
+    changes = therapists.rows("SELECT entity_id, field, changed_by FROM therapist_service.field_changes")
+    assert changes == [{"entity_id": 2, "field": "telefon", "changed_by": "import:2"}]
+    assert therapists.events() == ["therapist.created", "therapist.created", "therapist.updated"]
+
+
+def test_what_staff_changed_stays_and_a_conflict_is_asked_once(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    staff_sets(therapists, telefon="0241 777", potenziell_verfuegbar_notizen="nett")
+    again = make_therapist(1, status="modified", contact={"phone": "+49 241 99999"})
+    for day in ("2025-07-09", "2025-07-16"):
+        therapists.scrape([again], day=day)
+        therapists.run()
+    (row,) = therapists.therapists()
+    assert (row["telefon"], row["potenziell_verfuegbar_notizen"]) == ("0241 777", "nett")
+    (review,) = therapists.reviews()
+    assert review["kind"] == "conflict"
+    assert review["detail"]["fields"] == [{"field": "telefon", "staff": "0241 777", "source": "+49 241 99999"}]
+    assert [counts(file) for file in therapists.files()[1:]] == [{"held": 1}, {"unchanged": 1}]
+    resolve(therapists, review["id"], choose="source")
+    assert therapists.therapists()[0]["telefon"] == "+49 241 99999"
+    with pytest.raises(NotAllowedError):
+        resolve(therapists, review["id"], choose="staff")
+
+
+def test_a_deletion_marks_as_gone_and_a_return_reactivates(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    therapists.scrape([{"id": "praxis1", "status": "deleted"}, make_therapist(2)], day="2025-07-09")
+    therapists.run()
+    row = therapists.therapists()[0]
+    assert (row["status"], row["source_removed_at"] is not None) == ("inaktiv", True)
+    assert counts(therapists.last_file()) == {"deleted": 1, "unchanged": 1}
+    therapists.scrape([make_therapist(1), make_therapist(2)], day="2025-07-16")
+    therapists.run()
+    row = therapists.therapists()[0]
+    assert (row["status"], row["source_removed_at"]) == ("aktiv", None)
+    assert counts(therapists.last_file()) == {"reactivated": 1, "unchanged": 1}
+    assert therapists.events()[2:] == ["therapist.updated", "therapist.updated"]
+
+
+def test_staff_who_set_somebody_active_again_are_not_overruled(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    for day in ("2025-07-09", "2025-07-16"):
+        therapists.scrape([{"id": "praxis1", "status": "deleted"}, make_therapist(2)], day=day)
+        therapists.run()
+        staff_sets(therapists, status="aktiv")
+    assert therapists.therapists()[0]["status"] == "aktiv"
+    assert counts(therapists.last_file()) == {"unchanged": 2}
+
+
+def test_a_blocked_therapist_stays_blocked(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    staff_sets(therapists, status="gesperrt")
+    therapists.scrape([{"id": "praxis1", "status": "deleted"}, make_therapist(2)], day="2025-07-09")
+    therapists.run()
+    assert therapists.therapists()[0]["status"] == "gesperrt"
+
+
+def test_who_is_listed_elsewhere_is_displaced_not_gone(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    therapists.scrape([make_therapist(1)], day="2025-07-09", zip_code="52064")
+    therapists.run()
+    therapists.scrape([make_therapist(1, status="deleted"), make_therapist(2)], day="2025-07-09")
+    therapists.run()
+    assert therapists.therapists()[0]["status"] == "aktiv"
+    outcomes = therapists.rows("SELECT outcome, code FROM therapist_service.import_outcomes WHERE import_id = 3")
+    assert outcomes == [{"outcome": "skipped", "code": "displaced"}]
+
+
+@pytest.mark.parametrize(("choose", "gone"), [("apply", 8), ("reject", 0)])
+def test_many_deletions_at_once_wait_for_a_person(therapists, make_therapist, choose, gone):
+    everybody = [make_therapist(number) for number in range(1, 21)]
+    therapists.scrape(everybody)
+    therapists.run()
+    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
+    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
+    therapists.run()
+    file = therapists.last_file()
+    assert (file["status"], counts(file)) == ("partial", {"held": 8, "unchanged": 12, "new": 1})
+    assert {row["status"] for row in therapists.therapists()} == {"aktiv"}
+    (review,) = therapists.reviews()
+    assert (review["kind"], len(review["detail"]["deletions"])) == ("held_deletions", 8)
+    resolve(therapists, review["id"], choose=choose)
+    assert [row["status"] for row in therapists.therapists()].count("inaktiv") == gone
+
+
+def test_an_id_that_moved_to_somebody_else_is_reassigned(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    swapped = [make_therapist(1, id="praxis2"), make_therapist(2, id="praxis1")]
+    therapists.scrape(swapped, day="2025-07-09")
+    therapists.run()
+    assert [row["external_id"] for row in therapists.therapists()] == ["praxis2", "praxis1"]
+    assert counts(therapists.last_file()) == {"unchanged": 2}
+    codes = {row["code"] for row in therapists.rows("SELECT code FROM therapist_service.import_findings")}
+    assert "id_reassigned" in codes
+
+
+def test_two_candidates_hold_the_record_and_ask_once(therapists, make_therapist):
+    shared_place = {"street": "", "house_number": ""}
+    one = make_therapist(1, location={"street": "Hof", "house_number": "1"})
+    two = make_therapist(1, id="praxis2", location={"street": "Markt", "house_number": "9"})
+    therapists.scrape([one, two])
+    therapists.run()
+    for day in ("2025-07-09", "2025-07-16"):
+        therapists.scrape([make_therapist(1, id="praxis7", location=shared_place)], day=day)
+        therapists.run()
+    assert counts(therapists.last_file()) == {"held": 1}
+    (review,) = therapists.reviews()
+    assert (review["kind"], review["detail"]["candidates"]) == ("possible_duplicate", [1, 2])
+    resolve(therapists, review["id"], choose="merge", into=2)
+    assert therapists.therapists()[1]["external_id"] == "praxis7"
+
+
+def test_one_bad_record_does_not_sink_the_file(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2, basic_info={"last_name": ""}), make_therapist(3)])
+    therapists.run()
+    file = therapists.last_file()
+    assert (file["status"], counts(file)) == ("partial", {"new": 2, "failed": 1})
+    (finding,) = therapists.rows("SELECT record_index, pointer, code FROM therapist_service.import_findings")
+    assert finding == {"record_index": 1, "pointer": "/therapists/1/basic_info/last_name", "code": "missing"}
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b'{"metadata": {}, "therapists": [', "invalid_json"),
+        (b"[" * 40_000 + b"]" * 40_000, "invalid_json"),
+        (b'{"metadata": {}, "therapists": null}', "missing_section"),
+        (b'{"metadata": {}}', "missing_section"),
+        (b'{"therapists": []}', "missing_section"),
+        (b'{"metadata": {}, "therapists": [{}, {}, {"a": NaN}]}', "invalid_json"),
+        (b'{"metadata": {}, "therapists": [{}, {}]}', "too_many_invalid"),
+    ],
+)
+def test_a_bad_file_is_reported_and_does_not_sink_the_pass(therapists, make_therapist, data, code):
+    therapists.put(data, "20250702/52064.json")
+    therapists.scrape([make_therapist(1)])
+    report = therapists.run()
+    assert dict(report.counts) == {"failed": 1, "success": 1}
+    file = therapists.files()[0] if therapists.files()[0]["zip"] == "52064" else therapists.files()[1]
+    assert (file["status"], file["error_code"], file["therapist_count"]) == ("failed", code, 0)
+    (alert,) = therapists.rows("SELECT code, import_id FROM therapist_service.alert_outbox")
+    assert alert == {"code": code, "import_id": file["id"]}
+
+
+def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapist):
+    everybody = [make_therapist(number) for number in range(1, 11)]
+    for day in ("2025-07-02", "2025-07-09", "2025-07-16"):
+        therapists.scrape([*everybody, make_therapist(40 + int(day[-2:]))], day=day)
+        therapists.run()
+    therapists.scrape(everybody[:3], day="2025-07-23")
+    therapists.run()
+    assert therapists.last_file()["error_code"] == "implausible_count"
+
+
+def test_an_older_scrape_is_superseded_and_the_same_bytes_are_a_duplicate(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)], day="2025-07-09")
+    therapists.run()
+    therapists.scrape([make_therapist(2)], day="2025-07-02")
+    therapists.put((therapists.folder / "20250709/52066.json").read_bytes(), "20250716/52066.json")
+    therapists.run()
+    assert sorted(file["error_code"] or "" for file in therapists.files()) == ["", "duplicate_content", "superseded"]
+    assert len(therapists.therapists()) == 1
+
+
+def test_other_names_folders_and_links_out_are_counted(therapists, make_therapist, tmp_path):
+    therapists.put(b"{}", "notes.txt")
+    therapists.put(b"{}", "20251399/52066.json")
+    outside = tmp_path / "52070.json"
+    outside.write_bytes(b"{}")
+    (therapists.folder / "52070.json").symlink_to(outside)
+    report = therapists.run()
+    assert dict(report.ignored) == {"other_name": 1, "other_folder": 1, "leaves_the_folder": 1}
+    assert therapists.files() == []
+
+
+def test_a_file_replaced_under_its_name_is_read_again(therapists, make_therapist):
+    therapists.put(b"{", "52066.json")
+    therapists.run()
+    therapists.put(json.dumps({"metadata": {}, "therapists": [make_therapist(1)]}).encode(), "52066.json")
+    os.utime(therapists.folder / "52066.json", (1_800_000_000, 1_800_000_000))
+    therapists.run()
+    assert [(f["status"], f["error_code"]) for f in therapists.files()] == [("skipped", "superseded"), ("success", None)]
+
+
+def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_therapist):
+    filler = {"location": {"city": "Aachen" + " " * 3000}}
+    records = [make_therapist(number, **filler) for number in range(1, 600)]
+    records += [make_therapist(1)]
+    data = json.dumps({"therapists": records, "metadata": {"padding": "x" * 16_000}}, indent=4).encode()
+    therapists.put(data.replace(b'"metadata"', b" " * (16 * 1024 * 1024) + b'"metadata"'), "20250702/52066.json")
+    therapists.run()
+    file = therapists.last_file()
+    assert (file["status"], counts(file)) == ("success", {"new": 599, "skipped": 1})
+
+
+def test_a_missing_folder_is_an_error_of_the_pass(therapists):
+    therapists.folder.rmdir()
+    with pytest.raises(TransientError, match="folder_unavailable"):
+        therapists.run()
