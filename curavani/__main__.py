@@ -1,17 +1,31 @@
 """The command `curavani`."""
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 from curavani.cli import decisions, files, imports, operations
+from curavani.cli.output import told
+from shared.logs import configure_logging
+from shared.settings import LogSettings, read_settings
 
 app = typer.Typer(
     name="curavani",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Runs and mends the imports of Curavani. Settings come from the environment.",
 )
+
+
+@app.callback()
+@told
+def prepare() -> None:
+    """Runs and mends the imports of Curavani. Settings come from the environment."""
+    # Data goes to stdout, so the log must not.
+    configure_logging(read_settings(os.environ, LogSettings)[LogSettings], stream=sys.stderr)
+
+
 app.add_typer(imports.app, name="imports")
 app.add_typer(operations.db, name="db")
 app.add_typer(operations.events, name="events")

@@ -181,6 +181,130 @@ CATALOGUE: dict[str, Code] = {
         "The person may exist already; a decision is waiting.",
         "Die Person könnte bereits erfasst sein; eine Entscheidung steht aus.",
     ),
+    # Operation
+    "file_unreadable": _error(
+        "The file may not be read. Mend its permissions; it is tried again by itself.",
+        "Die Datei ist nicht lesbar. Bitte die Rechte prüfen; es wird von selbst erneut versucht.",
+    ),
+    "file_changing": _finding(
+        "The file changed while it was read and waits until it is complete.",
+        "Die Datei wurde während des Lesens geändert und wartet, bis sie vollständig ist.",
+    ),
+    "mail_unavailable": _error(
+        "The mail server did not take the mail. It is tried again by itself; check address and login if it lasts.",
+        "Der Mailserver nimmt nichts an. Es wird von selbst erneut versucht; hält es an, bitte Adresse und Anmeldung prüfen.",
+    ),
+    "no_leader": _error(
+        "No process runs the import. Start the service; its log says why it ended.",
+        "Kein Prozess führt den Import aus. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    ),
+    "no_pass": _error(
+        "No pass has finished for twice the interval. Look at the service's log.",
+        "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
+    ),
+    "delete_pending_long": _error(
+        "Imported registrations still lie in the bucket after a day. Check the permission to delete objects.",
+        "Importierte Anmeldungen liegen nach einem Tag noch in der Ablage. Bitte die Löschrechte prüfen.",
+    ),
+    "events_waiting": _error(
+        "Events wait for the brokers. They are sent when the brokers are back; check them if it lasts.",
+        "Ereignisse warten auf Kafka. Sie werden von selbst gesendet; hält es an, bitte Kafka prüfen.",
+    ),
+    "broker_unavailable": _error(
+        "The Kafka brokers cannot be reached. Events wait in the database and are sent when they are back.",
+        "Kafka ist nicht erreichbar. Ereignisse warten in der Datenbank und werden von selbst nachgesendet.",
+    ),
+    "topic_missing": _error(
+        "The topic does not exist. Create it: kafka-topics.sh --create --topic patient-events (or therapist-events).",
+        "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --create --topic patient-events (oder therapist-events).",
+    ),
+    "event_too_large": _error(
+        "The brokers refuse an event for its size. Raise message.max.bytes, then release the event.",
+        "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte message.max.bytes erhöhen, dann freigeben.",
+    ),
+    "topic_not_allowed": _error(
+        "The brokers do not allow writing to the topic. Grant the right, then release the event.",
+        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte das Recht erteilen, dann freigeben.",
+    ),
+    "event_refused": _error(
+        "The brokers refuse an event for good. Later events of the same entry wait until somebody decides.",
+        "Kafka lehnt ein Ereignis endgültig ab. Spätere Ereignisse desselben Eintrags warten auf eine Entscheidung.",
+    ),
+    # Findings on scrapes
+    "invalid_zip": _error("The postal code is not five digits.", "Die Postleitzahl hat nicht fünf Ziffern."),
+    "unknown_salutation": _finding(
+        "The salutation is unknown and left out.", "Die Anrede ist unbekannt und bleibt leer."
+    ),
+    "missing_salutation": _finding(
+        "There is no salutation; nothing is guessed.", "Die Anrede fehlt; geraten wird nicht."
+    ),
+    "unknown_status": _finding(
+        "The status word is unknown and counts as modified.", "Das Statuswort ist unbekannt und gilt als geändert."
+    ),
+    "status_contradicted": _finding(
+        "The status in the file contradicts what was found.", "Der Status in der Datei widerspricht dem Befund."
+    ),
+    "unknown_method": _finding(
+        "The therapy method is none of those known; its text is kept.",
+        "Das Therapieverfahren ist unbekannt; der Text ist übernommen.",
+    ),
+    "unknown_weekday": _finding(
+        "The weekday is unknown; its times are kept under its own name.",
+        "Der Wochentag ist unbekannt; die Zeiten stehen unter seinem Namen.",
+    ),
+    "invalid_email_ignored": _finding(
+        "The e-mail address is malformed and counts as empty.", "Die E-Mail-Adresse ist fehlerhaft und gilt als leer."
+    ),
+    "name_repaired": _finding(
+        "White space around a hyphen of the name was removed.", "Leerraum am Bindestrich des Namens wurde entfernt."
+    ),
+    "scrape_date_assumed": _finding(
+        "The scrape date is missing or unreadable; the folder's or file's date counts.",
+        "Das Abrufdatum fehlt oder ist unlesbar; es gilt das Datum des Ordners oder der Datei.",
+    ),
+    "postcode_area_ignored": _finding(
+        "The postcode area is unreadable; that of the file's ZIP counts.",
+        "Das Postleitzahlgebiet ist unlesbar; es gilt das der Datei.",
+    ),
+    "postcode_area_mismatch": _finding(
+        "The postcode area does not fit the file's ZIP.", "Das Postleitzahlgebiet passt nicht zur Datei."
+    ),
+    "wrong_total": _finding(
+        "A total in the metadata differs from what the file lists.",
+        "Eine Summe in den Metadaten passt nicht zum Inhalt der Datei.",
+    ),
+    "id_reassigned": _finding(
+        "The source gave this id to somebody else; the person decided, not the id.",
+        "Die Quelle hat diese Kennung neu vergeben; entschieden hat die Person, nicht die Kennung.",
+    ),
+    "duplicate_in_file": _finding(
+        "The same person stands in the file twice; the second record was left out.",
+        "Dieselbe Person steht doppelt in der Datei; der zweite Datensatz wurde ausgelassen.",
+    ),
+    "ambiguous_identity": _finding(
+        "Several therapists may be meant; nothing was written, a decision is waiting.",
+        "Mehrere Therapeuten kommen in Frage; nichts wurde geschrieben, eine Entscheidung steht aus.",
+    ),
+    "conflict": _finding(
+        "Staff and source changed the same field differently; staff's value stays, a decision is waiting.",
+        "Mitarbeitende und Quelle haben dasselbe Feld geändert; Ihr Wert bleibt, eine Entscheidung steht aus.",
+    ),
+    "not_for_adults": _finding(
+        "No method for adults; left out by the setting THERAPIST_IMPORT_AUDIENCE.",
+        "Kein Verfahren für Erwachsene; nach Einstellung ausgelassen.",
+    ),
+    "displaced": _finding(
+        "Listed in another file of the same day or later: pushed out of this list, not gone.",
+        "In einer anderen Datei desselben Tages oder später gelistet: verdrängt, nicht gelöscht.",
+    ),
+    "unknown_therapist": _finding(
+        "A deletion of somebody who is not known; there is nothing to do.",
+        "Löschung einer unbekannten Person; es ist nichts zu tun.",
+    ),
+    "held_deletion": _finding(
+        "So many deletions at once wait for a person's approval.",
+        "So viele Löschungen auf einmal warten auf eine Freigabe.",
+    ),
 }
 
 

@@ -78,7 +78,6 @@ class RegistrationImport:
         with locked.transaction() as connection:
             # Counted before anything happens: a file that kills the process must run out of attempts, too.
             ledger.begin_attempt(connection, kernel, row["id"])
-        started = monotonic()
         try:
             settlement = self._import(locked, row, stored)
         except ObjectGone:
@@ -94,11 +93,10 @@ class RegistrationImport:
             # A fault of the program costs this file its import, never the files behind it theirs.
             log.exception("file_crashed", import_id=row["id"])
             return bucket_ledger.fail(locked, row["id"], "internal_error")
-        duration = round((monotonic() - started) * 1000)
-        log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
         return settlement.status
 
     def _import(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> Settlement:
+        started = monotonic()
         file = self._fetch(row, stored)
         with locked.transaction() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
@@ -107,6 +105,9 @@ class RegistrationImport:
         with locked.transaction() as connection:
             settlement = import_registration(connection, row["id"], file, registration, self.policy)
             resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
+            duration = round((monotonic() - started) * 1000)
+            ledger.note(connection, kernel, row["id"], duration_ms=duration)
+        log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
         return settlement
 
     def _fetch(self, row: RowMapping, stored: StoredObject | None) -> RegistrationFile:

@@ -79,8 +79,10 @@ def test_startdatum_is_set_once_both_conditions_are_met(patients):
         ({"plz": "1" * 11}, "Field plz is longer than 10 characters", "/plz"),
         (
             {"bevorzugtes_therapieverfahren": "x"},
-            "Invalid therapy method 'x'. Valid values: egal, Verhaltenstherapie, "
-            "tiefenpsychologisch_fundierte_Psychotherapie",
+            (
+                "Invalid therapy method 'x'. Valid values: egal, Verhaltenstherapie, "
+                "tiefenpsychologisch_fundierte_Psychotherapie"
+            ),
             "/bevorzugtes_therapieverfahren",
         ),
     ],

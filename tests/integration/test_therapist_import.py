@@ -32,7 +32,12 @@ def test_a_scrape_becomes_rows_with_events_and_stays_where_it_is(therapists, mak
     therapists.scrape([make_therapist(1), make_therapist(2, basic_info={"salutation": ""})])
     report = therapists.run()
     one, two = therapists.therapists()
-    assert (one["anrede"], one["geschlecht"], one["strasse"], one["plz"]) == ("Herr", "männlich", "Salierallee 1", "52066")
+    assert (one["anrede"], one["geschlecht"], one["strasse"], one["plz"]) == (
+        "Herr",
+        "männlich",
+        "Salierallee 1",
+        "52066",
+    )
     assert (one["kassensitz"], one["status"], one["potenziell_verfuegbar"]) == (True, "aktiv", False)
     assert one["psychotherapieverfahren"] == ["Verhaltenstherapie"]
     assert (two["anrede"], two["geschlecht"]) == (None, "keine_Angabe")
@@ -248,7 +253,10 @@ def test_a_file_replaced_under_its_name_is_read_again(therapists, make_therapist
     therapists.put(json.dumps({"metadata": {}, "therapists": [make_therapist(1)]}).encode(), "52066.json")
     os.utime(therapists.folder / "52066.json", (1_800_000_000, 1_800_000_000))
     therapists.run()
-    assert [(f["status"], f["error_code"]) for f in therapists.files()] == [("skipped", "superseded"), ("success", None)]
+    assert [(f["status"], f["error_code"]) for f in therapists.files()] == [
+        ("skipped", "superseded"),
+        ("success", None),
+    ]
 
 
 def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_therapist):

@@ -39,10 +39,10 @@ def read_scrape(scrape):
     try:
         document = parse_document(scrape.content)
         envelope, remarks = read_envelope(document.get("metadata"), path[-10:-5], None, FILE_TIME)
-        if not isinstance(document.get("therapists"), list):
-            raise RejectedError("missing_section")
     except RejectedError as error:
         return error.code, [], []
+    if not isinstance(document.get("therapists"), list):
+        return "missing_section", [], []
     mapped, failed = [], 0
     for index, record in enumerate(document["therapists"]):
         try:

@@ -1,0 +1,108 @@
+"""The command line, as its own process: data, talk and exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def curavani(database_url, bucket, storage_server, tmp_path):
+    (tmp_path / "scrapes").mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url,
+        "GCS_IMPORT_BUCKET": bucket,
+        "STORAGE_EMULATOR_HOST": storage_server.host,
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
+        "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
+        "NO_COLOR": "1",
+    }
+
+    def run(*arguments, **changes):
+        return subprocess.run(
+            [sys.executable, "-m", "curavani", *arguments],
+            env={**environment, **changes},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_broken_registration_is_imported_shown_and_discarded(curavani, storage_server, bucket, make_registration):
+    storage_server.put(bucket, "Mustermann_Max_20250705_0b1ab67b.json", make_registration())
+    storage_server.put(bucket, "broken.json", b"{")
+    ran = curavani("imports", "run", "patient")
+    assert ran.returncode == 1
+    assert "Mustermann" not in ran.stdout + ran.stderr
+    assert curavani("imports", "run", "patient").returncode == 0
+    (failed,) = json.loads(curavani("imports", "list", "patient", "--status", "failed", "--json").stdout)
+    assert failed["error_code"] == "invalid_json"
+    shown = curavani("imports", "show", failed["id"])
+    assert "retry or discard it" in shown.stdout
+    assert curavani("imports", "retry", failed["id"]).returncode == 0
+    assert curavani("imports", "run", "patient").returncode == 1
+    assert curavani("imports", "discard", failed["id"], "--reason", "broken", "--delete-source").returncode == 0
+    assert curavani("imports", "run", "patient").returncode == 0
+    assert storage_server.names(bucket) == []
+    consent = json.loads(curavani("patients", "consent", "1", "--json").stdout)
+    assert consent[0]["registration_token"] == "0b1ab67b"
+    certificate = json.loads(curavani("patients", "erase", "1", "--yes").stdout)
+    assert certificate["patient_id"] == 1
+
+
+def test_a_plan_tells_what_would_change_and_changes_nothing(curavani, tmp_path, make_therapist):
+    file = tmp_path / "52066.json"
+    file.write_text(json.dumps({"metadata": {}, "therapists": [make_therapist(1)]}))
+    planned = json.loads(curavani("plan", str(file), "--json").stdout)
+    assert planned["counts"] == {"new": 1}
+    assert json.loads(curavani("imports", "list", "--json").stdout) == []
+
+
+def test_check_needs_no_database_and_names_the_place(curavani, tmp_path, make_registration):
+    good, bad = tmp_path / "A_B_20250705_0b1ab67b.json", tmp_path / "C_D_20250705_0b1ab67b.json"
+    good.write_bytes(make_registration())
+    bad.write_bytes(make_registration(anrede="Dr."))
+    assert curavani("check", str(good), DATABASE_URL="").returncode == 0
+    checked = curavani("check", str(bad), "--json", DATABASE_URL="")
+    assert checked.returncode == 1
+    assert json.loads(checked.stdout)[0]["findings"][0]["pointer"] == "/patient_data/anrede"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "code"),
+    [
+        (("imports", "run", "patient"), {"DATABASE_URL": ""}, 2),
+        (("imports", "run", "nobody"), {}, 2),
+        (("imports", "show", "X1"), {}, 2),
+        (("imports", "show", "P99"), {}, 2),
+        (("imports", "run", "patient"), {"DATABASE_URL": "postgresql://u:secret@127.0.0.1:1/x"}, 3),
+        (("imports", "run", "patient"), {"GCS_IMPORT_BUCKET": "no-such-bucket"}, 3),
+        (("imports", "run", "therapist"), {"THERAPIST_IMPORT_FOLDER_PATH": "/no/such/folder"}, 3),
+        (("serve", "patient"), {"API_TOKENS": ""}, 2),
+        (("db", "check"), {}, 0),
+    ],
+)
+def test_exit_codes_without_a_traceback_or_a_secret(curavani, arguments, changes, code):
+    ran = curavani(*arguments, **changes)
+    assert ran.returncode == code
+    assert "Traceback" not in ran.stderr
+    assert "secret" not in ran.stdout + ran.stderr
+
+
+def test_doctor_tells_what_to_do(curavani):
+    found = {entry["part"]: entry["state"] for entry in json.loads(curavani("doctor", "--json").stdout)}
+    assert found == {
+        "database": "ok",
+        "bucket": "ok",
+        "local copies": "ok",
+        "therapist folder": "ok",
+        "kafka": "not configured",
+        "mail": "not configured",
+    }
