@@ -7,8 +7,8 @@ from shared.settings import ALL_GROUPS, is_secret
 _HEADER = """# Settings
 
 Read from the environment, once, at start. All that is missing or malformed is named in one message, without values,
-and the command ends with 2. A secret may come as `NAME_FILE`, the path of a file that holds it. An empty variable counts
-as unset.
+and the command ends with 2. A secret may come as `NAME_FILE`, the path of a file that holds it. An empty variable
+counts as unset.
 
 | variable | default | |
 |---|---|---|
