@@ -1,0 +1,121 @@
+"""Alert mails over real SMTP: bundled, retried, reminded, resolved, without anybody's data."""
+
+from datetime import timedelta
+
+import pytest
+
+from curavani.demo.mail_sink import MailSink
+from patient_service.models import kernel
+from shared.alerts.mailer import Mailer
+from shared.alerts.outbox import raise_problem, resolve_problem
+from shared.clock import now
+from shared.database.engine import transaction
+from shared.database.locks import LockName, hold
+from shared.settings import MailSettings
+
+
+class Clock:
+    def __init__(self):
+        self.ahead = timedelta()
+
+    def __call__(self):
+        return now() + self.ahead
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def sink():
+    with MailSink() as started:
+        yield started
+
+
+@pytest.fixture
+def mail(engine, sink, clock):
+    settings = MailSettings(host=sink.host, port=sink.port, use_tls=False)
+    mailer = Mailer(kernel, settings, "https://intern.example.com", clock)
+
+    def once():
+        with hold(engine, LockName(kernel.schema, "mailer")) as locked:
+            return mailer.run_once(locked)
+
+    return once
+
+
+def problem(engine, number, code="invalid_json"):
+    with transaction(engine) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO patient_service.import_tracking (source_key, file_name)"
+            f" VALUES ('{number}', 'Muster_Max.json') ON CONFLICT DO NOTHING"
+        )
+        raise_problem(connection, kernel, code=code, fingerprint=f"file:{number}", import_id=number)
+
+
+def resolve(engine, number):
+    with transaction(engine) as connection:
+        resolve_problem(connection, kernel, f"file:{number}")
+
+
+def test_one_mail_tells_of_all_new_problems(engine, sink, mail):
+    problem(engine, 1)
+    problem(engine, 2, "token_mismatch")
+    assert mail()
+    mail()
+    (message,) = sink.messages
+    assert message["Subject"] == "[Curavani] Patienten-Import: 2 Dateien fehlgeschlagen"
+    assert message["To"] == "info@curavani.com"
+    text = message.get_content()
+    assert "Datei P1: invalid_json" in text
+    assert "https://intern.example.com/console/imports/2" in text
+    assert "Muster" not in text
+
+
+def test_a_mail_that_is_refused_is_sent_later(engine, sink, mail, clock):
+    sink.refuse(451)
+    problem(engine, 1)
+    assert not mail()
+    clock.ahead = timedelta(minutes=5)
+    assert mail()
+    assert len(sink.messages) == 1
+
+
+def test_a_mail_server_that_is_away_loses_nothing(engine, sink, mail, clock):
+    sink.stop()
+    problem(engine, 1)
+    assert not mail()
+    sink.start()
+    clock.ahead = timedelta(minutes=5)
+    assert mail()
+    assert len(sink.messages) == 1
+
+
+def test_a_lasting_problem_is_recalled_once_a_day_and_its_end_is_told(engine, sink, mail, clock):
+    problem(engine, 1)
+    mail()
+    clock.ahead = timedelta(hours=25)
+    mail()
+    mail()
+    resolve(engine, 1)
+    mail()
+    subjects = [message["Subject"].removeprefix("[Curavani] Patienten-Import: ") for message in sink.messages]
+    assert subjects == ["1 Datei fehlgeschlagen", "Erinnerung: 1 Datei fehlgeschlagen", "Problem behoben"]
+
+
+def test_what_is_over_before_it_was_told_is_not_told(engine, sink, mail):
+    problem(engine, 1)
+    resolve(engine, 1)
+    mail()
+    assert sink.messages == []
+
+
+def test_mails_go_out_with_tls_and_login(engine, monkeypatch):
+    with MailSink("localhost", tls=True, login=("user", "word")) as sink:
+        monkeypatch.setenv("SSL_CERT_FILE", str(sink.certificate))
+        settings = MailSettings(host="localhost", port=sink.port, username="user", password="word")
+        problem(engine, 1)
+        with hold(engine, LockName(kernel.schema, "mailer")) as locked:
+            assert Mailer(kernel, settings).run_once(locked)
+        assert len(sink.messages) == 1

@@ -1,0 +1,133 @@
+"""Keys, strict JSON and the retry rule, as tables."""
+
+import json
+import logging
+from io import BytesIO, StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.errors import RejectedError
+from shared.imports.retry import LONGEST_DELAY_SECONDS, delay_seconds
+from shared.json_stream import JsonStream
+from shared.logs import configure_logging, get_logger
+from shared.settings import LogSettings
+from shared.strict_json import parse_document, unstorable_pointers
+from shared.text_keys import email_key, name_key, phone_key, search_key, search_words
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("Max", "Müller"), ("MAX", "mueller")),
+        (("Max", "Mu\u0308ller"), ("Max", "Müller")),
+        (("Karl-Heinz", "Weiß"), ("Karl Heinz", " WEISS ")),
+        (("Łukasz", "Søren"), ("Lukasz", "Soeren")),
+        (("Zoë", "O'Brien"), ("Zoe", "O’Brien")),
+    ],
+)
+def test_notations_of_one_name_share_a_key(one, other):
+    assert name_key(*one) == name_key(*other)
+
+
+@pytest.mark.parametrize(("one", "other"), [(("Max", "Null"), ("Max", "")), (("A", "BC"), ("AB", "C"))])
+def test_different_names_have_different_keys(one, other):
+    assert name_key(*one) != name_key(*other)
+
+
+@pytest.mark.parametrize("number", ["+49 241 12345", "0241 12345", "0241/12345", "0049 241 12345", "+49 (0)241 12345"])
+def test_notations_of_one_phone_number_share_a_key(number):
+    assert phone_key(number) == "+4924112345"
+
+
+def test_an_absent_value_has_no_key():
+    assert email_key("") is None
+    assert email_key(None) is None
+    assert phone_key(None) is None
+
+
+@pytest.mark.parametrize("words", ["müller", "Mueller", "MULLER"])
+def test_a_search_finds_every_spelling(words):
+    key = search_key("Max Müller")
+    assert all(word in key for word in search_words(words))
+
+
+REFUSED = [
+    (b"", "empty_file"),
+    (b" \n", "empty_file"),
+    (b"{", "invalid_json"),
+    (b"[]", "invalid_json"),
+    (b"null", "invalid_json"),
+    (b'{"a": 1, "a": 1}', "invalid_json"),
+    (b'{"a": {"b": 1, "b": 2}}', "invalid_json"),
+    (b'{"a": NaN}', "invalid_json"),
+    (b'{"a": 1e999}', "invalid_json"),
+    (b'{"a": "\xff"}', "invalid_json"),
+    ('{"a": 1}'.encode("utf-16"), "invalid_json"),
+    (b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "invalid_json"),
+    (b'{"a": ' + b"[" * 40_000 + b"]" * 40_000 + b"}", "invalid_json"),
+    (b'{"a": ' + b"9" * 5000 + b"}", "invalid_json"),
+    (b"{'a': 1}", "invalid_json"),
+    (b'{"a": 1} x', "invalid_json"),
+    (b'{"a": 1,}', "invalid_json"),
+]
+
+
+@pytest.mark.parametrize(("data", "code"), REFUSED)
+def test_what_is_not_strict_json_is_refused_by_both_readers(data, code):
+    with pytest.raises(RejectedError, match=code):
+        parse_document(data)
+    stream = JsonStream(BytesIO(data), "list")
+    with pytest.raises(RejectedError, match=code):
+        list(stream.elements())
+
+
+def test_a_byte_order_mark_and_49_levels_are_accepted():
+    assert parse_document(b'\xef\xbb\xbf{"a": ' + b"[" * 49 + b"]" * 49 + b"}")["a"]
+
+
+@given(st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8)))
+def test_the_piecewise_reader_reads_what_the_whole_reader_reads(values):
+    data = json.dumps({"before": 1, "list": values, "after": {"x": "ü"}}).encode()
+    stream = JsonStream(BytesIO(data), "list")
+    assert list(stream.elements()) == parse_document(data)["list"]
+    assert stream.others == {"before": 1, "list": None, "after": {"x": "ü"}}
+
+
+def test_unstorable_texts_are_found_with_their_place():
+    assert unstorable_pointers({"a": ["x", "\x00"], "b/c": "\ud800"}) == ["/a/1", "/b~1c"]
+
+
+@given(st.integers(1, 100), st.floats(0, 1e6), st.floats(-1, 1))
+def test_a_delay_stays_within_its_spread_and_below_six_hours(attempts, base, jitter):
+    exact = base * 2 ** (attempts - 1)
+    delay = delay_seconds(attempts, base, jitter)
+    assert 0 <= delay <= LONGEST_DELAY_SECONDS
+    assert min(exact * 0.8, LONGEST_DELAY_SECONDS) <= delay * 1.0001 + 1e-9
+
+
+def test_eight_attempts_take_about_sixteen_hours():
+    assert 12 <= sum(delay_seconds(n, 600, 0) for n in range(1, 8)) / 3600 <= 18
+
+
+def test_logs_hold_listed_fields_only_and_no_text_of_libraries_or_exceptions():
+    stream = StringIO()
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    configure_logging(LogSettings(level="DEBUG"), stream=stream, service="test")
+    try:
+        get_logger("ours").info("file_failed", import_id=7, vorname="CANARY", code="invalid_json\nfake")
+        logging.getLogger("urllib3").debug("GET /o/CANARY_Max.json")
+        try:
+            int("CANARY")
+        except ValueError:
+            get_logger("ours").exception("crashed")
+    finally:
+        root.handlers[:], root.level = before
+        logging.captureWarnings(capture=False)
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert "CANARY" not in stream.getvalue()
+    assert len(lines) == 3
+    assert (lines[0]["import_id"], lines[0]["event"]) == (7, "file_failed")
+    assert lines[2]["error"] == ["ValueError"]
