@@ -117,18 +117,15 @@ class _Text:
                 found, end = None, None
             # A number at the window's end may go on behind it.
             if end is not None and (end < len(self._window) or self._ended):
-                self._check(end)
+                self._check(found, end)
                 self._at = end
                 return found
             if len(self._window) - self._at > MAX_ELEMENT_CHARACTERS or not self._more():
                 raise _invalid()
 
-    def _check(self, end: int) -> None:
-        raw = self._window[self._at : end]
-        if len(raw) > MAX_ELEMENT_CHARACTERS:
-            raise _invalid()
-        # The top object and its list are two levels already; few values have brackets enough to be worth counting.
-        if raw.count("[") + raw.count("{") > 40 and is_too_deep(raw.encode("utf-8", "surrogatepass"), outside=2):
+    def _check(self, found: Any, end: int) -> None:
+        # The top object and its list are two levels already.
+        if end - self._at > MAX_ELEMENT_CHARACTERS or is_too_deep(found, outside=2):
             raise _invalid()
 
     def _more(self) -> bool:

@@ -49,6 +49,8 @@ class Question:
 
 def open_reviews(connection: Connection, kernel: KernelTables, questions: Sequence[Question]) -> int:
     """Opens those that were never asked; returns how many."""
+    if not questions:
+        return 0
     table = kernel.reviews
     fingerprints = [question.fingerprint for question in questions if question.fingerprint]
     asked = set(

@@ -11,9 +11,7 @@ from shared.errors import Finding, RejectedError
 MAX_DEPTH = 50
 
 _BOM = b"\xef\xbb\xbf"
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_PAIRS = re.compile(rb"\[\]|\{\}")
+_CONTAINERS = (dict, list)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -25,9 +23,6 @@ def parse_document(data: bytes) -> dict[str, Any]:
     """
     if not data.removeprefix(_BOM).strip():
         raise RejectedError("empty_file")
-    # Before parsing: the parser's recursion is what a deeply nested file attacks.
-    if is_too_deep(data):
-        raise _invalid()
     try:
         document = json.loads(
             data.decode("utf-8-sig"),
@@ -36,8 +31,9 @@ def parse_document(data: bytes) -> dict[str, Any]:
             parse_float=finite,
         )
     except (ValueError, RecursionError):
+        # The parser gives up on a nesting that could exhaust it, long before memory would end.
         raise _invalid() from None
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or is_too_deep(document):
         raise _invalid()
     return document
 
@@ -52,19 +48,15 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def is_too_deep(data: bytes, *, outside: int = 0) -> bool:
-    """Whether the brackets, `outside` levels of them around `data`, nest deeper than `MAX_DEPTH`.
-
-    Linear in the size, without recursion.
-    """
-    brackets = _STRINGS.sub(b"", data).translate(None, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH - outside):
-        shorter = _PAIRS.sub(b"", brackets)
-        if len(shorter) == len(brackets):
-            # Empty: shallow enough. Otherwise the brackets do not match, which the parser says.
+def is_too_deep(value: Any, *, outside: int = 0) -> bool:
+    """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
+    level = [value]
+    for _ in range(MAX_DEPTH - outside + 1):
+        level = [container for container in level if type(container) in _CONTAINERS]
+        if not level:
             return False
-        brackets = shorter
-    return bool(brackets)
+        level = [inner for container in level for inner in _inside(container)]
+    return True
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -91,6 +83,10 @@ def finite(text: str) -> float:
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL can hold this text."""
     return _UNSTORABLE.search(text) is None
+
+
+def _inside(container: Any) -> Any:
+    return container.values() if type(container) is dict else container
 
 
 def _unstorable(value: Any, pointer: str) -> Iterator[str]:

@@ -41,7 +41,10 @@ _SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
 
 @dataclass(frozen=True, slots=True)
 class TherapistChange:
-    """What is to become of one locked row: `fields` are announced and kept in the history, `technical` ones are not."""
+    """What is to become of one locked row: `fields` are announced and kept in the history, `technical` ones are not.
+
+    A technical column that `before` does not carry is written without being compared.
+    """
 
     before: Row
     fields: Row
@@ -142,7 +145,7 @@ def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str
     """The row before, the row afterwards, and the columns that differ."""
     before = change.before
     wanted = {**change.fields, **change.technical}
-    written = {name: value for name, value in wanted.items() if before[name] != value}
+    written = {name: value for name, value in wanted.items() if name not in before or before[name] != value}
     after = {**before, **written}
     if any(name in _ANNOUNCED for name in written):
         written["updated_at"] = after["updated_at"] = moment

@@ -13,6 +13,9 @@ from therapist_service.models import therapeuten
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
 
+# All but the raw record, which is large, only kept as evidence, and compared with nothing.
+_COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
+
 Row = dict[str, Any]
 
 
@@ -98,7 +101,7 @@ def _fetch(connection: Connection, area: str, records: Sequence[MappedRecord]) -
     ids = _array({record.external_id for record in records})
     zips = _array({record.fields["plz"] for record in records})
     statement = (
-        sa.select(therapeuten)
+        sa.select(*_COMPARED)
         .where(
             sa.or_(
                 sa.and_(columns.source_area == area, columns.external_id == sa.any_(ids)),
