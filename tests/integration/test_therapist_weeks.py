@@ -94,15 +94,15 @@ def test_no_staff_edit_is_lost_and_every_row_is_right_over_many_weeks(therapists
         events_before = len(therapists.events())
         therapists.scrape(records, day=f"2025-{week // 4 + 1:02d}-{week % 4 * 7 + 1:02d}")
         therapists.run()
-        check_file(therapists, len(records), events_before)
+        assert_books_balance(therapists, len(records), events_before)
         known = {row["nachname"] for row in therapists.therapists()}
         for person in people:
             if person.last_name in known and chance.random() < 0.2:
                 staff_writes(therapists.engine, person, *person.staff_changes(chance))
-    check_rows(therapists, people)
+    assert_rows_are_right(therapists, people)
 
 
-def check_file(therapists, records, events_before):
+def assert_books_balance(therapists, records, events_before):
     file = therapists.last_file()
     assert file["error_code"] is None
     assert file["therapist_count"] == records == sum(file[f"{name}_count"] for name in COUNTS)
@@ -113,7 +113,7 @@ def check_file(therapists, records, events_before):
     assert len(therapists.events()) - events_before == file["new_count"] + changed[0]["number"]
 
 
-def check_rows(therapists, people):
+def assert_rows_are_right(therapists, people):
     rows = {row["nachname"]: row for row in therapists.therapists()}
     assert len(rows) == len(therapists.therapists())
     for person in people:
