@@ -27,8 +27,8 @@ serve: $(STAMP)  ## the same stack left running, with both services and their co
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile
 
-test-fast: $(STAMP)  ## the part run most: no crash, race, property or browser tests
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow and not browser"
+test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 check: $(STAMP)  ## lint, format, types, lock file
 	$(BIN)/ruff check

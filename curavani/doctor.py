@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from curavani import schema
-from patient_service.imports.bucket import GcsBucket
 from patient_service.imports.local_copies import LocalCopies
 from shared.codes import describe
 from shared.database.engine import create_engine, transaction
@@ -77,6 +76,11 @@ def _database(settings: DatabaseSettings) -> str | None:
 
 
 def _bucket(settings: StorageSettings) -> str | None:
+    # The therapist service's image has no storage client.
+    try:
+        from patient_service.imports.bucket import GcsBucket  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return "Not part of this image."
     GcsBucket(settings).ping()
     return None
 

@@ -9,7 +9,6 @@ import typer
 from curavani.cli.imports import Json
 from curavani.cli.output import USAGE, print_json, print_table, talk, told, who
 from curavani.cli.services import SERVICES, connected, numbered
-from patient_service.bootstrap import IMPORT_GROUPS, build_parts
 from patient_service.models import patient_consents
 from patient_service.use_cases import get_patient
 from shared.http.json_values import plain
@@ -98,7 +97,8 @@ def erase(
     if not yes and typer.prompt("Type the patient's number again to erase", type=int, err=True) != patient_id:
         talk("The numbers differ; nothing was erased.")
         raise typer.Exit(USAGE)
-    parts = build_parts(read_settings(os.environ, *IMPORT_GROUPS))
+    bootstrap = SERVICES["patient"].bootstrap
+    parts = bootstrap.build_parts(read_settings(os.environ, *bootstrap.IMPORT_GROUPS))
     try:
         print_json(parts.erasure.erase(patient_id, who()))
     finally:

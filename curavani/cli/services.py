@@ -5,21 +5,18 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import typer
 from sqlalchemy.engine import Connection, Engine
 
-from patient_service import bootstrap as patient_bootstrap
 from patient_service import models as patient_models
-from patient_service.reviews import resolve_review as resolve_patient_review
 from shared.database.engine import create_engine, transaction
 from shared.errors import NotFound
 from shared.settings import DatabaseSettings, read_settings
 from shared.tables import KernelTables
-from therapist_service import bootstrap as therapist_bootstrap
 from therapist_service import models as therapist_models
-from therapist_service.reviews import resolve_review as resolve_therapist_review
 
 Name = Literal["patient", "therapist"]
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
@@ -27,12 +24,23 @@ _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """One service: its word, its tables, how its parts are made, how its reviews are decided."""
+    """One service: its word, its tables, how its parts are made, how its reviews are decided.
+
+    Its modules are loaded when they are asked for: the image of one service has not what the other one needs.
+    """
 
     name: Name
     kernel: KernelTables
-    bootstrap: Any
-    resolve: Any
+
+    @property
+    def bootstrap(self) -> Any:
+        """The module that puts the service together."""
+        return import_module(f"{self.name}_service.bootstrap")
+
+    @property
+    def resolve(self) -> Any:
+        """The function that decides a review."""
+        return import_module(f"{self.name}_service.reviews").resolve_review
 
     @property
     def prefix(self) -> str:
@@ -40,8 +48,8 @@ class ServiceEntry:
 
 
 SERVICES: dict[str, ServiceEntry] = {
-    "patient": ServiceEntry("patient", patient_models.kernel, patient_bootstrap, resolve_patient_review),
-    "therapist": ServiceEntry("therapist", therapist_models.kernel, therapist_bootstrap, resolve_therapist_review),
+    "patient": ServiceEntry("patient", patient_models.kernel),
+    "therapist": ServiceEntry("therapist", therapist_models.kernel),
 }
 
 
