@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from patient_service.imports.bucket import Bucket
+from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import digests_of, patient_digest
 from patient_service.models import erasures, kernel, patient_consents, tombstones
@@ -24,9 +25,6 @@ from shared.errors import TransientError
 from shared.logs import get_logger
 
 log = get_logger(__name__)
-
-ERASED = "erased_registration"
-"""The ledger's mark of files whose person was erased."""
 
 OUT_OF_REACH = (
     "kafka_retention: earlier events stay on the topic until its retention ends; a patient.deleted event was published",

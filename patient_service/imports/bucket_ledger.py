@@ -29,6 +29,9 @@ IMPORTED = ("success", "skipped")
 TO_IMPORT = ("pending", "retrying")
 """Waits for an attempt."""
 
+ERASED = "erased_registration"
+"""The ledger's mark of files whose person was erased."""
+
 _tracking = kernel.import_tracking
 Due = tuple[RowMapping, StoredObject | None]
 

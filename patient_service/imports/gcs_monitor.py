@@ -133,4 +133,7 @@ class RegistrationImport:
             return False
         with locked.transaction() as connection:
             ledger.mark_source_deleted(connection, kernel, row["id"])
+            if row["error_code"] == bucket_ledger.ERASED:
+                # The delete was the last thing that needed the name.
+                ledger.note(connection, kernel, row["id"], file_name=None)
         return True

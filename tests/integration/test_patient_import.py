@@ -265,3 +265,16 @@ def test_an_erasure_leaves_nothing_and_the_same_file_is_recognised(patients, mak
     patients.run()
     assert patients.files()[1]["error_code"] == "erased_registration"
     assert patients.patients() == []
+
+
+def test_an_erasure_that_cannot_reach_the_bucket_is_completed_by_a_later_pass(patients, make_registration):
+    patients.upload(make_registration())
+    patients.storage.faults.add("delete", 403, times=None)
+    patients.run()
+    certificate = patients.parts.erasure.erase(1, "api:test")
+    assert certificate["not_reached"]
+    patients.storage.faults.clear()
+    patients.run()
+    assert patients.in_bucket() == []
+    assert patients.files()[0]["file_name"] is None
+    assert patients.patients() == []
