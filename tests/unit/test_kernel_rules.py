@@ -99,7 +99,7 @@ def test_unstorable_texts_are_found_with_their_place():
     assert unstorable_pointers({"a": ["x", "\x00"], "b/c": "\ud800"}) == ["/a/1", "/b~1c"]
 
 
-@given(st.integers(1, 100), st.floats(0, 1e6), st.floats(-1, 1))
+@given(st.integers(1, 100), st.integers(0, 10**6), st.floats(-1, 1))
 def test_a_delay_stays_within_its_spread_and_below_six_hours(attempts, base, jitter):
     exact = base * 2 ** (attempts - 1)
     delay = delay_seconds(attempts, base, jitter)
