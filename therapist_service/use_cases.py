@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.database.copy import copy_rows
+from shared.database.json_text import json_text
 from shared.errors import NotFound
 from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key, search_words
 from shared.vocabulary import Therapeutstatus
-from therapist_service.models import SCHEMA, kernel, therapeuten
+from therapist_service.models import kernel, therapeuten
 from therapist_service.schemas import therapist_payload
 
 Row = Mapping[str, Any]
@@ -56,8 +57,7 @@ def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -
     del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
     if not rows:
         return []
-    moment = _moment(connection)
-    ids = _new_ids(connection, len(rows))
+    moment, ids = _new_ids(connection, len(rows))
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
     copy_rows(connection, therapeuten, _COLUMNS, [tuple(row.values()) for row in complete])
     write_events(connection, kernel, [Event("therapist.created", row["id"], _payload(row)) for row in complete])
@@ -69,9 +69,13 @@ def update_therapists(connection: Connection, changes: Sequence[TherapistChange]
 
     Only columns that some change of the batch names are written. Values equal to the present ones are no change.
     """
+    if not changes:
+        return []
     moment = _moment(connection)
     planned = [_plan(change, moment) for change in changes]
-    _write(connection, [after for _, after, written in planned if written], {c for *_, w in planned for c in w})
+    changed = [after for _, after, written in planned if written]
+    if changed:
+        _write(connection, changed, {name for *_, written in planned for name in written})
     history: list[FieldChange] = []
     events: list[Event] = []
     for before, after, written in planned:
@@ -154,24 +158,15 @@ def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str
 
 
 def _write(connection: Connection, rows: Sequence[Row], columns: set[str]) -> None:
-    if not rows:
-        return
     names = sorted(columns)
-    temporary = sa.Table(
-        "therapist_changes",
-        sa.MetaData(),
-        *[sa.Column(name, therapeuten.c[name].type) for name in ("id", *names)],
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
+    # The table's own row type turns the JSON back into typed values: one statement, however many rows.
+    statement = sa.text(
+        f"UPDATE {therapeuten.fullname} AS present SET {', '.join(f'{name} = given.{name}' for name in names)}"
+        f" FROM jsonb_populate_recordset(NULL::{therapeuten.fullname}, CAST(:rows AS jsonb)) AS given"
+        " WHERE present.id = given.id"
     )
-    temporary.create(connection)
-    copy_rows(connection, temporary, ("id", *names), [tuple(row[name] for name in ("id", *names)) for row in rows])
-    connection.execute(
-        sa.update(therapeuten)
-        .where(therapeuten.c.id == temporary.c.id)
-        .values({name: temporary.c[name] for name in names})
-    )
-    temporary.drop(connection)
+    given = json_text([{name: row[name] for name in ("id", *names)} for row in rows])
+    connection.execute(statement, {"rows": given})
 
 
 def _change_event(before: Row, after: Row) -> Event:
@@ -197,9 +192,11 @@ def _moment(connection: Connection) -> datetime:
     return connection.execute(sa.select(sa.func.now())).scalar_one()
 
 
-def _new_ids(connection: Connection, count: int) -> list[int]:
-    statement = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-    return list(connection.execute(statement, {"table": f"{SCHEMA}.therapeuten", "count": count}).scalars())
+def _new_ids(connection: Connection, count: int) -> tuple[datetime, list[int]]:
+    """The transaction's time and so many fresh ids."""
+    statement = sa.text("SELECT now(), nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+    found = connection.execute(statement, {"table": therapeuten.fullname, "count": count}).all()
+    return found[0][0], [row[1] for row in found]
 
 
 # What the API returns is what its readers are told about; the rest is the importer's own book-keeping.

@@ -1,6 +1,5 @@
 """Many rows at once, by PostgreSQL's COPY."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +7,8 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
+
+from shared.database.json_text import json_text
 
 
 def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -27,7 +28,7 @@ def _with_json_text(row: Sequence[Any], positions: Sequence[int]) -> list[Any]:
     values = list(row)
     for position in positions:
         if values[position] is not None:
-            values[position] = json.dumps(values[position], ensure_ascii=False)
+            values[position] = json_text(values[position])
     return values
 
 

@@ -7,6 +7,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 
+from shared.database.json_text import json_text
 from shared.errors import DatabaseNotMigrated, DatabaseUnavailable
 
 # A server that vanished without closing the connection (power, network) must be noticed within seconds,
@@ -20,6 +21,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> En
     return sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         hide_parameters=True,
+        json_serializer=json_text,
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,

@@ -81,14 +81,17 @@ def note(connection: Connection, kernel: KernelTables, import_id: int, **values:
 
 
 def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
-    """Counts an attempt and forgets the findings of the one before."""
+    """Counts an attempt and forgets the findings of the one before.
+
+    The transaction does not wait for the disk: a count that a crash of the server takes back costs one more attempt.
+    """
     table = kernel.import_tracking
-    attempts = connection.execute(
+    attempts, _ = connection.execute(
         sa.update(table)
         .where(table.c.id == import_id)
         .values(attempts=table.c.attempts + 1, round_attempts=table.c.round_attempts + 1)
-        .returning(table.c.attempts)
-    ).scalar_one()
+        .returning(table.c.attempts, sa.func.set_config("synchronous_commit", "off", sa.true()))
+    ).one()
     if attempts > 1:
         connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
 
@@ -103,8 +106,11 @@ def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: i
     )
 
 
-def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement) -> None:
-    """Ends the file's way for now. The counts have to cover every record; the database refuses them otherwise."""
+def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement, **noted: Any) -> None:
+    """Ends the file's way for now, with what else is known about it by then.
+
+    The counts have to cover every record; the database refuses them otherwise.
+    """
     counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RECORD_OUTCOMES}
     note(
         connection,
@@ -118,6 +124,7 @@ def settle(connection: Connection, kernel: KernelTables, import_id: int, settlem
         source_deleted_at=settlement.source_deleted_at,
         **{kernel.total_column.name: sum(counts.values())},
         **counts,
+        **noted,
     )
 
 

@@ -1,7 +1,7 @@
 """One pass over the folder. `run_pass` shows the whole run; what each step knows stands in its own module."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from sqlalchemy.engine import Connection, RowMapping
@@ -67,7 +67,7 @@ class ScrapeImport:
             # Counted before anything happens: a file that kills the process must run out of attempts, too.
             ledger.begin_attempt(connection, kernel, import_id)
         try:
-            status, records = self._import(locked, import_id, file)
+            status, records = self._import(locked, row, file)
         except FileChanging:
             import_tracker.take_back(locked, import_id)
             report.ignore("still_being_written")
@@ -87,28 +87,29 @@ class ScrapeImport:
         report.count(status)
         return records
 
-    def _import(self, locked: LockedConnection, import_id: int, file: ScrapeFile) -> tuple[str, int]:
+    def _import(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
         started = monotonic()
+        import_id = row["id"]
         scrape = read_scrape(self.folder, file, self.max_file_bytes)
         with locked.transaction() as connection:
-            settlement = self._settle(connection, import_id, scrape)
+            settlement = self._apply(connection, import_id, scrape)
             duration = round((monotonic() - started) * 1000)
-            ledger.note(connection, kernel, import_id, duration_ms=duration)
+            known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
+            import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
+            if row["attempts"] and settlement.status != "failed":
+                resolve_problem(connection, kernel, import_tracker.fingerprint(import_id))
         log.info("file_imported", import_id=import_id, status=settlement.status, duration_ms=duration)
         return settlement.status, scrape.total
 
-    def _settle(self, connection: Connection, import_id: int, scrape: Scrape) -> Settlement:
+    def _apply(self, connection: Connection, import_id: int, scrape: Scrape) -> Settlement:
         """Applies the scrape, or says why not; everything in the one transaction of the file."""
         envelope = scrape.envelope
-        known_by = {"file_hash": scrape.sha256, "scrape_date": envelope.scrape_moment}
-        ledger.note(connection, kernel, import_id, **known_by)
-        needless = import_tracker.why_skipped(connection, import_id, scrape.sha256, envelope)
+        before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
+        needless = before.why_needless(envelope)
         if needless:
-            return import_tracker.settle_skipped(connection, import_id, needless)
-        usual = import_tracker.usual_counts(connection, envelope.zip)
-        implausible = plausibility(scrape.valid, scrape.invalid, usual)
+            return Settlement("skipped", needless)
+        implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
         if implausible:
-            return import_tracker.settle_failed(connection, import_id, implausible, faults_of(scrape))
-        settlement = apply_scrape(connection, import_id, scrape, self.wishes)
-        resolve_problem(connection, kernel, import_tracker.fingerprint(import_id))
-        return settlement
+            ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
+            return Settlement("failed", implausible)
+        return apply_scrape(connection, import_id, scrape, self.wishes)

@@ -2,7 +2,9 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -24,7 +26,6 @@ from therapist_service.models import kernel
 
 log = get_logger(__name__)
 
-APPLIED = ("success", "partial")
 _TO_IMPORT = ("pending", "retrying")
 _MAX_ATTEMPTS = 8
 _RETRY_BASE_SECONDS = 600.0
@@ -58,28 +59,29 @@ def register_files(connection: Connection, files: Sequence[ScrapeFile], report: 
     return [(row, by_key[key]) for key, row in known.items() if _is_due(row, report)]
 
 
-def usual_counts(connection: Connection, zip_code: str) -> list[int]:
-    """How many records the last files applied for this postal code had, the latest first."""
-    columns = _tracking.c
-    statement = (
-        sa.select(columns.therapist_count)
-        .where(columns.zip == zip_code, columns.status.in_(APPLIED))
-        .order_by(columns.scrape_date.desc(), columns.id.desc())
-        .limit(_USUAL_FILES)
-    )
-    return list(connection.execute(statement).scalars())
+@dataclass(frozen=True, slots=True)
+class AppliedBefore:
+    """What was applied before of a postal code: the latest scrape's moment, and the last files' record counts.
+
+    `same_content` says that a file with the very same bytes was applied, wherever it stood.
+    """
+
+    same_content: bool
+    latest: datetime | None
+    usual_counts: Sequence[int]
+
+    def why_needless(self, envelope: Envelope) -> str | None:
+        """`duplicate_content` or `superseded` where an applied file makes this one needless."""
+        if self.same_content:
+            return "duplicate_content"
+        is_older = self.latest is not None and day_of(self.latest) > envelope.scrape_day
+        return "superseded" if is_older else None
 
 
-def why_skipped(connection: Connection, import_id: int, sha256: str, envelope: Envelope) -> str | None:
-    """`duplicate_content` or `superseded` where an applied file makes this one needless."""
-    columns = _tracking.c
-    applied = sa.and_(columns.status.in_(APPLIED), columns.id != import_id)
-    same = sa.select(sa.exists().where(columns.file_hash == sha256, applied))
-    if connection.execute(same).scalar():
-        return "duplicate_content"
-    newest = sa.select(sa.func.max(columns.scrape_date)).where(columns.zip == envelope.zip, applied)
-    latest: datetime | None = connection.execute(newest).scalar()
-    return "superseded" if latest is not None and day_of(latest) > envelope.scrape_day else None
+def applied_before(connection: Connection, import_id: int, sha256: str, zip_code: str) -> AppliedBefore:
+    """What was applied before, apart from this import."""
+    found = connection.execute(_APPLIED_BEFORE, {"id": import_id, "hash": sha256, "zip": zip_code}).one()
+    return AppliedBefore(*found)
 
 
 def day_of(moment: datetime) -> date:
@@ -87,28 +89,21 @@ def day_of(moment: datetime) -> date:
     return moment.astimezone(UTC).date()
 
 
-def settle_skipped(connection: Connection, import_id: int, code: str) -> Settlement:
-    """The file is known or outdated: nothing of it is applied."""
-    settlement = Settlement("skipped", code)
-    ledger.settle(connection, kernel, import_id, settlement)
-    resolve_problem(connection, kernel, fingerprint(import_id))
-    return settlement
-
-
-def settle_failed(connection: Connection, import_id: int, code: str, findings: Sequence[Finding] = ()) -> Settlement:
-    """Nothing of the file is applied; it waits for a person, who is told once."""
-    settlement = Settlement("failed", code)
-    ledger.write_findings(connection, kernel, import_id, findings)
-    ledger.settle(connection, kernel, import_id, settlement)
-    raise_problem(connection, kernel, code=code, fingerprint=fingerprint(import_id), import_id=import_id)
-    log.error("file_failed", import_id=import_id, code=code)
-    return settlement
+def settle(connection: Connection, import_id: int, settlement: Settlement, **noted: Any) -> None:
+    """Ends the file's way for now; a failure is told to the people who run Curavani, once."""
+    ledger.settle(connection, kernel, import_id, settlement, **noted)
+    if settlement.status == "failed":
+        code = str(settlement.error_code)
+        raise_problem(connection, kernel, code=code, fingerprint=fingerprint(import_id), import_id=import_id)
+        log.error("file_failed", import_id=import_id, code=code)
 
 
 def fail(locked: LockedConnection, import_id: int, code: str, findings: Sequence[Finding] = ()) -> str:
-    """`settle_failed` in a transaction of its own."""
+    """Nothing of the file is applied, in a transaction of its own: it waits for a person."""
     with locked.transaction() as connection:
-        return settle_failed(connection, import_id, code, findings).status
+        ledger.write_findings(connection, kernel, import_id, findings)
+        settle(connection, import_id, Settlement("failed", code))
+    return "failed"
 
 
 def postpone_or_fail(locked: LockedConnection, import_id: int, code: str) -> str:
@@ -128,6 +123,19 @@ def take_back(locked: LockedConnection, import_id: int) -> None:
     """The attempt did not happen: the file is still being written, or a service as a whole is away."""
     with locked.transaction() as connection:
         ledger.take_back_attempt(connection, kernel, import_id)
+
+
+_APPLIED_BEFORE = sa.text(
+    f"""
+    WITH applied AS NOT MATERIALIZED (
+      SELECT id, file_hash, zip, scrape_date, therapist_count AS records FROM {_tracking.fullname}
+      WHERE status IN ('success', 'partial') AND id <> :id
+    )
+    SELECT EXISTS (SELECT FROM applied WHERE file_hash = :hash),
+      (SELECT max(scrape_date) FROM applied WHERE zip = :zip),
+      ARRAY(SELECT records FROM applied WHERE zip = :zip ORDER BY scrape_date DESC, id DESC LIMIT {_USUAL_FILES})
+    """
+)
 
 
 def _rows(connection: Connection, keys: list[str]) -> dict[str, RowMapping]:

@@ -1,14 +1,15 @@
-"""Rows that a scrape's records may belong to, fetched in sets: one light look for what is unchanged, one full one."""
+"""Rows that a scrape's records may belong to, fetched in sets: light looks at many, a full one at the few meant."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from therapist_service.imports.identity import Known, Listed, traits_of
-from therapist_service.imports.mapping import MAPPED_FIELDS, MappedRecord
+from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import therapeuten
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
@@ -17,6 +18,20 @@ _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
 
 Row = dict[str, Any]
+
+
+def _said(name: str) -> str:
+    """Under which name a looked-up row carries what the source said last."""
+    return f"said_{name}"
+
+
+# A postal code has a hundred neighbours for each one that is meant: only what identifies is read of them.
+_LOOKED_UP = (
+    *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
+    *[therapeuten.c[name] for name in _IDENTIFYING],
+    therapeuten.c.source_record.is_not(None).label("is_sourced"),
+    *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
+)
 
 
 def unchanged_rows(
@@ -51,15 +66,19 @@ def unchanged_rows(
 
 
 class Candidates:
-    """Full rows, locked, that share an id or a postal code with some records, indexed for the rules of identity."""
+    """Rows that share an id or a postal code with some records, as the rules of identity see them.
+
+    They are not locked: `lock_matched` brings the few that are meant, as they are by then.
+    """
 
     def __init__(self, connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]) -> None:
-        self.rows = _fetch(connection, area, records)
-        self.claimed = {row_id for row_id, row in self.rows.items() if row["source_import_id"] == import_id}
+        rows = _look_up(connection, area, records)
+        self.claimed = {row["id"] for row in rows if row["source_import_id"] == import_id}
+        self._by_zip: dict[str, list[Known]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], list[Known]] = defaultdict(list)
         self._by_name: dict[tuple[str, str, str], list[Known]] = defaultdict(list)
-        for row in self.rows.values():
-            self._add(_known(row))
+        for row in rows:
+            self._add(_known(row), row["source_zip"])
 
     def of(self, listed: Listed) -> list[Known]:
         """Those that any rule could find: the same id, or the same last or first name under the same postal code."""
@@ -75,9 +94,11 @@ class Candidates:
 
     def last_seen_in(self, zip_code: str) -> list[Known]:
         """Those that the file of this postal code listed last."""
-        return [_known(row) for row in self.rows.values() if row["source_zip"] == zip_code]
+        return self._by_zip[zip_code]
 
-    def _add(self, known: Known) -> None:
+    def _add(self, known: Known, source_zip: str | None) -> None:
+        if source_zip is not None:
+            self._by_zip[source_zip].append(known)
         if known.area is not None and known.external_id is not None:
             self._by_id[known.area, known.external_id].append(known)
         names = {
@@ -96,38 +117,54 @@ def listed(record: MappedRecord, area: str) -> Listed:
     return Listed(area, record.external_id, traits_of(record.fields))
 
 
-def _fetch(connection: Connection, area: str, records: Sequence[MappedRecord]) -> dict[int, Row]:
+def lock_matched(connection: Connection, ids: Collection[int]) -> dict[int, Row]:
+    """The full rows, locked; one that somebody has deleted meanwhile is missing."""
+    if not ids:
+        return {}
+    meant = therapeuten.c.id == sa.any_(sa.literal(sorted(ids), sa.ARRAY(sa.Integer)))
+    statement = sa.select(*_COMPARED).where(meant).order_by(therapeuten.c.id).with_for_update()
+    return {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
+
+
+def mark_seen(connection: Connection, ids: Sequence[int], import_id: int, zip_code: str, moment: datetime) -> None:
+    """The file lists these rows' people as they are."""
+    if ids:
+        values = {"ids": list(ids), "import_id": import_id, "zip": zip_code, "moment": moment}
+        connection.execute(_MARK_SEEN, values)
+
+
+_MARK_SEEN = sa.text(
+    f"UPDATE {therapeuten.fullname} SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id"
+    " WHERE id = ANY(:ids)"
+)
+
+
+def _look_up(connection: Connection, area: str, records: Sequence[MappedRecord]) -> Sequence[RowMapping]:
     columns = therapeuten.c
     ids = _array({record.external_id for record in records})
     zips = _array({record.fields["plz"] for record in records})
-    statement = (
-        sa.select(*_COMPARED)
-        .where(
-            sa.or_(
-                sa.and_(columns.source_area == area, columns.external_id == sa.any_(ids)),
-                columns.plz == sa.any_(zips),
-                columns.source_plz == sa.any_(zips),
-            )
+    statement = sa.select(*_LOOKED_UP).where(
+        sa.or_(
+            sa.and_(columns.source_area == area, columns.external_id == sa.any_(ids)),
+            columns.plz == sa.any_(zips),
+            columns.source_plz == sa.any_(zips),
         )
-        .order_by(columns.id)
-        .with_for_update()
     )
-    return {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
+    return connection.execute(statement.order_by(columns.id)).mappings().all()
 
 
 def _array(values: Iterable[str | None]) -> sa.BindParameter[Any]:
     return sa.literal(sorted(value for value in values if value is not None), sa.ARRAY(sa.Text))
 
 
-def _known(row: Row) -> Known:
-    source = row["source_record"]
-    current = traits_of(row)
+def _known(row: RowMapping) -> Known:
+    said = {name: row[_said(name)] for name in _IDENTIFYING}
     # Where staff changed nothing that identifies, one look is enough.
-    same = source is None or all(row[name] == source.get(name) for name in _IDENTIFYING)
+    differs = row["is_sourced"] and any(row[name] != value for name, value in said.items())
     return Known(
         row_id=row["id"],
         area=row["source_area"],
         external_id=row["external_id"],
-        current=current,
-        source=None if same else traits_of({name: source.get(name) for name in MAPPED_FIELDS}),
+        current=traits_of({name: row[name] for name in _IDENTIFYING}),
+        source=traits_of(said) if differs else None,
     )

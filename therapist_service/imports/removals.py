@@ -1,6 +1,6 @@
 """The records of a file that claim `deleted`: applied together at its end, when it is known who else the file lists."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from therapist_service.imports.deletions import Deletion, decide_deletion, guard
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, decide, decide_by_id_alone
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed
+from therapist_service.imports.known_rows import Candidates, Row, listed, lock_matched
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import TherapistChange, update_therapists
@@ -74,14 +74,19 @@ class Removals:
     def _decide(self, records: Sequence[MappedRecord]) -> list[_Removal]:
         candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
         claimed = set(candidates.claimed)
-        removals = []
+        matches = []
         for record in records:
             match = self._match(record, candidates, claimed)
-            row = None if match.row_id is None else candidates.rows[match.row_id]
             if match.row_id is not None:
                 claimed.add(match.row_id)
-            removals.append(_Removal(record, match, self._deletion(match, row), row))
-        return removals
+            matches.append(match)
+        # Who is not there any more when the rows are locked was deleted meanwhile, and is nobody.
+        rows = lock_matched(self._connection, claimed - candidates.claimed)
+        return [self._removal(record, match, rows) for record, match in zip(records, matches, strict=True)]
+
+    def _removal(self, record: MappedRecord, match: Match, rows: Mapping[int, Row]) -> _Removal:
+        row = None if match.row_id is None else rows.get(match.row_id)
+        return _Removal(record, match, self._deletion(match, row), row)
 
     def _match(self, record: MappedRecord, candidates: Candidates, claimed: set[int]) -> Match:
         person = listed(record, self._envelope.area)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.errors import Finding
@@ -21,12 +20,12 @@ from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, count_findings
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, unchanged_rows
+from therapist_service.imports.known_rows import Candidates, Row, listed, lock_matched, mark_seen, unchanged_rows
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
-from therapist_service.models import kernel, therapeuten
+from therapist_service.models import kernel
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
 
 _TITLES = {Claim.NEW: "new", Claim.MODIFIED: "modified", Claim.UNCHANGED: "unchanged", Claim.DELETED: "deleted"}
@@ -40,12 +39,13 @@ class Wishes:
 
 
 def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
-    """Applies the scrape and settles its ledger row; returns how.
+    """Applies the scrape and returns how its ledger row is to be settled.
 
-    The ledger's counts cover every record of the file, each with exactly one outcome.
+    The counts cover every record of the file, each with exactly one outcome.
     """
     run = _Run(connection, import_id, scrape.envelope, wishes)
-    run.removals.count_active()
+    if scrape.claims[Claim.DELETED]:
+        run.removals.count_active()
     run.findings += [*scrape.findings, *_total_findings(scrape)]
     for chunk in scrape.chunks():
         run.apply(chunk)
@@ -53,9 +53,7 @@ def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes:
     run.removals.apply(run.report)
     run.flush()
     trouble = run.counts["failed"] or run.counts["held"]
-    settlement = Settlement("partial" if trouble else "success", None, dict(run.counts))
-    ledger.settle(connection, kernel, import_id, settlement)
-    return settlement
+    return Settlement("partial" if trouble else "success", None, dict(run.counts))
 
 
 class _Run:
@@ -78,7 +76,8 @@ class _Run:
         area = self._envelope.area
         same = unchanged_rows(self._connection, self._import_id, area, listed_records)
         same = {index: row for index, row in same.items() if not self._is_older(row["source_seen_at"])}
-        self._mark_seen([row["id"] for row in same.values()])
+        seen = [row["id"] for row in same.values()]
+        mark_seen(self._connection, seen, self._import_id, self._envelope.zip, self._envelope.scrape_moment)
         for record in listed_records:
             if record.index in same:
                 self._report_same(record, same[record.index]["id"])
@@ -123,11 +122,17 @@ class _Run:
         candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
         people = [listed(record, self._envelope.area) for record in records]
         matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        meant = {match.row_id for match in matches if match.row_id is not None}
+        rows = lock_matched(self._connection, meant)
+        if len(rows) < len(meant):
+            # Somebody deleted a row between the look and the lock: decide anew, without it.
+            self._place(records)
+            return
         fresh: list[tuple[MappedRecord, Match]] = []
         known: list[tuple[MappedRecord, Match, Row]] = []
         for record, match in zip(records, matches, strict=True):
             if match.row_id is not None:
-                known.append((record, match, candidates.rows[match.row_id]))
+                known.append((record, match, rows[match.row_id]))
             elif match.rule == "duplicate_in_file":
                 self._report_with_finding(record, "skipped", "duplicate_in_file")
             elif match.rule == "ambiguous":
@@ -221,16 +226,6 @@ class _Run:
             "source_plz": record.fields["plz"],
             "source_import_id": self._import_id,
         }
-
-    def _mark_seen(self, ids: Sequence[int]) -> None:
-        if not ids:
-            return
-        seen = {
-            "source_seen_at": self._envelope.scrape_moment,
-            "source_zip": self._envelope.zip,
-            "source_import_id": self._import_id,
-        }
-        self._connection.execute(sa.update(therapeuten).where(therapeuten.c.id.in_(ids)).values(seen))
 
     def _is_older(self, seen_at: datetime | None) -> bool:
         return seen_at is not None and day_of(seen_at) > self._envelope.scrape_day

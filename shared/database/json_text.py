@@ -1,0 +1,15 @@
+"""JSON as PostgreSQL's JSON columns take it."""
+
+import json
+from typing import Any
+
+import orjson
+
+
+def json_text(value: Any) -> str:
+    """The value as compact JSON text; dates in ISO form, numbers with every digit."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits, which somebody may well write into a free document.
+        return json.dumps(value, ensure_ascii=False, default=str)
