@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check format bench
+.PHONY: help setup demo serve test test-fast check format docs bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ check: $(STAMP)  ## lint, format, types, lock file
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(STAMP)  ## write the documents that are made from the code anew
+	$(BIN)/python -m curavani.pages
 
 bench: $(STAMP)  ## benchmarks side by side, a table with ratios
 	@$(BIN)/uv sync --quiet --locked --group bench

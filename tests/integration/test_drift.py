@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from curavani.pages import PAGES
 from curavani.requirements import EXTRAS, requirements
-from curavani.settings_page import settings_page
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,8 +15,9 @@ def test_the_services_requirements_come_from_the_lock_file(service, extra):
     assert (ROOT / service / "requirements.txt").read_text(encoding="utf-8") == requirements(ROOT, extra)
 
 
-def test_the_page_of_settings_lists_all_of_them():
-    assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == settings_page()
+@pytest.mark.parametrize(("path", "text"), PAGES.items())
+def test_a_page_says_what_the_code_says(path, text):
+    assert (ROOT / path).read_text(encoding="utf-8") == text()
 
 
 def test_the_readme_names_every_command():

@@ -1,7 +1,5 @@
 """The page of all settings, `docs/settings.md`, made from the settings' own descriptions."""
 
-from pathlib import Path
-
 from shared.settings import ALL_GROUPS, is_secret
 
 _HEADER = """# Settings
@@ -27,14 +25,5 @@ def settings_page() -> str:
     return _HEADER + "\n".join(rows) + "\n"
 
 
-def main() -> None:
-    """Writes the page."""
-    (Path(__file__).parents[1] / "docs" / "settings.md").write_text(settings_page(), encoding="utf-8")
-
-
 def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-if __name__ == "__main__":
-    main()
