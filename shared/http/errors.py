@@ -69,7 +69,8 @@ def _bad_gateway(error: CommunicationUnavailable) -> Answer:
 
 
 def _http(error: HTTPException) -> Any:
-    answer = jsonify(message=error.description or error.name)
+    # The library's own sentence for an unknown address speaks to people at a browser's address line.
+    answer = jsonify(message="Not found" if error.code == 404 else error.description or error.name)
     if error.response is not None:
         return error.response
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]

@@ -6,7 +6,9 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
+from shared.errors import Finding, RejectedError
 from shared.strict_json import parse_document
+from shared.validation import InvalidInput
 
 _LARGEST = 2**31 - 1
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -28,10 +30,15 @@ FIRST_PAGE = Paging(1, 20)
 
 
 def json_body() -> dict[str, Any]:
-    """The request's JSON object. Raises `RejectedError` for anything else, `UnsupportedMediaType` for another type."""
+    """The request's JSON object. Raises `InvalidInput` for anything else, `UnsupportedMediaType` for another type."""
     if not request.is_json:
         raise UnsupportedMediaType("Send application/json")
-    return parse_document(request.get_data())
+    try:
+        return parse_document(request.get_data())
+    except RejectedError:
+        # The parser's own codes speak of files, and of what their sender has to do.
+        message = "The body must be one JSON object in UTF-8, without duplicate keys"
+        raise InvalidInput(message, [Finding("", "invalid_json")]) from None
 
 
 def paging() -> Paging:

@@ -97,6 +97,7 @@ def test_bad_input_names_its_place(patients, fields, message, pointer):
 def test_a_body_that_is_no_json_is_refused_in_the_same_form(patients):
     broken = patients.post("/api/patients", data="{", content_type="application/json", headers=WRITE)
     assert (broken.status_code, broken.json["errors"]) == (400, [{"pointer": "", "code": "invalid_json"}])
+    assert broken.json["message"] == "The body must be one JSON object in UTF-8, without duplicate keys"
     other = patients.post("/api/patients", data="x=1", headers=WRITE)
     assert other.status_code == 415
     assert list(other.json) == ["message"]
