@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check format docs bench
+.PHONY: help setup demo serve test test-fast check format docs messages bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: $(STAMP)  ## rewrite the sources in the one format
 
 docs: $(STAMP)  ## write the documents that are made from the code anew
 	$(BIN)/python -m curavani.pages
+
+messages: $(STAMP)  ## bring the console's catalogue in line with code and templates
+	@$(BIN)/python -m curavani.messages
 
 bench: $(STAMP)  ## benchmarks side by side, a table with ratios
 	@$(BIN)/uv sync --quiet --locked --group bench

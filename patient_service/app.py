@@ -8,6 +8,7 @@ from flask import Flask
 from patient_service.api import patient_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
 from patient_service.reviews import resolve_review
+from shared.console.install import install_console
 from shared.http.app import build_app
 from shared.http.imports_api import import_routes
 from shared.http.openapi import ApiDocument
@@ -34,6 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     app.register_blueprint(import_routes(document))
     app.register_blueprint(review_routes(document, resolve_review))
     document.register(app)
+    install_console(app, service)
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

@@ -14,7 +14,7 @@ from shared.tokens import ApiToken, Role, find_token
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_ANYBODY = ApiToken("development", Role.OPERATE, "-")
+DEVELOPMENT = ApiToken("development", Role.OPERATE, "-")
 
 
 def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -48,7 +48,7 @@ def actor() -> str:
 def _authenticate() -> ApiToken:
     serving = current_service().serving
     if serving.api_auth == "off":
-        return _ANYBODY
+        return DEVELOPMENT
     given = request.authorization
     if given is not None and given.type == "bearer" and given.token:
         found = find_token(serving.tokens, given.token)

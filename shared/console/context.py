@@ -1,0 +1,42 @@
+"""What every page of the console can use: who is signed in, where to go, and words for what the database holds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, current_app, g, request, url_for
+
+from shared.console import words
+from shared.console.access import may
+from shared.console.language import LANGUAGES, current_language, meaning
+from shared.console.sections import Section
+from shared.service import current_service
+from shared.tokens import Role
+
+
+def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
+    """Hands the templates their common values."""
+
+    @console.context_processor
+    def values() -> dict[str, Any]:
+        service = current_service()
+        return {
+            "service_title": words.SERVICES[service.kernel.counted],
+            "counted": service.kernel.counted,
+            "person": g.get("caller"),
+            "sign_in_is_off": service.serving.api_auth == "off",
+            "sections": [section for section in sections if may(section.role)],
+            "here": (request.blueprint or "").removeprefix("console").removeprefix("."),
+            "language": current_language(),
+            "languages": LANGUAGES,
+            "may_write": may(Role.WRITE),
+            "may_operate": may(Role.OPERATE),
+            "meaning": meaning,
+            "number": words.number,
+            "link_to": link_to,
+            "words": words,
+        }
+
+
+def link_to(endpoint: str, **values: Any) -> str | None:
+    """The address of a page that another section may contribute; None where this service has no such page."""
+    return url_for(endpoint, **values) if endpoint in current_app.view_functions else None

@@ -1,0 +1,74 @@
+"""Puts the console together and onto a service's application."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask, Response
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import StrictUndefined
+from werkzeug.exceptions import NotFound
+
+from shared.console import context
+from shared.console.access import admit
+from shared.console.failures import add_failure_pages
+from shared.console.imports import imports_section
+from shared.console.language import install_languages
+from shared.console.overview import add_overview
+from shared.console.sections import Section
+from shared.console.sessions import configure_sessions
+from shared.console.sign_in import add_sign_in
+from shared.service import Service
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def install_console(app: Flask, service: Service, sections: Sequence[Section] = ()) -> None:
+    """Serves the console: overview, imports, and the given sections, in this order in the navigation."""
+    configure_sessions(app, service)
+    install_languages(app)
+    # A misspelt name in a template is a bug, not an empty place on the page.
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    app.register_blueprint(_console(limiter, _protection(app), [imports_section(), *sections]))
+
+
+def _protection(app: Flask) -> CSRFProtect:
+    """Tokens in forms. The API is left out: it knows its callers by a header, which no other site can make them send.
+
+    No check of the referrer: behind a proxy its host need not be the one we see, and the cookie is strict anyway.
+    """
+    app.config.update(WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_SSL_STRICT=False, WTF_CSRF_TIME_LIMIT=None)
+    return CSRFProtect(app)
+
+
+def _console(limiter: Limiter, protection: CSRFProtect, sections: Sequence[Section]) -> Blueprint:
+    console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
+    console.before_request(admit)
+    console.before_request(protection.protect)
+    console.after_request(_seal)
+    add_failure_pages(console)
+    context.add_context(console, sections)
+    add_sign_in(console, limiter)
+    add_overview(console)
+    for section in sections:
+        console.register_blueprint(section.routes, url_prefix=f"/{section.name}")
+    console.route("/<path:_address>", methods=["GET", "POST"], endpoint="nowhere")(_nowhere)
+    return console
+
+
+def _nowhere(_address: str) -> Response:
+    """Catches what no page answers to, so that its 404 is the console's own page."""
+    raise NotFound
+
+
+def _seal(response: Response) -> Response:
+    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers["X-Frame-Options"] = "DENY"
+    # The browser names its origin with a form only where it may name a referrer at all.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response

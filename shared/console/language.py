@@ -1,0 +1,71 @@
+"""German, and English as the second language. Messages in the code are English; the catalogue has the German ones."""
+
+from importlib.resources import files
+from io import BytesIO
+from typing import Final
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import Flask, has_request_context
+from flask_babel import Babel, Domain, get_locale
+from werkzeug.utils import cached_property
+
+from shared.codes import describe
+from shared.console import sessions
+
+LANGUAGES: Final = {"de": "Deutsch", "en": "English"}
+"""Each language in its own name; the first is the default."""
+_DEFAULT: Final = next(iter(LANGUAGES))
+
+
+class _Catalogues(Domain):  # type: ignore[misc] # the library ships no types
+    """Catalogues read from their sources when asked for: no compiled file could be missing or old."""
+
+    def get_translations(self) -> NullTranslations:
+        code = str(get_locale() or "en")
+        if code not in self.cache:
+            self.cache[code] = _read_catalogue(code)
+        found: NullTranslations = self.cache[code]
+        return found
+
+
+class _Babel(Babel):  # type: ignore[misc] # the library ships no types
+    @cached_property
+    def domain_instance(self) -> Domain:
+        return _Catalogues()
+
+
+def install_languages(app: Flask) -> None:
+    """German unless the person chose otherwise; times as in Germany."""
+    _Babel(
+        app, default_locale=_DEFAULT, default_timezone="Europe/Berlin", locale_selector=lambda: _selected() or _DEFAULT
+    )
+
+
+def current_language() -> str:
+    """The code of the language in hand, `de` or `en`."""
+    locale = get_locale()
+    return str(locale.language) if locale is not None else _DEFAULT
+
+
+def meaning(code: str) -> str:
+    """What a code means and what to do about it, from the catalogue of codes."""
+    described = describe(code)
+    return described.german if current_language() == "de" else described.english
+
+
+def _selected() -> str | None:
+    chosen = sessions.language() if has_request_context() else None
+    return chosen if chosen in LANGUAGES else None
+
+
+def _read_catalogue(code: str) -> NullTranslations:
+    source = files("shared.console") / "translations" / code / "LC_MESSAGES" / "messages.po"
+    if not source.is_file():
+        return NullTranslations()
+    compiled = BytesIO()
+    with source.open("rb") as file:
+        write_mo(compiled, read_po(file, locale=code))
+    compiled.seek(0)
+    return Translations(compiled)

@@ -1,0 +1,31 @@
+"""A part of the console, as the kernel or a service contributes it."""
+
+from dataclasses import dataclass
+
+from flask import Blueprint
+from flask_babel import LazyString
+
+from shared.tokens import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Pages below `/console`, and their entry in the navigation.
+
+    `routes` is a blueprint with a view called `index`; its name is the section's own, and part of its endpoints
+    (`console.NAME.index`). Its pages need a signed-in person of at least `role`; a view that needs more says so by
+    `access.needs`.
+    """
+
+    routes: Blueprint
+    label: LazyString
+    role: Role = Role.READ
+
+    @property
+    def name(self) -> str:
+        return self.routes.name
+
+    @property
+    def home(self) -> str:
+        """The endpoint of the section's first page."""
+        return f"console.{self.name}.index"

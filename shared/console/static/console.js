@@ -1,0 +1,61 @@
+"use strict";
+// Pages work without this. It keeps the parts marked data-live up to date and says early where signing in cannot work.
+
+const REFRESH_HEADER = "X-Console-Refresh";
+
+class LivePage {
+  constructor(parts, seconds) {
+    this.parts = parts;
+    this.milliseconds = seconds * 1000;
+    this.timer = null;
+    this.stale = document.getElementById("live-stale");
+    document.addEventListener("visibilitychange", () => this.schedule(document.hidden ? null : 0));
+    this.schedule(this.milliseconds);
+  }
+
+  schedule(delay) {
+    clearTimeout(this.timer);
+    // A page that nobody sees asks for nothing.
+    this.timer = delay === null || document.hidden ? null : setTimeout(() => this.refresh(), delay);
+  }
+
+  async refresh() {
+    try {
+      const answer = await fetch(location.href, { headers: { [REFRESH_HEADER]: "1" }, redirect: "manual" });
+      if (answer.type === "opaqueredirect") {
+        // The session has ended: the reload leads to the sign-in page.
+        location.reload();
+        return;
+      }
+      if (!answer.ok) throw new Error(String(answer.status));
+      this.show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      this.setStale(false);
+    } catch {
+      this.setStale(true);
+    }
+    this.schedule(this.milliseconds);
+  }
+
+  show(fresh) {
+    for (const part of this.parts) {
+      const replacement = fresh.getElementById(part.id);
+      // What somebody is reading with the keyboard is not taken away under their fingers.
+      if (!replacement || part.contains(document.activeElement) || part.innerHTML === replacement.innerHTML) continue;
+      const open = new Set([...part.querySelectorAll("details[open][id]")].map((details) => details.id));
+      part.replaceChildren(...replacement.childNodes);
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    }
+  }
+
+  setStale(isStale) {
+    if (this.stale) this.stale.hidden = !isStale;
+  }
+}
+
+const live = [...document.querySelectorAll("[data-live]")];
+if (live.length > 0) {
+  new LivePage(live, Math.min(...live.map((part) => Number(part.dataset.live))));
+}
+
+const insecure = document.getElementById("insecure");
+if (insecure) insecure.hidden = window.isSecureContext;

@@ -1,0 +1,201 @@
+"""Words for what the database holds: states, outcomes, rules, fields, and who did it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask_babel import LazyString, gettext, lazy_gettext
+
+from shared.service import current_service
+from shared.tokens import Role
+
+SERVICES: Mapping[str, LazyString] = {
+    "patient": lazy_gettext("Patient service"),
+    "therapist": lazy_gettext("Therapist service"),
+}
+
+Tone = Literal["good", "busy", "warn", "bad", "calm"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state as a badge: a word, and a tone that a colour and a sign go with."""
+
+    word: LazyString
+    tone: Tone
+
+
+FILE_STATES: Mapping[str, State] = {
+    "pending": State(lazy_gettext("waiting"), "busy"),
+    "retrying": State(lazy_gettext("will be tried again"), "warn"),
+    "success": State(lazy_gettext("imported"), "good"),
+    "partial": State(lazy_gettext("imported in part"), "warn"),
+    "failed": State(lazy_gettext("failed"), "bad"),
+    "skipped": State(lazy_gettext("nothing to do"), "calm"),
+    "discarded": State(lazy_gettext("discarded"), "calm"),
+}
+
+OUTCOMES: Mapping[str, State] = {
+    "new": State(lazy_gettext("new"), "good"),
+    "updated": State(lazy_gettext("changed"), "good"),
+    "unchanged": State(lazy_gettext("unchanged"), "calm"),
+    "deleted": State(lazy_gettext("gone"), "warn"),
+    "reactivated": State(lazy_gettext("back again"), "good"),
+    "skipped": State(lazy_gettext("left out"), "calm"),
+    "held": State(lazy_gettext("held"), "warn"),
+    "failed": State(lazy_gettext("failed"), "bad"),
+}
+
+RULES: Mapping[str, LazyString] = {
+    "token": lazy_gettext("The registration's own mark is known."),
+    "email_and_name": lazy_gettext("E-mail and name agree with exactly one person."),
+    "new": lazy_gettext("Nobody like this was known."),
+    "same_email": lazy_gettext("Somebody else has the same e-mail address."),
+    "same_name_and_birth_date": lazy_gettext("Somebody has the same name and birth date."),
+    "several_matches": lazy_gettext("Several people have this e-mail address and name."),
+    "same_record": lazy_gettext("The record is the same as last time."),
+    "exact": lazy_gettext("Name and address agree."),
+    "id": lazy_gettext("The source's number and the person agree."),
+    "name": lazy_gettext("Name and postal code agree."),
+    "compound": lazy_gettext("Same address, and the names fit (compound or incomplete)."),
+    "renamed": lazy_gettext("First name, address and title agree: a changed last name."),
+    "duplicate_in_file": lazy_gettext("The same person stands in the file twice."),
+    "ambiguous": lazy_gettext("Several people may be meant."),
+    "none": lazy_gettext("Nobody known is meant."),
+}
+
+ROLES: Mapping[Role, LazyString] = {
+    Role.READ: lazy_gettext("looks"),
+    Role.WRITE: lazy_gettext("edits"),
+    Role.OPERATE: lazy_gettext("operates"),
+}
+
+REVIEW_KINDS: Mapping[str, LazyString] = {
+    "possible_duplicate": lazy_gettext("Possible duplicate"),
+    "conflict": lazy_gettext("Staff and source differ"),
+    "held_deletions": lazy_gettext("Held deletions"),
+}
+
+# What capitals, umlauts and abbreviations a column's name cannot say.
+_FIELD_NAMES: Mapping[str, str] = {
+    "anrede": "Anrede",
+    "geschlecht": "Geschlecht",
+    "strasse": "Straße",
+    "plz": "PLZ",
+    "email": "E-Mail",
+    "fax": "Fax",
+    "krankenversicherungsnummer": "Krankenversicherungsnummer",
+    "vertraege_unterschrieben": "Verträge unterschrieben",
+    "erster_therapieplatz_am": "Erster Therapieplatz am",
+    "funktionierender_therapieplatz_am": "Funktionierender Therapieplatz am",
+    "empfehler_der_unterstuetzung": "Empfehler der Unterstützung",
+    "zeitliche_verfuegbarkeit": "Zeitliche Verfügbarkeit",
+    "raeumliche_verfuegbarkeit": "Räumliche Verfügbarkeit",
+    "offen_fuer_gruppentherapie": "Offen für Gruppentherapie",
+    "offen_fuer_diga": "Offen für DiGA",
+    "ausgeschlossene_therapeuten": "Ausgeschlossene Therapeuten",
+    "telefonische_erreichbarkeit": "Telefonische Erreichbarkeit",
+    "letzte_sitzung_vorherige_psychotherapie": "Letzte Sitzung der vorherigen Psychotherapie",
+    "erfahrung_mit_psychotherapie": "Erfahrung mit Psychotherapie",
+    "potenziell_verfuegbar": "Potenziell verfügbar",
+    "potenziell_verfuegbar_notizen": "Potenziell verfügbar: Notizen",
+    "ueber_curavani_informiert": "Über Curavani informiert",
+    "naechster_kontakt_moeglich": "Nächster Kontakt möglich",
+    "geschlechtspraeferenz": "Geschlechtspräferenz",
+    "besondere_leistungsangebote": "Besondere Leistungsangebote",
+    "letztes_persoenliches_gespraech": "Letztes persönliches Gespräch",
+    "letzter_kontakt": "Letzter Kontakt",
+    "letzter_kontakt_email": "Letzter Kontakt per E-Mail",
+    "letzter_kontakt_telefon": "Letzter Kontakt per Telefon",
+    "bevorzugte_diagnosen": "Bevorzugte Diagnosen",
+    "bevorzugtes_therapeutengeschlecht": "Bevorzugtes Therapeutengeschlecht",
+    "bevorzugtes_therapieverfahren": "Bevorzugtes Therapieverfahren",
+    "bevorzugt_gruppentherapie": "Bevorzugt Gruppentherapie",
+    "alter_min": "Alter von",
+    "alter_max": "Alter bis",
+}
+
+
+def number(bare: int | str) -> str:
+    """A file's or a question's number as people say it: `P12`."""
+    return f"{current_service().prefix}{bare}"
+
+
+def file_state(status: str) -> State:
+    """The badge of a file's status."""
+    return FILE_STATES[status]
+
+
+def outcome(name: str) -> State:
+    """The badge of a record's outcome."""
+    return OUTCOMES[name]
+
+
+def rule(name: str | None) -> str:
+    """Which rule decided, as a sentence; empty where none did."""
+    return str(RULES.get(name, name)) if name else ""
+
+
+def review_kind(kind: str) -> str:
+    """What a question is about."""
+    return str(REVIEW_KINDS[kind])
+
+
+def role(of: Role) -> str:
+    """A role's word."""
+    return str(ROLES[of])
+
+
+def field(name: str) -> str:
+    """A domain field's German name, the same in both languages: `Straße`, `Verträge unterschrieben`."""
+    return _FIELD_NAMES.get(name, name.replace("_", " ").capitalize())
+
+
+def value(content: Any) -> str:
+    """A value for people; empty for none. Texts of the history that hold JSON are read as such."""
+    if isinstance(content, str):
+        content = _from_history(content)
+    if content is None or content in ("", [], {}):
+        return ""
+    if isinstance(content, bool):
+        return str(gettext("yes") if content else gettext("no"))
+    if isinstance(content, list):
+        return ", ".join(value(entry) for entry in content)
+    if isinstance(content, dict):
+        return "; ".join(f"{str(key).capitalize()}: {value(inner)}" for key, inner in content.items())
+    return str(content).replace("_", " ") if str(content) in _UNDERSCORED else str(content)
+
+
+def who(actor: str | None) -> str:
+    """Who did it: a person by the name of their token, a file's import, or the program itself."""
+    if not actor:
+        return ""
+    kind, _, name = actor.partition(":")
+    if kind == "import":
+        return str(gettext("Import of file %(number)s", number=number(name)))
+    return name or str(gettext("the service itself"))
+
+
+def _from_history(text: str) -> Any:
+    if text in ("true", "false") or text[:1] in ("[", "{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+    return text
+
+
+_UNDERSCORED = frozenset(
+    {
+        "keine_Angabe",
+        "auf_der_Suche",
+        "in_Therapie",
+        "Therapie_abgeschlossen",
+        "Suche_abgebrochen",
+        "Therapie_abgebrochen",
+        "tiefenpsychologisch_fundierte_Psychotherapie",
+        "analytische_Psychotherapie",
+        "Systemische_Therapie",
+    }
+)
