@@ -30,11 +30,12 @@ test: $(STAMP)  ## the whole test suite
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-check: $(STAMP)  ## lint, format, types, lock file
+check: $(STAMP)  ## lint, format, types, lock file, images
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/uv lock --check --quiet
+	$(BIN)/hadolint patient_service/Dockerfile therapist_service/Dockerfile
 
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix

@@ -11,3 +11,6 @@ logconfig_dict: dict[str, Any] = {
         "gunicorn.access": {"level": "CRITICAL", "handlers": [], "propagate": False},
     },
 }
+
+# Nobody talks to it, and its socket would need a folder to write to: a service's image has none.
+control_socket_disable = True

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from curavani.pages import PAGES
-from curavani.requirements import EXTRAS, requirements
+from curavani.requirements import LISTS, requirements
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize(("service", "extra"), EXTRAS.items())
-def test_the_services_requirements_come_from_the_lock_file(service, extra):
-    assert (ROOT / service / "requirements.txt").read_text(encoding="utf-8") == requirements(ROOT, extra)
+@pytest.mark.parametrize(("path", "selection"), LISTS.items())
+def test_what_the_images_install_comes_from_the_lock_file(path, selection):
+    assert (ROOT / path).read_text(encoding="utf-8") == requirements(ROOT, selection)
 
 
 @pytest.mark.parametrize(("path", "text"), PAGES.items())
