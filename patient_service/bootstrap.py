@@ -18,6 +18,7 @@ from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.relay import EventRelay
 from shared.imports.monitor import ImportMonitor
+from shared.metrics.process import ProcessMetrics
 from shared.service import Service
 from shared.settings import (
     DatabaseSettings,
@@ -47,6 +48,7 @@ class PatientParts:
     erasure: Erasure
     relay: EventRelay
     mailer: Mailer
+    metrics: ProcessMetrics
 
     def jobs(self, *, import_enabled: bool) -> list[Job]:
         imports = [self.monitor.job()] if import_enabled else []
@@ -65,20 +67,23 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings])
     copies = LocalCopies(wishes.local_path)
+    metrics = ProcessMetrics(NAME, kernel.counted)
     importer = RegistrationImport(
         bucket=bucket,
         copies=copies,
-        processor=FileProcessor(bucket, copies, wishes.max_file_bytes),
+        processor=FileProcessor(bucket, copies, wishes.max_file_bytes, metrics.stage),
         retry_rule=RetryRule(wishes.max_attempts, wishes.retry_base_seconds),
         policy=Policy(update_known=wishes.duplicate_policy == "update"),
+        stage=metrics.stage,
     )
     return PatientParts(
         engine=engine,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
+        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
         erasure=Erasure(engine, bucket, copies),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(kernel, settings[MailSettings], console_base_url),
+        metrics=metrics,
     )
 
 
@@ -92,4 +97,5 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         serving=settings[ServingSettings],
         import_enabled=wishes.enabled,
         interval_seconds=wishes.check_interval_seconds,
+        metrics=parts.metrics,
     )

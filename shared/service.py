@@ -6,6 +6,8 @@ from typing import cast
 from flask import Flask, current_app
 from sqlalchemy.engine import Engine
 
+from shared.metrics.process import ProcessMetrics
+from shared.metrics.state import StateCollector
 from shared.settings import ServingSettings
 from shared.tables import KernelTables
 
@@ -22,6 +24,20 @@ class Service:
     serving: ServingSettings
     import_enabled: bool
     interval_seconds: int
+    metrics: ProcessMetrics
+    expects_scrapes: bool = False
+
+    @property
+    def state(self) -> StateCollector:
+        """What the database tells of this service."""
+        return StateCollector(
+            service=self.name,
+            engine=self.engine,
+            kernel=self.kernel,
+            import_enabled=self.import_enabled,
+            interval_seconds=self.interval_seconds,
+            expects_scrapes=self.expects_scrapes,
+        )
 
     @property
     def prefix(self) -> str:

@@ -16,6 +16,7 @@ FILE_STATUSES = ("pending", "retrying", "success", "partial", "failed", "skipped
 RECORD_OUTCOMES = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
 REVIEW_KINDS = ("possible_duplicate", "conflict", "held_deletions")
 REVIEW_STATES = ("open", "resolved")
+WORKERS = ("import", "relay", "mailer")
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -310,6 +311,6 @@ def _worker_heartbeats(metadata: MetaData) -> Table:
         created_at("started_at"),
         created_at("beat_at"),
         Column("detail", JSONB, nullable=False, server_default="{}"),
-        words("worker", ("import", "relay", "mailer"), "worker"),
+        words("worker", WORKERS, "worker"),
         words("state", ("leading", "standby", "stopped"), "state"),
     )

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -39,6 +40,17 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = create_engine(database_url, application_name="tests")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' own tool, which no Python package brings. Continuous integration has to have it."""
+    found = shutil.which("promtool")
+    if found is None and "CI" in os.environ:
+        pytest.fail("promtool is missing: install the Debian package prometheus")
+    if found is None:
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    return found
 
 
 @pytest.fixture(scope="session")

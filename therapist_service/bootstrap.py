@@ -10,6 +10,7 @@ from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.relay import EventRelay
 from shared.imports.monitor import ImportMonitor
+from shared.metrics.process import ProcessMetrics
 from shared.service import Service
 from shared.settings import (
     DatabaseSettings,
@@ -41,6 +42,7 @@ class TherapistParts:
     monitor: ImportMonitor
     relay: EventRelay
     mailer: Mailer
+    metrics: ProcessMetrics
 
     def jobs(self, *, import_enabled: bool) -> list[Job]:
         imports = [self.monitor.job()] if import_enabled else []
@@ -57,18 +59,21 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     wishes = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    metrics = ProcessMetrics(NAME, kernel.counted)
     importer = ScrapeImport(
         folder=ScrapeFolder(wishes.folder_path),
         settle_seconds=wishes.settle_seconds,
         max_file_bytes=wishes.max_file_bytes,
         wishes=Wishes(adults_only=wishes.audience == "adults"),
+        stage=metrics.stage,
     )
     return TherapistParts(
         engine=engine,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
+        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(kernel, settings[MailSettings], console_base_url),
+        metrics=metrics,
     )
 
 
@@ -82,4 +87,6 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
         serving=settings[ServingSettings],
         import_enabled=wishes.enabled,
         interval_seconds=wishes.check_interval_seconds,
+        metrics=parts.metrics,
+        expects_scrapes=True,
     )

@@ -1,7 +1,9 @@
 """`curavani db`, `serve`, `doctor` and `events`: setting up, running, and asking how it is."""
 
 import os
+import socket
 import sys
+import tempfile
 from datetime import datetime
 from typing import Annotated
 
@@ -16,6 +18,7 @@ from shared.database.engine import transaction
 from shared.events.relay import replay, waiting
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
+_PORTS = {"patient": 8001, "therapist": 8002}
 events = typer.Typer(no_args_is_help=True, help="Events that wait, and sending again what was sent.")
 
 
@@ -60,22 +63,37 @@ def check() -> None:
 @told
 def serve(
     service: Annotated[str, typer.Argument(help="patient or therapist")],
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="8001 for patient, 8002 for therapist.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="8001 for patient, 8002 for therapist.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, envvar="WEB_CONCURRENCY", help="Processes.")] = 1,
 ) -> None:
-    """Runs a service with its background work, by gunicorn. Ends in good order on SIGTERM."""
+    """Runs a service with its background work, by gunicorn. Ends in good order on SIGTERM and Ctrl-C."""
     entry = service_named(service)
     entry.bootstrap.read_service_settings(os.environ)
-    chosen = port or {"patient": 8001, "therapist": 8002}[entry.name]
-    workers = os.environ.get("WEB_CONCURRENCY", "1")
+    listening = _listen(host, port or _PORTS[entry.name])
+    # The library's multiprocess mode begins with its import, so the folder has to be there before the new program is.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="curavani-metrics-")
     command = [
         "gunicorn",
         f"{entry.name}_service.app:create_app()",
-        *("--bind", f"{host}:{chosen}", "--workers", workers, "--worker-class", "gthread", "--threads", "8"),
-        *("--graceful-timeout", "30", "--log-level", "warning", "--config", "python:shared.gunicorn"),
+        *("--bind", f"fd://{listening.detach()}", "--workers", str(workers), "--name", entry.bootstrap.NAME),
+        *("--config", "python:shared.gunicorn"),
     ]
     # Replaces this process, so that signals reach gunicorn itself.
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - a fixed command, no shell
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The socket, bound here: gunicorn would try for five seconds and then end without a word that helps."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        talk(f"Cannot listen on {host}, port {port}: {reason}. Choose another --port, or end what listens there.")
+        raise typer.Exit(USAGE) from None
+    listening.set_inheritable(True)
+    return listening
 
 
 @told

@@ -9,6 +9,7 @@ import google_crc32c
 from patient_service.imports.bucket import Bucket, StoredObject
 from patient_service.imports.local_copies import LocalCopies
 from shared.errors import DownloadCorrupt, RejectedError
+from shared.metrics.process import Stage, unmeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class RegistrationFile:
 class FileProcessor:
     """Downloads, verifies and keeps. Knows nothing of patients or of the database."""
 
-    def __init__(self, bucket: Bucket, copies: LocalCopies, max_bytes: int) -> None:
+    def __init__(self, bucket: Bucket, copies: LocalCopies, max_bytes: int, stage: Stage = unmeasured) -> None:
         self._bucket = bucket
         self._copies = copies
         self._max_bytes = max_bytes
+        self._stage = stage
 
     def fetch(self, stored: StoredObject) -> RegistrationFile:
         """The object's bytes, from an earlier attempt's copy if there is one, else from the bucket.
@@ -40,10 +42,12 @@ class FileProcessor:
         kept = self._copies.read(path)
         if kept is not None and _matches(kept, stored):
             return _file(kept, path)
-        data = self._bucket.download(stored)
+        with self._stage("download"):
+            data = self._bucket.download(stored)
         if not _matches(data, stored):
             raise DownloadCorrupt
-        self._copies.write(path, data)
+        with self._stage("copy"):
+            self._copies.write(path, data)
         return _file(data, path)
 
     def from_copy(self, local_path: str) -> RegistrationFile | None:

@@ -21,6 +21,7 @@ from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport, Progress
 from shared.logs import get_logger
+from shared.metrics.process import Stage, unmeasured
 
 log = get_logger(__name__)
 
@@ -34,6 +35,7 @@ class RegistrationImport:
     processor: FileProcessor
     retry_rule: bucket_ledger.RetryRule
     policy: Policy
+    stage: Stage = unmeasured
     watch: Callable[[Progress], None] = field(default=lambda _progress: None)
 
     def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
@@ -54,7 +56,9 @@ class RegistrationImport:
 
     def _candidates(self, report: PassReport) -> list[StoredObject]:
         candidates = []
-        for stored in self.bucket.list_objects():
+        with self.stage("list"):
+            listed = self.bucket.list_objects()
+        for stored in listed:
             reason = ignored_reason(stored.name)
             if reason is None:
                 candidates.append(stored)
@@ -101,8 +105,9 @@ class RegistrationImport:
         with locked.transaction() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
             ledger.note(connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256)
-        registration = parse_registration(file.data, row["file_name"] or "")
-        with locked.transaction() as connection:
+        with self.stage("parse"):
+            registration = parse_registration(file.data, row["file_name"] or "")
+        with self.stage("transaction"), locked.transaction() as connection:
             settlement = import_registration(connection, row["id"], file, registration, self.policy)
             resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
             duration = round((monotonic() - started) * 1000)
@@ -127,7 +132,8 @@ class RegistrationImport:
     def _delete_source(self, locked: LockedConnection, row: RowMapping) -> bool:
         """Deletes exactly the generation that was read; False where it has to be tried again in a later pass."""
         try:
-            self.bucket.delete(row["file_name"], int(row["file_version"]))
+            with self.stage("delete"):
+                self.bucket.delete(row["file_name"], int(row["file_version"]))
         except TransientError as error:
             log.warning("source_delete_pending", import_id=row["id"], code=error.code)
             return False

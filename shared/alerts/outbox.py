@@ -1,6 +1,8 @@
 """Alert rows: one open problem per fingerprint, written in the transaction of what they tell of."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -62,6 +64,25 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
         connection.execute(sa.insert(table).values(kind="resolved", fingerprint=fingerprint, **message))
         wake(connection, kernel)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsWaiting:
+    """How many alerts the mail server has not taken, and since when the oldest waits."""
+
+    number: int
+    oldest: datetime | None
+
+
+def alerts_waiting(connection: Connection, kernel: KernelTables, *, besides: str = "") -> AlertsWaiting:
+    """What is still to be mailed, without the alert of the fingerprint `besides`."""
+    alerts = kernel.alert_outbox.c
+    # What was over before anybody was told of it is not told.
+    over = sa.and_(alerts.kind == "problem", alerts.resolved_at.is_not(None))
+    unsent = sa.select(sa.func.count(), sa.func.min(alerts.created_at)).where(
+        alerts.sent_at.is_(None), ~over, alerts.fingerprint != besides
+    )
+    return AlertsWaiting(*connection.execute(unsent).one())
 
 
 def wake(connection: Connection, kernel: KernelTables) -> None:

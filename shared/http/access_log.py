@@ -1,4 +1,4 @@
-"""A line per request and an id that ties together what happened for it."""
+"""A line and a measurement per request, and an id that ties together what happened for it."""
 
 import re
 import uuid
@@ -8,6 +8,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from shared.logs import get_logger
+from shared.service import current_service
 
 log = get_logger(__name__)
 
@@ -31,10 +32,12 @@ def log_requests(app: Flask) -> None:
         response.headers["X-Request-Id"] = g.request_id
         # The rule, not the path: a path may hold anything.
         route = request.url_rule.rule if request.url_rule else "unknown"
+        method = request.method if request.method in _METHODS else "other"
+        current_service().metrics.request(method, route, response.status_code, g.began)
         if not route.startswith(_QUIET):
             log.info(
                 "request",
-                method=request.method if request.method in _METHODS else "other",
+                method=method,
                 route=route,
                 http_status=response.status_code,
                 duration_ms=round((monotonic() - g.began) * 1000),

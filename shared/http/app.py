@@ -8,6 +8,7 @@ from flask.json.provider import DefaultJSONProvider
 from shared.http.access_log import log_requests
 from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
+from shared.http.metrics import metrics_routes
 from shared.http.requests import MAX_BODY_BYTES
 from shared.service import Service
 
@@ -35,6 +36,7 @@ def build_app(service: Service) -> Flask:
     register_error_handlers(app)
     log_requests(app)
     app.register_blueprint(health_routes())
+    app.register_blueprint(metrics_routes())
     app.after_request(_harden)
     return app
 

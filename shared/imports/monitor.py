@@ -1,7 +1,7 @@
 """Passes of an import: one now, or one after the other in the background."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -39,6 +39,8 @@ class ImportMonitor:
     kernel: KernelTables
     importer: Importer
     interval_seconds: float
+    watch: Callable[[str], None] = field(default=lambda _outcome: None)
+    """Told how each attempt at a file ended."""
 
     def job(self) -> Job:
         """The passes as background work: one per interval, at a file's retry time, and whenever somebody asks."""
@@ -60,7 +62,7 @@ class ImportMonitor:
         return min(self._seconds_to_next(locked), report.look_again_seconds or self.interval_seconds)
 
     def _pass(self, locked: LockedConnection, trigger: str, actor: str, stopping: Callable[[], bool]) -> PassReport:
-        report = PassReport()
+        report = PassReport(watch=self.watch)
         with locked.transaction() as connection:
             pass_id = start_pass(connection, self.kernel, trigger, actor)
         with structlog.contextvars.bound_contextvars(component="import", pass_id=pass_id):

@@ -1,6 +1,7 @@
 """One pass of an import: what it met, and its row in `import_passes`, which tells of every pass, also of empty ones."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,9 +31,12 @@ class PassReport:
     ignored: Counter[str] = field(default_factory=Counter)
     look_again_seconds: float | None = None
     """How soon something that waits (a file still being written) is worth another look."""
+    watch: Callable[[str], None] = field(default=lambda _status: None)
+    """Told of each file as it is counted."""
 
     def count(self, status: str) -> None:
         self.counts[status] += 1
+        self.watch(status)
 
     def ignore(self, reason: str, number: int = 1) -> None:
         self.ignored[reason] += number

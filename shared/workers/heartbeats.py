@@ -1,6 +1,7 @@
 """Signs of life of the background work, in `worker_heartbeats`: who leads, who stands by, and since when."""
 
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Literal
 
@@ -35,13 +36,16 @@ class Heartbeats:
         self._engine = engine
         self._kernel = kernel
         self._states: dict[str, State] = {}
+        self._lock = threading.Lock()
         self._changed = threading.Event()
 
     def set(self, worker: str, state: State) -> None:
         """Notes the state; it is written with the next beat, which comes at once if the state is another one."""
-        if self._states.get(worker) != state:
+        with self._lock:
+            if self._states.get(worker) == state:
+                return
             self._states[worker] = state
-            self._changed.set()
+        self._changed.set()
 
     def run(self, stopping: threading.Event) -> None:
         """Beats until `stopping`, then once more with what has stopped."""
@@ -52,18 +56,23 @@ class Heartbeats:
 
     def beat(self) -> None:
         """Writes the states once. A database that is away is what health tells anyway."""
-        if not self._states:
+        with self._lock:
+            states = dict(self._states)
+        if not states:
             return
         try:
             with transaction(self._engine) as connection:
-                self._write(connection)
+                self._write(connection, states)
         except CuravaniError as error:
             log.warning("heartbeat_failed", code=error.code)
+        except Exception:
+            # A leader without heartbeats looks dead to everybody, so nothing may end this thread.
+            log.exception("heartbeat_crashed")
 
-    def _write(self, connection: Connection) -> None:
+    def _write(self, connection: Connection, states: Mapping[str, State]) -> None:
         table = self._kernel.worker_heartbeats
         beat = insert(table).values(
-            [{"worker": worker, "process": identity(), "state": state} for worker, state in self._states.items()]
+            [{"worker": worker, "process": identity(), "state": state} for worker, state in states.items()]
         )
         connection.execute(
             beat.on_conflict_do_update(

@@ -14,6 +14,7 @@ from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport, Progress
 from shared.logs import get_logger
+from shared.metrics.process import Stage, unmeasured
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.scrape import Scrape, faults_of, read_scrape
@@ -32,6 +33,7 @@ class ScrapeImport:
     settle_seconds: float
     max_file_bytes: int
     wishes: Wishes
+    stage: Stage = unmeasured
     watch: Callable[[Progress], None] = field(default=lambda _progress: None)
 
     def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
@@ -52,7 +54,9 @@ class ScrapeImport:
     def _settled(self, report: PassReport) -> list[ScrapeFile]:
         moment = now()
         settled = []
-        for file in self.folder.discover(report.ignore):
+        with self.stage("discover"):
+            found = self.folder.discover(report.ignore)
+        for file in found:
             if file.is_settled(self.settle_seconds, moment):
                 settled.append(file)
             else:
@@ -90,8 +94,9 @@ class ScrapeImport:
     def _import(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
         started = monotonic()
         import_id = row["id"]
-        scrape = read_scrape(self.folder, file, self.max_file_bytes)
-        with locked.transaction() as connection:
+        with self.stage("read"):
+            scrape = read_scrape(self.folder, file, self.max_file_bytes)
+        with self.stage("transaction"), locked.transaction() as connection:
             settlement = self._apply(connection, import_id, scrape)
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}

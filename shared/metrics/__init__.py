@@ -1,0 +1,1 @@
+"""What Prometheus is told: `catalogue` names it, `process` counts in one process, `state` asks the database."""
