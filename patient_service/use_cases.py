@@ -11,11 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from patient_service import events
 from patient_service.models import kernel, patienten
-from patient_service.schemas import patient_payload
 from shared.clock import now, today
 from shared.errors import NotFound
-from shared.events.outbox import Event, write_events
+from shared.events.outbox import write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import email_key, name_key, search_key, search_words
 
@@ -32,7 +32,7 @@ def create_patients(connection: Connection, rows: Sequence[Row], actor: str) -> 
     complete = [{**row, **_derived(row), "startdatum": _startdatum(row)} for row in rows]
     statement = sa.insert(patienten).returning(patienten, sort_by_parameter_order=True)
     created = connection.execute(statement, complete).mappings().all()
-    write_events(connection, kernel, [Event("patient.created", row["id"], _payload(row)) for row in created])
+    write_events(connection, kernel, [events.created(row) for row in created])
     return [row["id"] for row in created]
 
 
@@ -56,7 +56,7 @@ def delete_patient(connection: Connection, patient_id: int, actor: str) -> RowMa
     del actor  # the erasure that calls this keeps the name
     row = lock_patients(connection, [patient_id])[patient_id]
     connection.execute(sa.delete(patienten).where(patienten.c.id == patient_id))
-    write_events(connection, kernel, [Event("patient.deleted", patient_id, {"patient_id": patient_id})])
+    write_events(connection, kernel, [events.deleted(patient_id)])
     return row
 
 
@@ -115,20 +115,8 @@ def _update_one(connection: Connection, before: RowMapping, wanted: Row, actor: 
     )
     history = [FieldChange(before["id"], field, before[field], value, actor) for field, value in changed.items()]
     write_changes(connection, kernel, history)
-    write_events(connection, kernel, [_change_event(before, after)])
+    write_events(connection, kernel, [events.changed(before, after)])
     return after
-
-
-def _change_event(before: RowMapping, after: RowMapping) -> Event:
-    payload = _payload(after)
-    if before["status"] == after["status"]:
-        return Event("patient.updated", after["id"], payload)
-    payload |= {"old_status": before["status"], "new_status": after["status"]}
-    return Event("patient.status_changed", after["id"], payload)
-
-
-def _payload(row: RowMapping) -> dict[str, Any]:
-    return {"patient_id": row["id"], "patient_data": patient_payload(row)}
 
 
 def _startdatum(row: Row) -> date | None:

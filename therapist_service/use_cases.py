@@ -19,8 +19,8 @@ from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key, search_words
 from shared.vocabulary import Therapeutstatus
+from therapist_service import events
 from therapist_service.models import kernel, therapeuten
-from therapist_service.schemas import therapist_payload
 
 Row = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -
     moment, ids = _new_ids(connection, len(rows))
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
     copy_rows(connection, therapeuten, _COLUMNS, [tuple(row.values()) for row in complete])
-    write_events(connection, kernel, [Event("therapist.created", row["id"], _payload(row)) for row in complete])
+    write_events(connection, kernel, [events.created(row) for row in complete])
     return ids
 
 
@@ -77,13 +77,13 @@ def update_therapists(connection: Connection, changes: Sequence[TherapistChange]
     if changed:
         _write(connection, changed, {name for *_, written in planned for name in written})
     history: list[FieldChange] = []
-    events: list[Event] = []
+    announcements: list[Event] = []
     for before, after, written in planned:
         announced = [name for name in written if name in _ANNOUNCED]
         history += [FieldChange(before["id"], name, before[name], after[name], actor) for name in announced]
-        events += [_change_event(before, after)] if announced else []
+        announcements += [events.changed(before, after)] if announced else []
     write_changes(connection, kernel, history)
-    write_events(connection, kernel, events)
+    write_events(connection, kernel, announcements)
     return [after for _, after, _ in planned]
 
 
@@ -92,7 +92,7 @@ def delete_therapist(connection: Connection, therapist_id: int, actor: str) -> N
     del actor
     lock_therapists(connection, [therapist_id])
     connection.execute(sa.delete(therapeuten).where(therapeuten.c.id == therapist_id))
-    write_events(connection, kernel, [Event("therapist.deleted", therapist_id, {"therapist_id": therapist_id})])
+    write_events(connection, kernel, [events.deleted(therapist_id)])
 
 
 def get_therapist(connection: Connection, therapist_id: int) -> RowMapping:
@@ -167,20 +167,6 @@ def _write(connection: Connection, rows: Sequence[Row], columns: set[str]) -> No
     )
     given = json_text([{name: row[name] for name in ("id", *names)} for row in rows])
     connection.execute(statement, {"rows": given})
-
-
-def _change_event(before: Row, after: Row) -> Event:
-    payload = _payload(after)
-    was, is_now = (row["status"] == Therapeutstatus.GESPERRT for row in (before, after))
-    if is_now and not was:
-        return Event("therapist.blocked", after["id"], payload | {"reason": after["sperrgrund"]})
-    if was and not is_now:
-        return Event("therapist.unblocked", after["id"], payload)
-    return Event("therapist.updated", after["id"], payload)
-
-
-def _payload(row: Row) -> dict[str, Any]:
-    return {"therapist_id": row["id"], "therapist_data": therapist_payload(row)}
 
 
 def _search_key(row: Row) -> str:

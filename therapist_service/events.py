@@ -1,0 +1,73 @@
+"""What the therapist service announces: the event of each change, and the form of its payload.
+
+Blocking and unblocking are announced as such and not as an update, so each change has exactly one event.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from shared.events.catalogue import EventType
+from shared.events.outbox import Event
+from shared.vocabulary import Therapeutstatus
+from therapist_service.schemas import TherapistOut, therapist_payload
+
+Row = Mapping[Any, Any]
+
+
+class TherapistEvent(BaseModel):
+    """A therapist after the change."""
+
+    therapist_id: int = Field(description="The therapist; the key of the message, as a number.")
+    therapist_data: TherapistOut = Field(description="The therapist as the API returns it, right after the change.")
+
+
+class TherapistBlockedEvent(TherapistEvent):
+    """A therapist who is `gesperrt` from now on; other fields may have changed with it."""
+
+    reason: str | None = Field(description="`sperrgrund`, as far as one was given.")
+
+
+class TherapistDeletedEvent(BaseModel):
+    """A therapist who is gone."""
+
+    therapist_id: int = Field(description="The therapist; the key of the message, as a number.")
+
+
+EVENT_TYPES = (
+    EventType("therapist.created", "A therapist was created, by the API or by an imported scrape.", TherapistEvent),
+    EventType(
+        "therapist.updated",
+        "Something about a therapist changed, also between `aktiv` and `inaktiv`, but no block began or ended.",
+        TherapistEvent,
+    ),
+    EventType("therapist.blocked", "A therapist's status became `gesperrt`.", TherapistBlockedEvent),
+    EventType("therapist.unblocked", "A therapist's status is no longer `gesperrt`.", TherapistEvent),
+    EventType("therapist.deleted", "A therapist was deleted. Imports never delete.", TherapistDeletedEvent),
+)
+
+
+def created(row: Row) -> Event:
+    """The event of a new row."""
+    return Event("therapist.created", row["id"], _payload(row))
+
+
+def changed(before: Row, after: Row) -> Event:
+    """The event of a row that differs from what it was."""
+    payload = _payload(after)
+    was, is_now = (row["status"] == Therapeutstatus.GESPERRT for row in (before, after))
+    if is_now and not was:
+        return Event("therapist.blocked", after["id"], payload | {"reason": after["sperrgrund"]})
+    if was and not is_now:
+        return Event("therapist.unblocked", after["id"], payload)
+    return Event("therapist.updated", after["id"], payload)
+
+
+def deleted(therapist_id: int) -> Event:
+    """The event of a row that is gone."""
+    return Event("therapist.deleted", therapist_id, {"therapist_id": therapist_id})
+
+
+def _payload(row: Row) -> dict[str, Any]:
+    return {"therapist_id": row["id"], "therapist_data": therapist_payload(row)}
