@@ -1,18 +1,24 @@
-"""`make bench`: every measurement, as one table."""
+"""`make bench`: every measurement, each as a table of its own. `python -m benchmarks NAME…` runs only those."""
 
 import sys
+from collections.abc import Callable, Sequence
 
 from benchmarks import relay, therapists
+from benchmarks.tables import Row, print_table
 from shared.logs import configure_logging
 from shared.settings import LogSettings
 
+BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
+    "therapists": therapists.run,
+    "relay": relay.run,
+}
 
-def main() -> None:
+
+def main(wanted: Sequence[str]) -> None:
     configure_logging(LogSettings.model_validate({"LOG_LEVEL": "ERROR"}), stream=sys.stderr)
-    for measurement in (therapists, relay):
-        for name, value, unit in measurement.run():
-            print(f"{name:<44} {value:>12,.2f} {unit}")
+    for name in wanted or BENCHMARKS:
+        print_table(name, BENCHMARKS[name]())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -259,8 +259,8 @@ CATALOGUE: dict[str, Code] = {
         "White space around a hyphen of the name was removed.", "Leerraum am Bindestrich des Namens wurde entfernt."
     ),
     "scrape_date_assumed": _finding(
-        "The scrape date is missing or unreadable; the folder's or file's date counts.",
-        "Das Abrufdatum fehlt oder ist unlesbar; es gilt das Datum des Ordners oder der Datei.",
+        "The scrape date is missing, unreadable or in the future; the folder's or file's date counts.",
+        "Das Abrufdatum fehlt, ist unlesbar oder liegt in der Zukunft; es gilt das Datum des Ordners oder der Datei.",
     ),
     "postcode_area_ignored": _finding(
         "The postcode area is unreadable; that of the file's ZIP counts.",

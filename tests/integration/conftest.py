@@ -174,20 +174,34 @@ class Therapists:
 
 
 @pytest.fixture
-def therapists(database_url: str, engine: Engine, tmp_path: Path) -> Iterator[Therapists]:
+def new_therapists(database_url: str, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., Therapists]]:
+    """Makes the therapist import anew, as another process would; keywords are settings of the environment."""
     folder = tmp_path / "scrapes"
     folder.mkdir()
-    settings = read_settings(
-        {
-            "DATABASE_URL": database_url,
-            "THERAPIST_IMPORT_FOLDER_PATH": str(folder),
-            "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
-        },
-        *therapist_bootstrap.IMPORT_GROUPS,
-    )
-    parts = therapist_bootstrap.build_parts(settings)
-    yield Therapists(parts, engine, folder)
-    parts.engine.dispose()
+    made: list[Any] = []
+
+    def make(**environment: str) -> Therapists:
+        settings = read_settings(
+            {
+                "DATABASE_URL": database_url,
+                "THERAPIST_IMPORT_FOLDER_PATH": str(folder),
+                "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
+                **environment,
+            },
+            *therapist_bootstrap.IMPORT_GROUPS,
+        )
+        parts = therapist_bootstrap.build_parts(settings)
+        made.append(parts)
+        return Therapists(parts, engine, folder)
+
+    yield make
+    for parts in made:
+        parts.engine.dispose()
+
+
+@pytest.fixture
+def therapists(new_therapists: Callable[..., Therapists]) -> Therapists:
+    return new_therapists()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Scrapes from the folder: the right row, staff's work untouched, no deletion without a look, balanced books."""
 
 import json
-import os
 
 import pytest
 import sqlalchemy as sa
@@ -224,39 +223,6 @@ def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapis
     therapists.scrape(everybody[:3], day="2025-07-23")
     therapists.run()
     assert therapists.last_file()["error_code"] == "implausible_count"
-
-
-def test_an_older_scrape_is_superseded_and_the_same_bytes_are_a_duplicate(therapists, make_therapist):
-    therapists.scrape([make_therapist(1)], day="2025-07-09")
-    therapists.run()
-    therapists.scrape([make_therapist(2)], day="2025-07-02")
-    therapists.put((therapists.folder / "20250709/52066.json").read_bytes(), "20250716/52066.json")
-    therapists.run()
-    assert sorted(file["error_code"] or "" for file in therapists.files()) == ["", "duplicate_content", "superseded"]
-    assert len(therapists.therapists()) == 1
-
-
-def test_other_names_folders_and_links_out_are_counted(therapists, make_therapist, tmp_path):
-    therapists.put(b"{}", "notes.txt")
-    therapists.put(b"{}", "20251399/52066.json")
-    outside = tmp_path / "52070.json"
-    outside.write_bytes(b"{}")
-    (therapists.folder / "52070.json").symlink_to(outside)
-    report = therapists.run()
-    assert dict(report.ignored) == {"other_name": 1, "other_folder": 1, "leaves_the_folder": 1}
-    assert therapists.files() == []
-
-
-def test_a_file_replaced_under_its_name_is_read_again(therapists, make_therapist):
-    therapists.put(b"{", "52066.json")
-    therapists.run()
-    therapists.put(json.dumps({"metadata": {}, "therapists": [make_therapist(1)]}).encode(), "52066.json")
-    os.utime(therapists.folder / "52066.json", (1_800_000_000, 1_800_000_000))
-    therapists.run()
-    assert [(f["status"], f["error_code"]) for f in therapists.files()] == [
-        ("skipped", "superseded"),
-        ("success", None),
-    ]
 
 
 def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_therapist):

@@ -5,14 +5,15 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shared.errors import RejectedError
-from therapist_service.imports.envelope import count_findings, plausibility, read_envelope
+from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
 
 FILE_TIME = datetime(2025, 7, 3, 8, 0, tzinfo=UTC)
+PRESENT = datetime(2025, 7, 5, 8, 0, tzinfo=UTC)
 METADATA = {"scrape_id": "52XXX_20250702", "scrape_date": "2025-07-02T03:13:24.425211", "postcode_area": "52XXX"}
 
 
-def read(folder_date=None, **changes):
-    return read_envelope({**METADATA, **changes}, "52066", folder_date, FILE_TIME)
+def read(folder_date=None, file_time=FILE_TIME, **changes):
+    return read_envelope({**METADATA, **changes}, "52066", Dating(folder_date, file_time, PRESENT))
 
 
 def codes(findings):
@@ -29,14 +30,16 @@ def test_an_ordinary_envelope_has_no_findings():
 @pytest.mark.parametrize("metadata", [None, [], "text"])
 def test_without_metadata_there_is_no_file_to_apply(metadata):
     with pytest.raises(RejectedError) as refused:
-        read_envelope(metadata, "52066", None, FILE_TIME)
+        read_envelope(metadata, "52066", Dating(None, FILE_TIME, PRESENT))
     assert (refused.value.code, codes(refused.value.findings)) == (
         "missing_section",
         [("/metadata", "missing_section")],
     )
 
 
-@pytest.mark.parametrize("value", [None, "", "gestern", "2025-02-30", 20250702, "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize(
+    "value", [None, "", "gestern", "2025-02-30", 20250702, "0001-01-01T00:00:00+14:00", "2025-07-06T08:01"]
+)
 @pytest.mark.parametrize(
     ("folder_date", "expected"),
     [(date(2025, 7, 1), datetime(2025, 7, 1, tzinfo=UTC)), (None, FILE_TIME)],
@@ -45,6 +48,19 @@ def test_unreadable_scrape_date_is_replaced_with_a_finding(value, folder_date, e
     envelope, findings = read(folder_date, scrape_date=value)
     assert (envelope.scrape_moment, envelope.scrape_day) == (expected, expected.date())
     assert codes(findings) == [("/metadata/scrape_date", "scrape_date_assumed")]
+
+
+@pytest.mark.parametrize(
+    ("stated", "folder_date", "file_time", "expected"),
+    [
+        ("2025-07-06T08:00", date(2025, 7, 1), FILE_TIME, datetime(2025, 7, 6, 8, tzinfo=UTC)),
+        ("2099-07-02", date(2025, 7, 1), FILE_TIME, datetime(2025, 7, 1, tzinfo=UTC)),
+        ("2099-07-02", date(2099, 7, 2), FILE_TIME, FILE_TIME),
+        ("2099-07-02", None, datetime(2099, 7, 2, tzinfo=UTC), PRESENT),
+    ],
+)
+def test_no_date_is_believed_that_is_more_than_a_day_in_the_future(stated, folder_date, file_time, expected):
+    assert read(folder_date, file_time, scrape_date=stated)[0].scrape_moment == expected
 
 
 def test_a_zone_is_respected():

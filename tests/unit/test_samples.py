@@ -11,7 +11,7 @@ from patient_service.imports.registration import parse_registration
 from shared.codes import CATALOGUE
 from shared.errors import RejectedError
 from shared.strict_json import parse_document
-from therapist_service.imports.envelope import count_findings, plausibility, read_envelope
+from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
 from therapist_service.imports.identity import Listed, assign, traits_of
 from therapist_service.imports.mapping import for_adults, map_record
 
@@ -38,7 +38,7 @@ def read_scrape(scrape):
     path = scrape.path
     try:
         document = parse_document(scrape.content)
-        envelope, remarks = read_envelope(document.get("metadata"), path[-10:-5], None, FILE_TIME)
+        envelope, remarks = read_envelope(document.get("metadata"), path[-10:-5], Dating(None, FILE_TIME, FILE_TIME))
     except RejectedError as error:
         return error.code, [], []
     if not isinstance(document.get("therapists"), list):

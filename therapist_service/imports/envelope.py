@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 
 from shared.errors import Finding, RejectedError
@@ -16,6 +16,31 @@ _KNOWN_KEYS = frozenset({"scrape_id", "scrape_date", "postcode_area", *TOTALS})
 _AREA = re.compile(r"[0-9]{1,5}X{0,4}")
 _USUAL_FILES = 3
 _KEY_LENGTH = 60  # of a foreign key's name in a pointer
+_CLOCK_TOLERANCE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Dating:
+    """What dates a scrape besides its own word: its folder's date, its file's time, the present; times are aware."""
+
+    folder: date | None
+    file: datetime
+    present: datetime
+
+    def moment_of(self, stated: object) -> tuple[datetime, bool]:
+        """When the scrape was made, in UTC, and whether that had to be assumed.
+
+        What the scrape says counts, one without a zone as UTC; else the folder's date, the time of the file, the
+        present: the first that is readable and at most a day in the future.
+        """
+        # A date in the far future would make every later scrape of its postal code look outdated.
+        latest = self.present + _CLOCK_TOLERANCE
+        own = _moment(stated)
+        if own is not None and own <= latest:
+            return own, False
+        folder = datetime.combine(self.folder, time(), UTC) if self.folder else None
+        others = (folder, self.file.astimezone(UTC), self.present.astimezone(UTC))
+        return next(moment for moment in others if moment is not None and moment <= latest), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +60,19 @@ class Envelope:
 def read_envelope(
     document_metadata: object,
     zip: str,  # noqa: A002 - what the postal code is called everywhere here
-    folder_date: date | None,
-    file_time: datetime,
+    dating: Dating,
 ) -> tuple[Envelope, list[Finding]]:
     """The envelope of the file named after `zip`, with what is odd about it.
 
-    A scrape date that is missing or unreadable is replaced by the folder's date, else by the (aware) time of the file.
-    One without a zone is taken as UTC. Raises `RejectedError("missing_section")` if there is no metadata object.
+    Raises `RejectedError("missing_section")` if there is no metadata object.
     """
     if not isinstance(document_metadata, dict):
         raise RejectedError("missing_section", [Finding("/metadata", "missing_section")])
     unknown = [key for key in document_metadata if key not in _KNOWN_KEYS and is_storable(key)]
     findings = [Finding(f"/metadata/{escaped(key[:_KEY_LENGTH])}", "unknown_field") for key in unknown]
-    moment = _moment(document_metadata.get("scrape_date"))
-    if moment is None:
+    moment, assumed = dating.moment_of(document_metadata.get("scrape_date"))
+    if assumed:
         findings.append(Finding("/metadata/scrape_date", "scrape_date_assumed"))
-        moment = datetime.combine(folder_date, time(), UTC) if folder_date else file_time.astimezone(UTC)
     area, area_findings = _area(document_metadata.get("postcode_area"), zip)
     totals, total_findings = _totals(document_metadata)
     envelope = Envelope(zip, area, moment.date(), moment, totals)

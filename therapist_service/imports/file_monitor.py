@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from time import monotonic
 
 from sqlalchemy.engine import Connection, RowMapping
@@ -41,18 +42,18 @@ class ScrapeImport:
 
         Raises `FolderUnavailable`, or another service-wide `TransientError`: no file pays for it.
         """
-        settled = self._settled(report)
+        moment = now()
+        settled = self._settled(moment, report)
         with locked.transaction() as connection:
             due = import_tracker.register_files(connection, settled, report)
-        due.sort(key=lambda entry: self.folder.order_key(entry[1]))
+        due.sort(key=lambda entry: self.folder.order_key(entry[1], moment))
         for number, (row, file) in enumerate(due, start=1):
             if stopping():
                 return
             records = self._attempt(locked, row, file, report)
             self.watch(Progress(number, len(due), records))
 
-    def _settled(self, report: PassReport) -> list[ScrapeFile]:
-        moment = now()
+    def _settled(self, moment: datetime, report: PassReport) -> list[ScrapeFile]:
         settled = []
         with self.stage("discover"):
             found = self.folder.discover(report.ignore)

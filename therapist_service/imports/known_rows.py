@@ -1,7 +1,11 @@
-"""Rows that a scrape's records may belong to, fetched in sets: light looks at many, a full one at the few meant."""
+"""Rows that a scrape's records may belong to, fetched in sets: light looks at many, a full one at the few meant.
+
+The looks lock nothing, so that staff can work while a file is imported. What is decided on them is therefore checked
+again once the rows that are meant are locked.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,7 +43,8 @@ def unchanged_rows(
 ) -> dict[int, RowMapping]:
     """By record index, the rows whose source record is the very same under the same id: nothing to compare there.
 
-    Rows that this file has claimed already, and those marked as gone, are not among them.
+    Rows that this file has claimed already, and those marked as gone, are not among them. They are not locked:
+    `mark_seen` has the last word.
     """
     columns = therapeuten.c
     ids = sorted({record.external_id for record in records if record.external_id is not None})
@@ -66,19 +71,19 @@ def unchanged_rows(
 
 
 class Candidates:
-    """Rows that share an id or a postal code with some records, as the rules of identity see them.
-
-    They are not locked: `lock_matched` brings the few that are meant, as they are by then.
-    """
+    """Rows that share an id or a postal code with some records, as the rules of identity see them; not locked yet."""
 
     def __init__(self, connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]) -> None:
         rows = _look_up(connection, area, records)
         self.claimed = {row["id"] for row in rows if row["source_import_id"] == import_id}
+        self._connection = connection
+        self._looked_at: dict[int, Known] = {}
         self._by_zip: dict[str, list[Known]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], list[Known]] = defaultdict(list)
         self._by_name: dict[tuple[str, str, str], list[Known]] = defaultdict(list)
         for row in rows:
-            self._add(_known(row), row["source_zip"])
+            said = {name: row[_said(name)] for name in _IDENTIFYING} if row["is_sourced"] else None
+            self._add(_known(dict(row), said), row["source_zip"])
 
     def of(self, listed: Listed) -> list[Known]:
         """Those that any rule could find: the same id, or the same last or first name under the same postal code."""
@@ -96,7 +101,18 @@ class Candidates:
         """Those that the file of this postal code listed last."""
         return self._by_zip[zip_code]
 
+    def lock(self, ids: Collection[int]) -> dict[int, Row] | None:
+        """The full rows, locked; None if one of them was deleted or became somebody else since it was looked at."""
+        if not ids:
+            return {}
+        meant = therapeuten.c.id == sa.any_(sa.literal(sorted(ids), sa.ARRAY(sa.Integer)))
+        statement = sa.select(*_COMPARED).where(meant).order_by(therapeuten.c.id).with_for_update()
+        rows = {row["id"]: dict(row) for row in self._connection.execute(statement).mappings()}
+        looked_at = all(self._looked_at[row_id] == _known(row, row["source_record"]) for row_id, row in rows.items())
+        return rows if looked_at and len(rows) == len(ids) else None
+
     def _add(self, known: Known, source_zip: str | None) -> None:
+        self._looked_at[known.row_id] = known
         if source_zip is not None:
             self._by_zip[source_zip].append(known)
         if known.area is not None and known.external_id is not None:
@@ -117,25 +133,24 @@ def listed(record: MappedRecord, area: str) -> Listed:
     return Listed(area, record.external_id, traits_of(record.fields))
 
 
-def lock_matched(connection: Connection, ids: Collection[int]) -> dict[int, Row]:
-    """The full rows, locked; one that somebody has deleted meanwhile is missing."""
-    if not ids:
-        return {}
-    meant = therapeuten.c.id == sa.any_(sa.literal(sorted(ids), sa.ARRAY(sa.Integer)))
-    statement = sa.select(*_COMPARED).where(meant).order_by(therapeuten.c.id).with_for_update()
-    return {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
-
-
-def mark_seen(connection: Connection, ids: Sequence[int], import_id: int, zip_code: str, moment: datetime) -> None:
-    """The file lists these rows' people as they are."""
-    if ids:
-        values = {"ids": list(ids), "import_id": import_id, "zip": zip_code, "moment": moment}
-        connection.execute(_MARK_SEEN, values)
+def mark_seen(
+    connection: Connection, rows: Iterable[RowMapping], import_id: int, zip_code: str, moment: datetime
+) -> set[int]:
+    """The file lists these people as they are. Returns the ids of the rows for which that still holds."""
+    hashes = {row["id"]: row["source_hash"] for row in rows}
+    if not hashes:
+        return set()
+    values = {"import_id": import_id, "zip": zip_code, "moment": moment}
+    looked_at = {"ids": list(hashes), "hashes": list(hashes.values())}
+    return set(connection.execute(_MARK_SEEN, values | looked_at).scalars())
 
 
 _MARK_SEEN = sa.text(
-    f"UPDATE {therapeuten.fullname} SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id"
-    " WHERE id = ANY(:ids)"
+    f"UPDATE {therapeuten.fullname} AS present"
+    " SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id"
+    " FROM unnest(CAST(:ids AS integer[]), CAST(:hashes AS text[])) AS looked_at (id, hash)"
+    " WHERE present.id = looked_at.id AND present.source_hash = looked_at.hash AND present.source_removed_at IS NULL"
+    " RETURNING present.id"
 )
 
 
@@ -157,14 +172,14 @@ def _array(values: Iterable[str | None]) -> sa.BindParameter[Any]:
     return sa.literal(sorted(value for value in values if value is not None), sa.ARRAY(sa.Text))
 
 
-def _known(row: RowMapping) -> Known:
-    said = {name: row[_said(name)] for name in _IDENTIFYING}
+def _known(row: Row, said: Mapping[str, Any] | None) -> Known:
+    """The row as the rules of identity see it; `said` is what the source said last."""
     # Where staff changed nothing that identifies, one look is enough.
-    differs = row["is_sourced"] and any(row[name] != value for name, value in said.items())
+    differs = said is not None and any(row[name] != said.get(name) for name in _IDENTIFYING)
     return Known(
         row_id=row["id"],
         area=row["source_area"],
         external_id=row["external_id"],
         current=traits_of({name: row[name] for name in _IDENTIFYING}),
-        source=traits_of(said) if differs else None,
+        source=traits_of(said) if said is not None and differs else None,
     )

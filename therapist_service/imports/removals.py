@@ -15,7 +15,7 @@ from therapist_service.imports.deletions import Deletion, decide_deletion, guard
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, decide, decide_by_id_alone
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, lock_matched
+from therapist_service.imports.known_rows import Candidates, Row, listed
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import TherapistChange, update_therapists
@@ -80,12 +80,14 @@ class Removals:
             if match.row_id is not None:
                 claimed.add(match.row_id)
             matches.append(match)
-        # Who is not there any more when the rows are locked was deleted meanwhile, and is nobody.
-        rows = lock_matched(self._connection, claimed - candidates.claimed)
+        rows = candidates.lock(claimed - candidates.claimed)
+        if rows is None:
+            # Staff changed or deleted one of them between the look and the lock: decide anew.
+            return self._decide(records)
         return [self._removal(record, match, rows) for record, match in zip(records, matches, strict=True)]
 
     def _removal(self, record: MappedRecord, match: Match, rows: Mapping[int, Row]) -> _Removal:
-        row = None if match.row_id is None else rows.get(match.row_id)
+        row = None if match.row_id is None else rows[match.row_id]
         return _Removal(record, match, self._deletion(match, row), row)
 
     def _match(self, record: MappedRecord, candidates: Candidates, claimed: set[int]) -> Match:

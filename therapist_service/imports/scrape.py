@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
 
+from shared.clock import now
 from shared.errors import Finding, RejectedError
 from shared.json_stream import JsonStream
 from shared.strict_json import escaped, parse_document
@@ -88,7 +89,7 @@ def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
 def _scrape(
     file: ScrapeFile, document: dict[str, Any], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
 ) -> Scrape:
-    envelope, findings = read_envelope(document.get("metadata"), file.zip, file.folder_date, file.modified)
+    envelope, findings = read_envelope(document.get("metadata"), file.zip, file.dating(now()))
     unknown = [Finding(f"/{escaped(key)}", "unknown_field") for key in document if key not in _KNOWN_KEYS]
     scrape = Scrape(envelope, [*unknown, *findings], sha256, chunks)
     for chunk in chunks():

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.errors import CuravaniError, TransientError
+from therapist_service.imports.envelope import Dating
 
 _FILE = re.compile(r"([0-9]{5})\.json")
 _FOLDER = re.compile(r"[0-9]{8}")
@@ -60,6 +61,10 @@ class ScrapeFile:
     def modified(self) -> datetime:
         return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
 
+    def dating(self, present: datetime) -> Dating:
+        """What dates the scrape in it, besides its own word."""
+        return Dating(self.folder_date, self.modified, present)
+
     def is_settled(self, seconds: float, moment: datetime) -> bool:
         """Whether nobody has written to it for so long. A time in the future says nothing and counts as settled."""
         return not 0 <= (moment - self.modified).total_seconds() < seconds
@@ -82,16 +87,16 @@ class ScrapeFolder:
             raise FolderUnavailable from None
         return found
 
-    def order_key(self, file: ScrapeFile) -> tuple[str, str]:
-        """Sorts candidates by their scrape, oldest first, from the first bytes alone; the true date decides later."""
+    def order_key(self, file: ScrapeFile, present: datetime) -> tuple[datetime, str]:
+        """Sorts candidates by their scrape, oldest first, from the first bytes alone; the whole file decides later."""
         stated = None
         try:
             with (self._root / file.path).open("rb") as opened:
                 stated = _SCRAPE_DATE.search(opened.read(_HEAD_BYTES))
         except OSError:
             pass  # whoever reads the whole file says so
-        fallback = file.folder_date.isoformat() if file.folder_date else file.modified.isoformat()
-        return stated[1].decode("ascii", "replace") if stated else fallback, file.path
+        moment, _ = file.dating(present).moment_of(stated and stated[1].decode("ascii", "replace"))
+        return moment, file.path
 
     def read(self, file: ScrapeFile) -> tuple[bytes, str]:
         """The whole file and its SHA-256. Raises `FileUnreadable` or `FileChanging`."""
@@ -115,32 +120,31 @@ class ScrapeFolder:
 def _candidates(
     root: Path, folder: Path, folder_date: date | None, ignore: Callable[[str], None]
 ) -> Iterator[ScrapeFile]:
-    for entry in sorted(_entries(folder), key=lambda entry: entry.name):
-        if entry.is_dir():
+    for entry in _entries(folder):
+        name = _FILE.fullmatch(entry.name)
+        if _is_folder(entry):
+            # Those in the root are looked at, and counted, as folders.
             if folder_date is not None:
                 ignore("other_folder")
-            continue
-        name = _FILE.fullmatch(entry.name)
-        if name is None:
+        elif name is None:
             ignore("other_name")
-        elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+        elif not _stays_below(root, entry):
             ignore("leaves_the_folder")
-        elif not entry.is_file():
+        elif not (status := _status(entry)):
             ignore("no_regular_file")
         else:
-            status = entry.stat()
             path = str(Path(entry.path).relative_to(root))
             yield ScrapeFile(path, name[1], folder_date, status.st_size, status.st_mtime_ns)
 
 
 def _dated_folders(root: Path, ignore: Callable[[str], None]) -> Iterator[tuple[Path, date]]:
-    for entry in sorted(_entries(root), key=lambda entry: entry.name):
-        if not entry.is_dir():
+    for entry in _entries(root):
+        if not _is_folder(entry):
             continue
         day = _date_of(entry.name)
         if day is None:
             ignore("other_folder")
-        elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+        elif not _stays_below(root, entry):
             ignore("leaves_the_folder")
         else:
             yield Path(entry.path), day
@@ -148,7 +152,27 @@ def _dated_folders(root: Path, ignore: Callable[[str], None]) -> Iterator[tuple[
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return list(entries)
+        return sorted(entries, key=lambda entry: entry.name)
+
+
+# One entry that is a circle of links, or gone since the folder was listed, must not keep the others from being read.
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """The file's status, None where there is no regular file."""
+    try:
+        return entry.stat() if entry.is_file() else None
+    except OSError:
+        return None
+
+
+def _stays_below(root: Path, entry: os.DirEntry[str]) -> bool:
+    return not entry.is_symlink() or Path(os.path.realpath(entry.path)).is_relative_to(root)
 
 
 def _date_of(name: str) -> date | None:

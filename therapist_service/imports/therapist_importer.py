@@ -20,7 +20,7 @@ from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, count_findings
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, lock_matched, mark_seen, unchanged_rows
+from therapist_service.imports.known_rows import Candidates, Row, listed, mark_seen, unchanged_rows
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
@@ -73,14 +73,10 @@ class _Run:
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
         listed_records = list(self._listed(chunk))
-        area = self._envelope.area
-        same = unchanged_rows(self._connection, self._import_id, area, listed_records)
-        same = {index: row for index, row in same.items() if not self._is_older(row["source_seen_at"])}
-        seen = [row["id"] for row in same.values()]
-        mark_seen(self._connection, seen, self._import_id, self._envelope.zip, self._envelope.scrape_moment)
+        same = self._mark_unchanged(listed_records)
         for record in listed_records:
             if record.index in same:
-                self._report_same(record, same[record.index]["id"])
+                self._report_same(record, same[record.index])
         rest = [record for record in listed_records if record.index not in same]
         if rest:
             self._place(rest)
@@ -113,6 +109,14 @@ class _Run:
             else:
                 yield record
 
+    def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, int]:
+        """By record index, the rows that the file lists exactly as the one before did."""
+        envelope = self._envelope
+        looked_at = unchanged_rows(self._connection, self._import_id, envelope.area, records)
+        same = {index: row for index, row in looked_at.items() if not self._is_older(row["source_seen_at"])}
+        seen = mark_seen(self._connection, same.values(), self._import_id, envelope.zip, envelope.scrape_moment)
+        return {index: row["id"] for index, row in same.items() if row["id"] in seen}
+
     def _report_same(self, record: MappedRecord, row_id: int) -> None:
         self._check_claim(record, "unchanged")
         self.report(Outcome(record.index, "unchanged", row_id, rule="same_record"))
@@ -123,9 +127,9 @@ class _Run:
         people = [listed(record, self._envelope.area) for record in records]
         matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
         meant = {match.row_id for match in matches if match.row_id is not None}
-        rows = lock_matched(self._connection, meant)
-        if len(rows) < len(meant):
-            # Somebody deleted a row between the look and the lock: decide anew, without it.
+        rows = candidates.lock(meant)
+        if rows is None:
+            # Staff changed somebody's name or address, or deleted them, between the look and the lock: decide anew.
             self._place(records)
             return
         fresh: list[tuple[MappedRecord, Match]] = []
