@@ -65,9 +65,11 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings])
     copies = LocalCopies(wishes.local_path)
+    erasure = Erasure(engine, bucket, copies)
     importer = RegistrationImport(
         bucket=bucket,
         copies=copies,
+        erasure=erasure,
         processor=FileProcessor(bucket, copies, wishes.max_file_bytes),
         retry_rule=RetryRule(wishes.max_attempts, wishes.retry_base_seconds),
         policy=Policy(update_known=wishes.duplicate_policy == "update"),
@@ -76,7 +78,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
         engine=engine,
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
-        erasure=Erasure(engine, bucket, copies),
+        erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(kernel, settings[MailSettings], console_base_url),
     )

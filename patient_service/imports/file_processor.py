@@ -43,8 +43,7 @@ class FileProcessor:
         data = self._bucket.download(stored)
         if not _matches(data, stored):
             raise DownloadCorrupt
-        self._copies.write(path, data)
-        return _file(data, path)
+        return _file(data, self._copies.write(path, data))
 
     def from_copy(self, local_path: str) -> RegistrationFile | None:
         """The registration from its copy alone, for an object that left the bucket before it could be imported."""
