@@ -14,6 +14,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
 from shared.alerts.mailer import Mailer
+from shared.alerts.outage import OutageMail
 from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.relay import EventRelay
@@ -80,7 +81,12 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds),
         erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(kernel, settings[MailSettings], console_base_url),
+        mailer=Mailer(
+            kernel,
+            settings[MailSettings],
+            console_base_url,
+            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+        ),
     )
 
 
