@@ -6,12 +6,21 @@ from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
 
 from patient_service.erasure import Erasure
-from patient_service.schemas import PatientCreate, PatientOut, PatientPage, PatientUpdate, patient_payload
-from patient_service.use_cases import create_patients, get_patient, list_patients, update_patients
+from patient_service.schemas import (
+    ConsentList,
+    ConsentOut,
+    PatientCreate,
+    PatientOut,
+    PatientPage,
+    PatientUpdate,
+    patient_payload,
+)
+from patient_service.use_cases import create_patients, get_patient, list_consents, list_patients, update_patients
 from shared.database.engine import transaction
 from shared.http.auth import actor, requires
 from shared.http.communication import communication_of
 from shared.http.imports_api import ImportStatusOut, status_view
+from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.requests import FIRST_PAGE, json_body, paging, word
 from shared.service import current_service
@@ -62,6 +71,7 @@ def patient_routes(document: ApiDocument, erasure: Erasure) -> Blueprint:
     routes.get(one)(document.describes(PatientOut, errors=(404,), tag="patients")(_get))
     routes.put(one)(document.describes(PatientOut, body=PatientUpdate, errors=(404,), tag="patients")(_update))
     routes.delete(one)(document.describes(MessageOut, errors=(404,), tag="patients")(_delete))
+    routes.get(f"{one}/consents")(document.describes(ConsentList, errors=(404,), tag="patients")(_consents))
     history = document.describes(CommunicationOut, errors=(404, 502), tag="patients")
     routes.get(f"{one}/communication")(history(_communication))
     routes.get("/import-status")(document.describes(ImportStatusOut, tag="imports")(status_view))
@@ -106,6 +116,14 @@ def _update(patient_id: int) -> Response:
     with transaction(current_service().engine) as connection:
         row = update_patients(connection, {patient_id: changes}, actor())[patient_id]
     return jsonify(patient_payload(row))
+
+
+@requires(Role.WRITE)
+def _consents(patient_id: int) -> Response:
+    """The evidence of the patient's consents, with the whole documents; they hold addresses and devices."""
+    with transaction(current_service().engine) as connection:
+        found = list_consents(connection, patient_id)
+    return jsonify(data=[{name: plain(row[name]) for name in ConsentOut.model_fields} for row in found])
 
 
 @requires(Role.READ)

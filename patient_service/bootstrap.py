@@ -14,6 +14,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
 from shared.alerts.mailer import Mailer
+from shared.alerts.outage import OutageMail
 from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.relay import EventRelay
@@ -68,9 +69,11 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
     bucket = GcsBucket(settings[StorageSettings])
     copies = LocalCopies(wishes.local_path)
     metrics = ProcessMetrics(NAME, kernel.counted)
+    erasure = Erasure(engine, bucket, copies)
     importer = RegistrationImport(
         bucket=bucket,
         copies=copies,
+        erasure=erasure,
         processor=FileProcessor(bucket, copies, wishes.max_file_bytes, metrics.stage),
         retry_rule=RetryRule(wishes.max_attempts, wishes.retry_base_seconds),
         policy=Policy(update_known=wishes.duplicate_policy == "update"),
@@ -80,9 +83,14 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
         engine=engine,
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
-        erasure=Erasure(engine, bucket, copies),
+        erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(kernel, settings[MailSettings], console_base_url),
+        mailer=Mailer(
+            kernel,
+            settings[MailSettings],
+            console_base_url,
+            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+        ),
         metrics=metrics,
     )
 

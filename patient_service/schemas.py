@@ -135,6 +135,28 @@ class PatientPage(BaseModel):
     total: int
 
 
+class ConsentOut(BaseModel):
+    """One consent as evidence: the whole section of the file, who gave it when and from where, and by which file."""
+
+    id: int
+    patient_id: int
+    registration_token: str | None
+    registration_timestamp: datetime | None
+    given_at: datetime
+    ip_address: str | None
+    user_agent: str | None
+    document: dict[str, Any]
+    file_hash: str
+    import_id: int
+    created_at: datetime
+
+
+class ConsentList(BaseModel):
+    """Every consent of a patient, oldest first."""
+
+    data: list[ConsentOut]
+
+
 def patient_payload(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The row as JSON values, in the fields and order of `PatientOut`."""
     return {

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service import events
-from patient_service.models import kernel, patienten
+from patient_service.models import kernel, patient_consents, patienten
 from shared.clock import now, today
 from shared.errors import NotFound
 from shared.events.outbox import write_events
@@ -93,6 +93,13 @@ def list_patients(
         .limit(limit)
     )
     return list(connection.execute(page).mappings()), total
+
+
+def list_consents(connection: Connection, patient_id: int) -> list[RowMapping]:
+    """The evidence of the patient's consents (Art. 7(1) GDPR), oldest first. Raises `NotFound` without the patient."""
+    get_patient(connection, patient_id)
+    of_patient = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
+    return list(connection.execute(of_patient.order_by(patient_consents.c.id)).mappings())
 
 
 def _update_one(connection: Connection, before: RowMapping, wanted: Row, actor: str) -> RowMapping:

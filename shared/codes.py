@@ -58,6 +58,10 @@ CATALOGUE: dict[str, Code] = {
         "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
         "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
     ),
+    "erased_person_restored": _error(
+        "A restored database backup has brought erased people back. Erase them again: `curavani patients re-erase`.",
+        "Eine zurückgespielte Datensicherung hat gelöschte Personen wiederhergestellt. Bitte erneut löschen: `curavani patients re-erase`.",
+    ),
     "too_many_invalid": _error(
         "More than half of the file's records are invalid, so nothing of it was applied. The scraper's format may have changed.",
         "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from shared.alerts.mailer import Mailer
+from shared.alerts.outage import OutageMail
 from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.relay import EventRelay
@@ -72,7 +73,12 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(kernel, settings[MailSettings], console_base_url),
+        mailer=Mailer(
+            kernel,
+            settings[MailSettings],
+            console_base_url,
+            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+        ),
         metrics=metrics,
     )
 

@@ -1,16 +1,16 @@
 """`curavani reviews` and `curavani patients`: what a person has to decide, and evidence and erasure of one person."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
-import sqlalchemy as sa
 import typer
 
 from curavani.cli.imports import Json
 from curavani.cli.output import USAGE, print_json, print_table, talk, told, who
 from curavani.cli.services import SERVICES, connected, numbered
-from patient_service.models import patient_consents
-from patient_service.use_cases import get_patient
+from patient_service.use_cases import list_consents
 from shared.http.json_values import plain
 from shared.reviews import CHOICES, Choice, find_review, list_reviews
 from shared.settings import read_settings
@@ -75,9 +75,7 @@ def resolve(
 def consent(patient_id: Annotated[int, typer.Argument()], as_json: Json = False) -> None:
     """The evidence of consent: every document, with when, from where and by which file."""
     with connected() as connection:
-        get_patient(connection, patient_id)
-        statement = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
-        found = [dict(row) for row in connection.execute(statement.order_by(patient_consents.c.id)).mappings()]
+        found = [dict(row) for row in list_consents(connection, patient_id)]
     if as_json:
         print_json(found)
         return
@@ -97,9 +95,31 @@ def erase(
     if not yes and typer.prompt("Type the patient's number again to erase", type=int, err=True) != patient_id:
         talk("The numbers differ; nothing was erased.")
         raise typer.Exit(USAGE)
+    with _patient_parts() as parts:
+        print_json(parts.erasure.erase(patient_id, who()))
+
+
+@patients.command("re-erase")
+@told
+def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Erases again those whom a restored database backup has brought back, and prints the certificates."""
+    with _patient_parts() as parts:
+        returned = parts.erasure.returned()
+        if not returned:
+            talk("Nobody who was erased is in the database.")
+            return
+        talk(f"Erased before, and back again: {', '.join(map(str, returned))}.")
+        if not yes and not typer.confirm("Erase them again?", err=True):
+            talk("Nothing was erased.")
+            raise typer.Exit(USAGE)
+        print_json(parts.erasure.erase_again(returned, who()))
+
+
+@contextmanager
+def _patient_parts() -> Iterator[Any]:
     bootstrap = SERVICES["patient"].bootstrap
     parts = bootstrap.build_parts(read_settings(os.environ, *bootstrap.IMPORT_GROUPS))
     try:
-        print_json(parts.erasure.erase(patient_id, who()))
+        yield parts
     finally:
         parts.engine.dispose()

@@ -93,7 +93,7 @@ class GcsBucket:
         return sorted(found, key=lambda stored: (stored.updated, stored.name, stored.generation))
 
     def download(self, stored: StoredObject) -> bytes:
-        with self._object_only():
+        with self._generation_only():
             # The generation in the request, not only as a precondition: a newer upload must not be read as this one.
             blob = self._bucket().blob(stored.name, generation=stored.generation)
             data: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=_TIMEOUT, retry=_RETRY)
@@ -120,6 +120,15 @@ class GcsBucket:
         if self._client is None:
             self._client = storage.Client(project=self._settings.project)
         return self._client.bucket(self.name)
+
+    @contextmanager
+    def _generation_only(self) -> Iterator[None]:
+        """The same for a read: another generation in its place means that the one asked for is gone."""
+        try:
+            with self._object_only():
+                yield
+        except _Replaced:
+            raise ObjectGone from None
 
     @contextmanager
     def _object_only(self) -> Iterator[None]:

@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.imports.bucket import StoredObject
 from patient_service.models import kernel
-from shared.alerts.outbox import raise_problem
+from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.clock import now
 from shared.database.locks import LockedConnection
-from shared.errors import RejectedError
+from shared.errors import DiskUnavailable, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport
@@ -26,13 +26,15 @@ log = get_logger(__name__)
 IMPORTED = ("success", "skipped")
 """Done with; what remains is to delete the source."""
 
-TO_IMPORT = ("pending", "retrying")
-"""Waits for an attempt."""
-
 ERASED = "erased_registration"
 """The ledger's mark of files whose person was erased."""
 
+_DISK = "patient-import:disk"
 _tracking = kernel.import_tracking
+_SOURCE_TO_GO = sa.or_(
+    sa.and_(_tracking.c.status == "discarded", _tracking.c.delete_source), _tracking.c.error_code == ERASED
+)
+"""Its source is to vanish although it was not imported; an erased person's name is kept no longer than that."""
 Due = tuple[RowMapping, StoredObject | None]
 
 
@@ -53,7 +55,7 @@ def source_key(bucket: str, stored: StoredObject) -> str:
 
 def fingerprint(import_id: int) -> str:
     """Names the alert about this file."""
-    return f"patient-import:{import_id}"
+    return ledger.file_fingerprint(kernel, import_id)
 
 
 def copies_exist(connection: Connection) -> bool:
@@ -77,6 +79,17 @@ def register_listing(
     order = {key: number for number, key in enumerate(by_key)}
     rows.sort(key=lambda row: (order.get(row["source_key"], -1), row["id"]))
     return [(row, by_key.get(row["source_key"])) for row in rows if _is_due(row, by_key, report)]
+
+
+def begin(locked: LockedConnection, import_id: int, rule: RetryRule) -> None:
+    """Counts the attempt before anything happens: a file that kills the process has to run out of attempts, too.
+
+    Raises `Withdrawn`, or `RejectedError` where every attempt of this round ended with its process.
+    """
+    with locked.transaction() as connection:
+        number = ledger.begin_attempt(connection, kernel, import_id)
+    if number > rule.max_attempts:
+        raise RejectedError("internal_error")
 
 
 def reject(locked: LockedConnection, import_id: int, error: RejectedError) -> str:
@@ -107,6 +120,31 @@ def fail(locked: LockedConnection, import_id: int, code: str) -> str:
     return "failed"
 
 
+def settle_gone(locked: LockedConnection, import_id: int) -> str:
+    """The object vanished before it was read, and there is no copy: nothing is left to do."""
+    with locked.transaction() as connection:
+        ledger.settle(connection, kernel, import_id, Settlement("skipped", "source_gone", source_deleted_at=now()))
+        resolve_problem(connection, kernel, fingerprint(import_id))
+    return "gone"
+
+
+def note_source_deleted(locked: LockedConnection, row: RowMapping) -> None:
+    """The source is gone, as it should be; with it what an erasure still needed the name for."""
+    with locked.transaction() as connection:
+        ledger.mark_source_deleted(connection, kernel, row["id"])
+        if row["error_code"] == ERASED:
+            ledger.note(connection, kernel, row["id"], file_name=None)
+
+
+def report_disk(connection: Connection) -> None:
+    """Tells people of a disk that takes no copies, at once and not after the last attempt, and when it does again."""
+    waiting = sa.exists().where(_tracking.c.status == "retrying", _tracking.c.error_code == DiskUnavailable.code)
+    if connection.execute(sa.select(waiting)).scalar():
+        raise_problem(connection, kernel, code=DiskUnavailable.code, fingerprint=_DISK)
+    else:
+        resolve_problem(connection, kernel, _DISK)
+
+
 def forget_attempt(locked: LockedConnection, import_id: int) -> None:
     """Takes back an attempt that failed for no fault of the file's, where the database can still be told."""
     with locked.transaction() as connection:
@@ -132,7 +170,8 @@ def _new_row(bucket: str, key: str, stored: StoredObject) -> dict[str, object]:
 def _unsettled(connection: Connection, bucket: str, keys: list[str]) -> list[RowMapping]:
     """Rows that are listed, or that still expect something of their source."""
     columns = _tracking.c
-    open_ended = sa.and_(columns.source_deleted_at.is_(None), columns.status.not_in(("failed", "discarded")))
+    wanted = sa.or_(columns.status.not_in(("failed", "discarded")), _SOURCE_TO_GO)
+    open_ended = sa.and_(columns.source_deleted_at.is_(None), wanted)
     statement = sa.select(_tracking).where(
         sa.or_(columns.source_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text))), open_ended),
         columns.bucket == bucket,
@@ -141,12 +180,12 @@ def _unsettled(connection: Connection, bucket: str, keys: list[str]) -> list[Row
 
 
 def _note_vanished_sources(connection: Connection, ids: list[int]) -> None:
-    """An imported file whose source is no longer listed was deleted after all: the answer got lost, or a person did."""
+    """A source to be deleted that is no longer listed was deleted after all: the answer got lost, or a person did."""
     if ids:
+        done = sa.or_(_tracking.c.status.in_(IMPORTED), _SOURCE_TO_GO)
+        name = sa.case((_tracking.c.error_code == ERASED, None), else_=_tracking.c.file_name)
         connection.execute(
-            sa.update(_tracking)
-            .where(_tracking.c.id.in_(ids), _tracking.c.status.in_(IMPORTED))
-            .values(source_deleted_at=now())
+            sa.update(_tracking).where(_tracking.c.id.in_(ids), done).values(source_deleted_at=now(), file_name=name)
         )
 
 

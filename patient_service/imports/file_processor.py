@@ -47,7 +47,7 @@ class FileProcessor:
         if not _matches(data, stored):
             raise DownloadCorrupt
         with self._stage("copy"):
-            self._copies.write(path, data)
+            path = self._copies.write(path, data)
         return _file(data, path)
 
     def from_copy(self, local_path: str) -> RegistrationFile | None:

@@ -1,11 +1,13 @@
 """One pass over the bucket. `run_pass` shows the whole run; what each step knows stands in its own module."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 from sqlalchemy.engine import RowMapping
 
+from patient_service.erasure import Erasure
 from patient_service.imports import bucket_ledger
 from patient_service.imports.bucket import Bucket, ObjectGone, StoredObject
 from patient_service.imports.file_names import ignored_reason
@@ -32,11 +34,14 @@ class RegistrationImport:
 
     bucket: Bucket
     copies: LocalCopies
+    erasure: Erasure
     processor: FileProcessor
     retry_rule: bucket_ledger.RetryRule
     policy: Policy
     stage: Stage = unmeasured
     watch: Callable[[Progress], None] = field(default=lambda _progress: None)
+    _untold: set[int] = field(default_factory=set)
+    """Files whose attempt the database was not there to take back."""
 
     def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
         """Lists the bucket and brings every due registration to its end, oldest first, one at a time.
@@ -45,6 +50,8 @@ class RegistrationImport:
         """
         with locked.transaction() as connection:
             self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
+            self.erasure.follow_up(connection)
+        self._take_back(locked)
         listed = self._candidates(report)
         with locked.transaction() as connection:
             due = bucket_ledger.register_listing(connection, self.bucket.name, listed, report)
@@ -53,6 +60,8 @@ class RegistrationImport:
                 return
             self._bring_to_its_end(locked, row, stored, report)
             self.watch(Progress(number, len(due)))
+        with locked.transaction() as connection:
+            bucket_ledger.report_disk(connection)
 
     def _candidates(self, report: PassReport) -> list[StoredObject]:
         candidates = []
@@ -69,7 +78,7 @@ class RegistrationImport:
     def _bring_to_its_end(
         self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None, report: PassReport
     ) -> None:
-        if row["status"] in bucket_ledger.TO_IMPORT:
+        if row["status"] in ledger.WAITING:
             status = self._attempt(locked, row, stored)
             report.count(status)
             if status not in bucket_ledger.IMPORTED:
@@ -79,18 +88,20 @@ class RegistrationImport:
 
     def _attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
         """One attempt at one file; returns the status it ended with."""
-        with locked.transaction() as connection:
-            # Counted before anything happens: a file that kills the process must run out of attempts, too.
-            ledger.begin_attempt(connection, kernel, row["id"])
         try:
+            bucket_ledger.begin(locked, row["id"], self.retry_rule)
             settlement = self._import(locked, row, stored)
+        except ledger.Withdrawn:
+            return "discarded"
         except ObjectGone:
-            return self._settle_gone(locked, row)
+            return bucket_ledger.settle_gone(locked, row["id"])
         except RejectedError as error:
             return bucket_ledger.reject(locked, row["id"], error)
         except TransientError as error:
             if error.service_wide:
-                bucket_ledger.forget_attempt(locked, row["id"])
+                self._untold.add(row["id"])
+                with suppress(TransientError):
+                    self._take_back(locked)
                 raise
             return bucket_ledger.postpone_or_fail(locked, row["id"], error.code, self.retry_rule)
         except Exception:
@@ -108,6 +119,7 @@ class RegistrationImport:
         with self.stage("parse"):
             registration = parse_registration(file.data, row["file_name"] or "")
         with self.stage("transaction"), locked.transaction() as connection:
+            ledger.claim(connection, kernel, row["id"])
             settlement = import_registration(connection, row["id"], file, registration, self.policy)
             resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
             duration = round((monotonic() - started) * 1000)
@@ -123,11 +135,11 @@ class RegistrationImport:
             raise ObjectGone
         return kept
 
-    def _settle_gone(self, locked: LockedConnection, row: RowMapping) -> str:
-        with locked.transaction() as connection:
-            ledger.settle(connection, kernel, row["id"], Settlement("skipped", "source_gone"))
-            ledger.mark_source_deleted(connection, kernel, row["id"])
-        return "gone"
+    def _take_back(self, locked: LockedConnection) -> None:
+        """Uncounts attempts that failed because a service as a whole was away."""
+        for import_id in tuple(self._untold):
+            bucket_ledger.forget_attempt(locked, import_id)
+            self._untold.discard(import_id)
 
     def _delete_source(self, locked: LockedConnection, row: RowMapping) -> bool:
         """Deletes exactly the generation that was read; False where it has to be tried again in a later pass."""
@@ -137,9 +149,5 @@ class RegistrationImport:
         except TransientError as error:
             log.warning("source_delete_pending", import_id=row["id"], code=error.code)
             return False
-        with locked.transaction() as connection:
-            ledger.mark_source_deleted(connection, kernel, row["id"])
-            if row["error_code"] == bucket_ledger.ERASED:
-                # The delete was the last thing that needed the name.
-                ledger.note(connection, kernel, row["id"], file_name=None)
+        bucket_ledger.note_source_deleted(locked, row)
         return True

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from shared.errors import DiskUnavailable
 
-_TOMBSTONES = "erasures.txt"
+_ERASURES = "erasures.jsonl"
 
 
 class LocalCopies:
@@ -48,19 +48,22 @@ class LocalCopies:
             except FileNotFoundError:
                 return None
 
-    def write(self, path: str, data: bytes) -> None:
-        """Makes the copy durable: when this returns, it survives a power cut. Raises `DiskUnavailable`.
+    def write(self, path: str, data: bytes) -> str:
+        """Makes the copy durable and returns its path: when this returns, it survives a power cut.
 
-        An existing copy with the same bytes is kept, one with other bytes is never overwritten.
+        An existing copy with the same bytes is kept. One with other bytes was damaged later: it is never overwritten,
+        and the path returned is one beside it. Raises `DiskUnavailable`.
         """
-        target = self._absolute(path)
         with _disk_errors():
+            if self.read(path) not in (None, data):
+                path = f"{path.removesuffix('.json')}_{hashlib.sha256(data).hexdigest()[:16]}.json"
+            target = self._absolute(path)
             if target.exists():
-                if target.read_bytes() != data:
-                    raise DiskUnavailable
-                return
+                # It may stand there since a kill between the rename and the moment that made it durable.
+                _sync_folder(target.parent)
+                return path
             self._make_folders(target.parent)
-            partial = target.with_name(f".{target.name}.part")
+            partial = _partial(target)
             try:
                 _write_durably(partial, data)
                 partial.rename(target)
@@ -69,11 +72,18 @@ class LocalCopies:
                 with suppress(OSError):
                     partial.unlink()
                 raise
+            return path
 
     def remove(self, path: str) -> bool:
-        """Removes the copy for an erasure; False if there was none. Raises `DiskUnavailable`."""
+        """Removes the copy for an erasure; False if there was none. Raises `DiskUnavailable`.
+
+        A missing root is a volume that is not mounted: the copy on it is not gone.
+        """
         target = self._absolute(path)
         with _disk_errors():
+            if not self._root.is_dir():
+                raise DiskUnavailable
+            _partial(target).unlink(missing_ok=True)
             try:
                 target.unlink()
             except FileNotFoundError:
@@ -81,27 +91,30 @@ class LocalCopies:
             _sync_folder(target.parent)
             return True
 
-    def keep_tombstones(self, lines: Sequence[str]) -> None:
-        """Appends lines to the list of tombstones, which outlives a restore of the database.
-
-        Raises `DiskUnavailable`.
-        """
+    def keep_erasures(self, lines: Sequence[str]) -> None:
+        """Appends lines to the list of erasures, which outlives a restore of the database. Raises `DiskUnavailable`."""
+        if not lines:
+            return
         with _disk_errors():
-            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._root.is_dir():
+                raise DiskUnavailable
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(self._root / _TOMBSTONES, flags, 0o600)
+            descriptor = os.open(self._root / _ERASURES, flags, 0o600)
             with os.fdopen(descriptor, "a", encoding="ascii") as file:
-                file.writelines(f"{line}\n" for line in lines)
+                # A line that a crash cut off must not take the next one with it.
+                file.write("".join(f"\n{line}" for line in lines) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
+            _sync_folder(self._root)
 
-    def tombstones(self) -> list[str]:
-        """The lines kept so far. Raises `DiskUnavailable`."""
+    def erasures(self) -> list[str]:
+        """The lines kept so far, without empty ones. Raises `DiskUnavailable`."""
         with _disk_errors():
             try:
-                return (self._root / _TOMBSTONES).read_text(encoding="ascii").splitlines()
+                text = (self._root / _ERASURES).read_text(encoding="ascii", errors="replace")
             except FileNotFoundError:
                 return []
+        return [line for line in text.splitlines() if line]
 
     def _absolute(self, path: str) -> Path:
         return self._root / path
@@ -112,6 +125,11 @@ class LocalCopies:
         for entry in reversed(missing):
             entry.mkdir(mode=0o700, exist_ok=True)
             _sync_folder(entry.parent)
+
+
+def _partial(target: Path) -> Path:
+    """Where a copy is written before it gets its name."""
+    return target.with_name(f".{target.name}.part")
 
 
 def _write_durably(path: Path, data: bytes) -> None:

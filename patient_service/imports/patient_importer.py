@@ -140,8 +140,9 @@ def _settle_known(connection: Connection, import_id: int, patient_id: int) -> Se
 def _serialise(connection: Connection, person: Person, token: str | None) -> None:
     """Lets registrations of one person pass one after the other, whichever process imports them."""
     names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
-    for name in names:
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 1))))
+    # One call per lock in the order of the names: two transactions that take them in different orders would deadlock.
+    locks = [sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 1)) for name in names]
+    connection.execute(sa.select(*locks))
 
 
 def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from email.utils import make_msgid
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.alerts.messages import Alert, body, subject
+from shared.alerts.messages import Alert, compose
+from shared.alerts.outage import OutageMail
 from shared.alerts.smtp import MailUnavailable, send
 from shared.clock import now
 from shared.database.locks import LockedConnection
@@ -37,10 +36,12 @@ class Mailer:
     settings: MailSettings
     console_base_url: str | None = None
     clock: Callable[[], datetime] = now
+    outage: OutageMail | None = None
 
     def job(self) -> Job:
-        """The mailer as background work."""
-        return Job("mailer", self.kernel.channel("alerts"), self._turn)
+        """The mailer as background work; where there is no database to read from, `outage` tells that."""
+        away = self.outage.tell if self.outage else None
+        return Job("mailer", self.kernel.channel("alerts"), self._turn, away)
 
     def run_once(self, locked: LockedConnection) -> bool:
         """Sends what is due, in one mail; False where the server did not take it."""
@@ -110,7 +111,11 @@ class Mailer:
         table = self.kernel.alert_outbox
         rows = table.c.id.in_([row["id"] for row in due])
         try:
-            send(self.settings, self._message(due))
+            alerts = [Alert(row["kind"], row["code"], row["import_id"]) for row in due]
+            send(
+                self.settings,
+                compose(self.settings, self.kernel.counted, alerts, self.console_base_url, self.clock()),
+            )
         except MailUnavailable as error:
             log.warning("mail_failed", code=error.code, number=len(due))
             attempts = max(row["send_attempts"] for row in due) + 1
@@ -123,14 +128,3 @@ class Mailer:
             connection.execute(sa.update(table).where(rows).values(sent_at=self.clock()))
         log.info("mail_sent", number=len(due))
         return True
-
-    def _message(self, due: Sequence[RowMapping]) -> EmailMessage:
-        alerts = [Alert(row["kind"], row["code"], row["import_id"]) for row in due]
-        message = EmailMessage()
-        message["Subject"] = subject(self.kernel.counted, alerts)
-        message["From"] = self.settings.sender
-        message["To"] = self.settings.recipient
-        message["Date"] = self.clock()
-        message["Message-ID"] = make_msgid(domain=self.settings.sender.rpartition("@")[2] or "curavani")
-        message.set_content(body(self.kernel.counted, alerts, self.console_base_url))
-        return message

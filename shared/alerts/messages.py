@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import make_msgid
 from typing import Literal
 
 from shared.codes import describe
+from shared.settings import MailSettings
 
 Kind = Literal["problem", "reminder", "resolved"]
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
@@ -17,6 +21,20 @@ class Alert:
     kind: str
     code: str
     import_id: int | None
+
+
+def compose(
+    settings: MailSettings, counted: str, alerts: Sequence[Alert], console_base_url: str | None, moment: datetime
+) -> EmailMessage:
+    """One mail about all of them, to whom the settings say."""
+    message = EmailMessage()
+    message["Subject"] = subject(counted, alerts)
+    message["From"] = settings.sender
+    message["To"] = settings.recipient
+    message["Date"] = moment
+    message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2] or "curavani")
+    message.set_content(body(counted, alerts, console_base_url))
+    return message
 
 
 def subject(counted: str, alerts: Sequence[Alert]) -> str:

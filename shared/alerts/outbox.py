@@ -66,6 +66,12 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
     return True
 
 
+def is_open(connection: Connection, kernel: KernelTables, fingerprint: str) -> bool:
+    """Whether the problem was raised and is not resolved yet."""
+    table = kernel.alert_outbox
+    open_problem = sa.and_(table.c.kind == "problem", table.c.resolved_at.is_(None))
+    found = sa.select(sa.exists().where(table.c.fingerprint == fingerprint, open_problem))
+    return bool(connection.execute(found).scalar())
 @dataclass(frozen=True, slots=True)
 class AlertsWaiting:
     """How many alerts the mail server has not taken, and since when the oldest waits."""

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.alerts.outbox import resolve_problem
 from shared.clock import now
 from shared.database.copy import copy_rows
 from shared.errors import CuravaniError, Finding, NotFound
@@ -21,6 +22,8 @@ from shared.tables import RECORD_OUTCOMES, KernelTables
 
 SETTLED = ("success", "partial", "failed", "skipped", "discarded")
 RETRYABLE = ("failed", "retrying", "pending")
+WAITING = ("pending", "retrying")
+"""Waits for an attempt; what is discarded meanwhile does so no longer."""
 _POINTER_LIMIT = 500
 
 
@@ -80,20 +83,38 @@ def note(connection: Connection, kernel: KernelTables, import_id: int, **values:
     connection.execute(sa.update(table).where(table.c.id == import_id).values(**values))
 
 
-def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
-    """Counts an attempt and forgets the findings of the one before.
+class Withdrawn(CuravaniError):
+    """The file does not wait for an import any more: a person discarded it after the pass began."""
 
-    The transaction does not wait for the disk: a count that a crash of the server takes back costs one more attempt.
+    code = "not_allowed"
+
+
+def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> int:
+    """Counts an attempt, forgets the findings of the one before, and returns its number in this round.
+
+    Raises `Withdrawn`. The transaction does not wait for the disk: a count that a crash of the server takes back costs
+    one more attempt.
     """
     table = kernel.import_tracking
-    attempts, _ = connection.execute(
+    begun = connection.execute(
         sa.update(table)
-        .where(table.c.id == import_id)
+        .where(table.c.id == import_id, table.c.status.in_(WAITING))
         .values(attempts=table.c.attempts + 1, round_attempts=table.c.round_attempts + 1)
-        .returning(table.c.attempts, sa.func.set_config("synchronous_commit", "off", sa.true()))
-    ).one()
-    if attempts > 1:
+        .returning(table.c.attempts, table.c.round_attempts, sa.func.set_config("synchronous_commit", "off", sa.true()))
+    ).one_or_none()
+    if begun is None:
+        raise Withdrawn
+    if begun.attempts > 1:
         connection.execute(sa.delete(kernel.import_findings).where(kernel.import_findings.c.import_id == import_id))
+    return int(begun.round_attempts)
+
+
+def claim(connection: Connection, kernel: KernelTables, import_id: int) -> None:
+    """Keeps the file from being discarded until the transaction ends. Raises `Withdrawn` where it was before."""
+    table = kernel.import_tracking
+    waiting = sa.select(table.c.id).where(table.c.id == import_id, table.c.status.in_(WAITING))
+    if connection.execute(waiting.with_for_update()).scalar_one_or_none() is None:
+        raise Withdrawn
 
 
 def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
@@ -101,7 +122,7 @@ def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: i
     table = kernel.import_tracking
     connection.execute(
         sa.update(table)
-        .where(table.c.id == import_id, table.c.attempts > 0, table.c.round_attempts > 0)
+        .where(table.c.id == import_id, table.c.status.in_(WAITING), table.c.attempts > 0, table.c.round_attempts > 0)
         .values(attempts=table.c.attempts - 1, round_attempts=table.c.round_attempts - 1)
     )
 
@@ -156,10 +177,15 @@ def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id:
     note(connection, kernel, import_id, source_deleted_at=now())
 
 
+def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
+    """Names the alert about this file."""
+    return f"{kernel.counted}-import:{import_id}"
+
+
 def next_due(connection: Connection, kernel: KernelTables) -> datetime | None:
     """When the earliest file waits to be tried again; None if none does."""
     table = kernel.import_tracking
-    waiting = table.c.status.in_(("pending", "retrying"))
+    waiting = table.c.status.in_(WAITING)
     return connection.execute(sa.select(sa.func.min(table.c.next_attempt_at)).where(waiting)).scalar()
 
 
@@ -220,6 +246,7 @@ def discard(
         processed_at=now(),
     )
     record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
+    resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
 
 
 def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from shared.database.locks import LockedConnection, LockName, hold
-from shared.errors import LockHeld, TransientError
+from shared.errors import DatabaseUnavailable, LockHeld, TransientError
 from shared.logs import get_logger
 from shared.workers.heartbeats import Heartbeats
 
@@ -23,11 +23,15 @@ Turn = Callable[[LockedConnection, Callable[[], bool]], float]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work that at most one process does at a time. A notification on `channel` begins the next turn early."""
+    """Work that at most one process does at a time. A notification on `channel` begins the next turn early.
+
+    `away` is called, in every process and every few seconds, as long as the database cannot be reached.
+    """
 
     worker: str
     channel: str
     turn: Turn
+    away: Callable[[], None] | None = None
 
 
 class Leader:
@@ -52,6 +56,8 @@ class Leader:
             except TransientError as error:
                 log.warning("worker_interrupted", worker=self._job.worker, code=error.code)
                 self._heartbeats.set(self._job.worker, "standby")
+                if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
+                    self._job.away()
             except Exception:
                 log.exception("worker_crashed", worker=self._job.worker)
                 self._heartbeats.set(self._job.worker, "standby")

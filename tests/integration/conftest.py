@@ -1,6 +1,9 @@
 """The services' parts on real PostgreSQL, storage and folders."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -212,3 +215,33 @@ def make_registration() -> Callable[..., bytes]:
 @pytest.fixture
 def make_therapist() -> Callable[..., dict[str, Any]]:
     return therapist
+
+
+@pytest.fixture
+def curavani(
+    database_url: str, bucket: str, storage_server: StorageEmulator, tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line as a process of its own; keywords are changes of its environment."""
+    (tmp_path / "scrapes").mkdir(exist_ok=True)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": database_url,
+        "GCS_IMPORT_BUCKET": bucket,
+        "STORAGE_EMULATOR_HOST": storage_server.host,
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
+        "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
+        "NO_COLOR": "1",
+    }
+
+    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "curavani", *arguments],
+            env={**environment, **changes},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run

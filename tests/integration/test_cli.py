@@ -1,38 +1,8 @@
 """The command line, as its own process: data, talk and exit codes."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
-
-
-@pytest.fixture
-def curavani(database_url, bucket, storage_server, tmp_path):
-    (tmp_path / "scrapes").mkdir()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": database_url,
-        "GCS_IMPORT_BUCKET": bucket,
-        "STORAGE_EMULATOR_HOST": storage_server.host,
-        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
-        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
-        "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
-        "NO_COLOR": "1",
-    }
-
-    def run(*arguments, **changes):
-        return subprocess.run(
-            [sys.executable, "-m", "curavani", *arguments],
-            env={**environment, **changes},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    return run
 
 
 def test_a_broken_registration_is_imported_shown_and_discarded(curavani, storage_server, bucket, make_registration):

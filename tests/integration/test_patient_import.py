@@ -1,10 +1,10 @@
 """Registrations from the bucket: imported once, kept, and deleted in the cloud only after the commit."""
 
-import json
 import threading
 
 import pytest
 
+from patient_service.app import create_app
 from shared.errors import StorageUnavailable
 
 
@@ -244,37 +244,29 @@ def test_two_racing_importers_of_one_person_make_one_patient(new_patients, make_
     assert set(errors) <= {"LockHeld"}
 
 
-def test_an_erasure_leaves_nothing_and_the_same_file_is_recognised(patients, make_registration):
+def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_data(
+    patients, make_registration, database_url
+):
     patients.upload(make_registration())
     patients.run()
-    certificate = patients.parts.erasure.erase(1, "api:test")
-    assert certificate["removed"]["consents"] == 1
-    assert certificate["removed"]["local_copies"] == 1
-    assert patients.patients() == []
-    assert list(patients.copies.rglob("*.json")) == []
-    everything = json.dumps(
-        [
-            patients.rows(f"SELECT t::text FROM patient_service.{table} t")
-            for table in ("import_tracking", "event_outbox", "field_changes", "patient_consents", "erasures", "reviews")
-        ]
+    app = create_app(
+        {
+            "DATABASE_URL": database_url,
+            "GCS_IMPORT_BUCKET": patients.bucket,
+            "PATIENT_IMPORT_LOCAL_PATH": str(patients.copies),
+            "API_TOKENS": "eva:read:r-token,otto:write:w-token",
+        },
+        start_workers=False,
     )
-    assert "Mustermann" not in everything
-    assert "max.mustermann" not in everything
-    assert patients.events() == ["patient.deleted"]
-    patients.upload(make_registration())
-    patients.run()
-    assert patients.files()[1]["error_code"] == "erased_registration"
-    assert patients.patients() == []
+    client = app.test_client()
 
+    def ask(token, patient_id=1):
+        return client.get(f"/api/patients/{patient_id}/consents", headers={"Authorization": f"Bearer {token}"})
 
-def test_an_erasure_that_cannot_reach_the_bucket_is_completed_by_a_later_pass(patients, make_registration):
-    patients.upload(make_registration())
-    patients.storage.faults.add("delete", 403, times=None)
-    patients.run()
-    certificate = patients.parts.erasure.erase(1, "api:test")
-    assert certificate["not_reached"]
-    patients.storage.faults.clear()
-    patients.run()
-    assert patients.in_bucket() == []
-    assert patients.files()[0]["file_name"] is None
-    assert patients.patients() == []
+    (consent,) = ask("w-token").json["data"]
+    assert consent["document"]["user_agent"] == "Test"
+    assert consent["given_at"] == "2025-07-05T14:33:55+00:00"
+    assert (ask("r-token").status_code, ask("w-token", 2).status_code) == (403, 404)
+    described = client.get("/openapi.json").json["paths"]["/api/patients/{patient_id}/consents"]
+    assert "ConsentList" in str(described)
+    app.extensions["curavani"].engine.dispose()
