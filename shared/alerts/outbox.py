@@ -72,6 +72,8 @@ def is_open(connection: Connection, kernel: KernelTables, fingerprint: str) -> b
     open_problem = sa.and_(table.c.kind == "problem", table.c.resolved_at.is_(None))
     found = sa.select(sa.exists().where(table.c.fingerprint == fingerprint, open_problem))
     return bool(connection.execute(found).scalar())
+
+
 @dataclass(frozen=True, slots=True)
 class AlertsWaiting:
     """How many alerts the mail server has not taken, and since when the oldest waits."""
