@@ -44,6 +44,7 @@ class PatientParts:
     """The patient service's parts, none of which has opened a connection yet."""
 
     engine: Engine
+    bucket: GcsBucket
     importer: RegistrationImport
     monitor: ImportMonitor
     erasure: Erasure
@@ -54,6 +55,12 @@ class PatientParts:
     def jobs(self, *, import_enabled: bool) -> list[Job]:
         imports = [self.monitor.job()] if import_enabled else []
         return [*imports, self.relay.job(), self.mailer.job()]
+
+    def close(self) -> None:
+        """Ends every connection; parts that are used again open new ones."""
+        self.relay.close()
+        self.bucket.close()
+        self.engine.dispose()
 
 
 def read_service_settings(environ: Mapping[str, str]) -> Settings:
@@ -81,6 +88,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> P
     )
     return PatientParts(
         engine=engine,
+        bucket=bucket,
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
         erasure=erasure,
@@ -105,5 +113,6 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         serving=settings[ServingSettings],
         import_enabled=wishes.enabled,
         interval_seconds=wishes.check_interval_seconds,
+        close=parts.close,
         metrics=parts.metrics,
     )

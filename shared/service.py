@@ -1,5 +1,6 @@
 """What a service is made of, put together once per process and handed to whoever needs it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,7 +17,8 @@ _KEY = "curavani"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service's own parts. `interval_seconds` is the time between two passes; `enabled` whether it imports at all."""
+    """A service's own parts. `interval_seconds` is the time between two passes, `import_enabled` whether it imports at
+    all; `close` ends every connection of this process."""
 
     name: str
     kernel: KernelTables
@@ -25,6 +27,7 @@ class Service:
     import_enabled: bool
     interval_seconds: int
     metrics: ProcessMetrics
+    close: Callable[[], None]
     expects_scrapes: bool = False
 
     @property

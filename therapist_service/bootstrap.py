@@ -49,6 +49,11 @@ class TherapistParts:
         imports = [self.monitor.job()] if import_enabled else []
         return [*imports, self.relay.job(), self.mailer.job()]
 
+    def close(self) -> None:
+        """Ends every connection; parts that are used again open new ones."""
+        self.relay.close()
+        self.engine.dispose()
+
 
 def read_service_settings(environ: Mapping[str, str]) -> Settings:
     """Everything that the service needs. Raises `SettingsError` that names all that is wrong."""
@@ -93,6 +98,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
         serving=settings[ServingSettings],
         import_enabled=wishes.enabled,
         interval_seconds=wishes.check_interval_seconds,
+        close=parts.close,
         metrics=parts.metrics,
         expects_scrapes=True,
     )

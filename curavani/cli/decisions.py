@@ -150,7 +150,7 @@ def _patient_parts() -> Iterator[Any]:
     try:
         yield parts
     finally:
-        parts.engine.dispose()
+        parts.close()
 
 
 def _typed_again() -> str:

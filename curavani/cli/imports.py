@@ -56,7 +56,7 @@ def run(
         if not stop.asked():
             _deliver(entry, parts)
     finally:
-        parts.engine.dispose()
+        parts.close()
     _print_report(entry, report, as_json=as_json)
     if stop.asked():
         end("Stopped before the pass was through. The next run goes on with the rest.", stop.exit_code)

@@ -79,8 +79,7 @@ def _import_twice(entry: ServiceEntry, stack: DemoStack) -> None:
         with transaction(parts.engine) as connection:
             unchanged = before == _rows(connection, entry)
     finally:
-        parts.relay.close()
-        parts.engine.dispose()
+        parts.close()
     talk(
         f"A second run of the {entry.name} import: "
         + ("nothing changed." if unchanged else "SOMETHING CHANGED, which it should not.")

@@ -82,6 +82,12 @@ class GcsBucket:
         self._settings = settings
         self._client: Any = None
 
+    def close(self) -> None:
+        """Ends the connections; a later call opens new ones."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+
     @property
     def name(self) -> str:
         return self._settings.bucket

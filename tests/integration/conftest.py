@@ -101,7 +101,7 @@ def new_patients(
 
     yield make
     for parts in made:
-        parts.engine.dispose()
+        parts.close()
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def new_therapists(database_url: str, engine: Engine, tmp_path: Path) -> Iterato
 
     yield make
     for parts in made:
-        parts.engine.dispose()
+        parts.close()
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def patients(environment, bucket):
     app = create_patient_app({**environment, "GCS_IMPORT_BUCKET": bucket}, start_workers=False)
     with app.test_client() as client:
         yield client
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def therapists(environment):
     app = create_therapist_app(environment, start_workers=False)
     with app.test_client() as client:
         yield client
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 def test_a_patient_is_created_read_changed_and_deleted(patients):

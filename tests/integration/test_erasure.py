@@ -150,7 +150,7 @@ def restored(new_patients, postgres, make_registration):
     patients = new_patients()
     patients.upload(make_registration())
     patients.run()
-    patients.parts.engine.dispose()
+    patients.parts.close()
     patients.engine.dispose()
     name = f"{patients.engine.url.database}_restored"
     url = postgres.create_database(name, template=patients.engine.url.database)
@@ -159,7 +159,7 @@ def restored(new_patients, postgres, make_registration):
     after.engine = create_engine(url, application_name="tests")
     yield after
     after.engine.dispose()
-    after.parts.engine.dispose()
+    after.parts.close()
     postgres.drop_database(name)
 
 

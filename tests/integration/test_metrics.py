@@ -28,14 +28,14 @@ def client(request, environment, bucket):
     app = request.param({**environment, "GCS_IMPORT_BUCKET": bucket}, start_workers=False)
     with app.test_client() as client:
         yield client
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
 def patient_app(environment, bucket):
     app = create_patient_app({**environment, "GCS_IMPORT_BUCKET": bucket}, start_workers=False)
     yield app
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 def scraped(client):

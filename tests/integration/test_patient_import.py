@@ -269,4 +269,4 @@ def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_dat
     assert (ask("r-token").status_code, ask("w-token", 2).status_code) == (403, 404)
     described = client.get("/openapi.json").json["paths"]["/api/patients/{patient_id}/consents"]
     assert "ConsentList" in str(described)
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
