@@ -1,15 +1,22 @@
-"""How every dependency is, in words: ok, or what to do about it."""
+"""How every dependency and each import is, in words: ok, or what to do about it. Asks what health asks."""
 
-import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from typing import Any, Literal
 
+from sqlalchemy.engine import Engine
+
 from curavani import schema
-from patient_service.imports.local_copies import LocalCopies
+from curavani.cli.services import SERVICES, ServiceEntry
+from shared.alerts.smtp import mail_dependency
 from shared.codes import describe
 from shared.database.engine import create_engine, transaction
-from shared.errors import CuravaniError, SettingsError
+from shared.dependencies import Dependency, ask
+from shared.errors import CuravaniError, DatabaseNotMigrated, SettingsError
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
+from shared.health import NOT_CONFIGURED, import_health
 from shared.settings import (
     DatabaseSettings,
     KafkaSettings,
@@ -20,9 +27,11 @@ from shared.settings import (
     TherapistImportSettings,
     read_settings,
 )
-from therapist_service.imports.scrape_files import ScrapeFolder
+from shared.workers.heartbeats import ought_to_run
+from therapist_service.bootstrap import folder_dependency
 
-State = Literal["ok", "not configured", "settings", "failing"]
+State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
+"""`attention`: the import works, or would, but something of it waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,73 +47,119 @@ class Diagnosis:
 
 
 def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
-    """Every dependency, whatever the state of the others."""
-    examinations = (
-        ("database", DatabaseSettings, _database),
-        ("bucket", StorageSettings, _bucket),
-        ("local copies", PatientImportSettings, _copies),
-        ("therapist folder", TherapistImportSettings, _folder),
-        ("kafka", KafkaSettings, _kafka),
-        ("mail", MailSettings, _mail),
-    )
-    return [_examined(environ, part, group, look) for part, group, look in examinations]
-
-
-def _examined(environ: Mapping[str, str], part: str, group: type[SettingsGroup], look: Any) -> Diagnosis:
+    """Every dependency and each service's import, whatever the state of the others. Changes nothing."""
+    database = _examined(environ, "database", DatabaseSettings, _database)
+    engine = _engine(environ) if database.state == "ok" else None
     try:
-        settings = read_settings(environ, group)
+        found = [
+            database,
+            _examined(environ, "bucket", StorageSettings, _bucket),
+            _examined(environ, "local copies", PatientImportSettings, lambda it: _copies(it, engine)),
+            _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
+            _examined(environ, "kafka", KafkaSettings, _kafka),
+            _examined(environ, "mail", MailSettings, _mail),
+        ]
+        if engine is not None:
+            found += [look for entry in SERVICES.values() for look in _import(environ, entry, engine)]
+    finally:
+        if engine is not None:
+            engine.dispose()
+    return found
+
+
+def _examined(
+    environ: Mapping[str, str], part: str, group: type[SettingsGroup], depend: Callable[[Any], Dependency]
+) -> Diagnosis:
+    try:
+        dependency = depend(read_settings(environ, group)[group])
     except SettingsError as error:
         return Diagnosis(part, "settings", "; ".join(error.problems))
-    try:
-        advice = look(settings[group])
-    except CuravaniError as error:
-        return Diagnosis(part, "failing", describe(error.code).english)
-    except OSError:
-        return Diagnosis(part, "failing", "No connection. Check address, port and network.")
-    return Diagnosis(part, "not configured" if advice else "ok", advice or "")
-
-
-def _database(settings: DatabaseSettings) -> str | None:
-    engine = create_engine(settings.database_url.get_secret_value(), application_name="curavani doctor")
-    try:
-        with transaction(engine) as connection:
-            if not schema.state(connection).up_to_date:
-                raise CuravaniError("database_not_migrated")
-    finally:
-        engine.dispose()
-    return None
-
-
-def _bucket(settings: StorageSettings) -> str | None:
-    # The therapist service's image has no storage client.
-    try:
-        from patient_service.imports.bucket import GcsBucket  # noqa: PLC0415
     except ModuleNotFoundError:
-        return "Not part of this image."
-    GcsBucket(settings).ping()
-    return None
+        # Each service's image has only what that service needs.
+        return Diagnosis(part, "not configured", "Not part of this image.")
+    check = ask(dependency)
+    if check.code == NOT_CONFIGURED:
+        return Diagnosis(part, "not configured", dependency.advice)
+    return Diagnosis(part, "ok") if check.ok else Diagnosis(part, "failing", describe(str(check.code)).english)
 
 
-def _copies(settings: PatientImportSettings) -> str | None:
-    LocalCopies(settings.local_path).ensure_root(copies_expected=False)
-    return None
+def _import(environ: Mapping[str, str], entry: ServiceEntry, engine: Engine) -> Iterator[Diagnosis]:
+    """One line on a service's import; none where its settings, named above, are not complete or not in this image."""
+    part = f"{entry.name} import"
+    try:
+        expected = entry.bootstrap.expectations(read_settings(environ, *entry.bootstrap.IMPORT_GROUPS))
+        with transaction(engine) as connection:
+            running = ought_to_run(connection, entry.kernel)
+            checks = import_health(connection, entry.kernel, expected)
+    except (SettingsError, ModuleNotFoundError):
+        return
+    except CuravaniError as error:
+        yield Diagnosis(part, "failing", describe(error.code).english)
+        return
+    codes = [str(check.code) for check in checks if check.code and check.code not in _NO_TROUBLE]
+    if not running:
+        codes = [code for code in codes if code not in _ONLY_NOT_RUNNING]
+    told = "\n".join(f"{code}: {describe(code).english}" for code in codes)
+    if told:
+        yield Diagnosis(part, "attention", told)
+    elif not running:
+        yield Diagnosis(part, "not running", f"Start it with: curavani serve {entry.name}")
+    else:
+        yield Diagnosis(part, "ok")
 
 
-def _folder(settings: TherapistImportSettings) -> str | None:
-    ScrapeFolder(settings.folder_path).discover(lambda _reason: None)
-    return None
+_NO_TROUBLE = (NOT_CONFIGURED, "no_pass_yet", "disabled")
+_ONLY_NOT_RUNNING = ("no_leader", "no_pass")
+"""What follows from nobody having started the service."""
 
 
-def _kafka(settings: KafkaSettings) -> str | None:
-    if settings.bootstrap_servers is None:
-        return "Set KAFKA_BOOTSTRAP_SERVERS; events wait in the database until then."
-    host, _, port = settings.bootstrap_servers.split(",")[0].rpartition(":")
-    socket.create_connection((host, int(port)), timeout=5).close()
-    return None
+def _engine(environ: Mapping[str, str]) -> Engine:
+    url = read_settings(environ, DatabaseSettings)[DatabaseSettings].database_url.get_secret_value()
+    return create_engine(url, application_name="curavani doctor", pool_size=1)
 
 
-def _mail(settings: MailSettings) -> str | None:
-    if settings.host is None:
-        return "Set SMTP_HOST; alerts wait in the database until then."
-    socket.create_connection((settings.host, settings.port), timeout=5).close()
-    return None
+def _database(settings: DatabaseSettings) -> Dependency:
+    def probe() -> None:
+        engine = create_engine(settings.database_url.get_secret_value(), application_name="curavani doctor")
+        try:
+            with transaction(engine) as connection:
+                if not schema.state(connection).up_to_date:
+                    raise DatabaseNotMigrated
+        finally:
+            engine.dispose()
+
+    return Dependency("database", probe)
+
+
+def _bucket(settings: StorageSettings) -> Dependency:
+    bootstrap = import_module("patient_service.bootstrap")
+
+    def probe() -> None:
+        bucket = bootstrap.GcsBucket(settings)
+        try:
+            bucket.ping()
+        finally:
+            bucket.close()
+
+    return Dependency("bucket", probe)
+
+
+def _copies(settings: PatientImportSettings, engine: Engine | None) -> Dependency:
+    found: Dependency = import_module("patient_service.bootstrap").copies_dependency(settings, engine)
+    return found
+
+
+def _kafka(settings: KafkaSettings) -> Dependency:
+    """The brokers with both services' topics."""
+    first, *others = [broker_dependency(settings, topic_of(entry.kernel)) for entry in SERVICES.values()]
+
+    def probe() -> None:
+        for dependency in (first, *others):
+            if dependency.probe is not None:
+                dependency.probe()
+
+    return first if first.probe is None else replace(first, probe=probe)
+
+
+def _mail(settings: MailSettings) -> Dependency:
+    return mail_dependency(settings, login=True)

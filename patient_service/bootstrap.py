@@ -7,7 +7,7 @@ from sqlalchemy.engine import Engine
 
 from patient_service.erasure import Erasure
 from patient_service.imports.bucket import GcsBucket
-from patient_service.imports.bucket_ledger import RetryRule
+from patient_service.imports.bucket_ledger import RetryRule, copies_exist
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import RegistrationImport
 from patient_service.imports.local_copies import LocalCopies
@@ -15,9 +15,15 @@ from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
 from shared.alerts.mailer import Mailer
 from shared.alerts.outage import OutageMail
-from shared.database.engine import create_engine
+from shared.alerts.smtp import mail_dependency
+from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
+from shared.dependencies import Dependency, Probes
+from shared.errors import DiskUnavailable, StorageUnavailable
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
+from shared.health import Expectations
 from shared.imports.monitor import ImportMonitor
 from shared.metrics.process import ProcessMetrics
 from shared.service import Service
@@ -111,8 +117,45 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         kernel=kernel,
         engine=parts.engine,
         serving=settings[ServingSettings],
-        import_enabled=wishes.enabled,
-        interval_seconds=wishes.check_interval_seconds,
         close=parts.close,
+        expected=expectations(settings),
         metrics=parts.metrics,
+        probes=Probes(
+            [
+                bucket_dependency(parts.bucket),
+                copies_dependency(wishes, parts.engine),
+                broker_dependency(settings[KafkaSettings], topic_of(kernel)),
+                mail_dependency(settings[MailSettings]),
+            ]
+        ),
     )
+
+
+def expectations(settings: Settings) -> Expectations:
+    """What these settings ask of the import."""
+    wishes = settings[PatientImportSettings]
+    return Expectations(
+        enabled=wishes.enabled,
+        interval_seconds=wishes.check_interval_seconds,
+        sends_events=settings[KafkaSettings].bootstrap_servers is not None,
+        sends_mail=settings[MailSettings].host is not None,
+    )
+
+
+def bucket_dependency(bucket: GcsBucket) -> Dependency:
+    """The bucket of the registrations."""
+    return Dependency("storage", bucket.ping, StorageUnavailable.code)
+
+
+def copies_dependency(settings: PatientImportSettings, engine: Engine | None) -> Dependency:
+    """The folder of the local copies. Without an engine nobody knows whether it ought to be there already."""
+    copies = LocalCopies(settings.local_path)
+
+    def check() -> None:
+        expected = False
+        if engine is not None:
+            with transaction(engine) as connection:
+                expected = copies_exist(connection)
+        copies.check(copies_expected=expected)
+
+    return Dependency("local_copies", check, DiskUnavailable.code)

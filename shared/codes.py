@@ -206,6 +206,32 @@ CATALOGUE: dict[str, Code] = {
         "No pass has finished for twice the interval. Look at the service's log.",
         "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
     ),
+    "no_pass_yet": _finding(
+        "No pass has finished yet; the first one is due.", "Es ist noch kein Durchlauf beendet; der erste steht an."
+    ),
+    "disabled": _finding(
+        "The import is switched off by its setting.", "Der Import ist durch seine Einstellung abgeschaltet."
+    ),
+    "not_configured": _finding(
+        "Not configured; what is meant for it waits in the database.",
+        "Nicht eingerichtet; was dafür bestimmt ist, wartet in der Datenbank.",
+    ),
+    "no_scrape": _error(
+        "No new scrape has come in for ten days. Look whether the scraper runs and writes to the folder.",
+        "Seit zehn Tagen ist kein neuer Abruf eingegangen. Bitte prüfen, ob der Scraper läuft und in den Ordner schreibt.",
+    ),
+    "files_failed": _finding(
+        "Failed files wait for a person: retry or discard each, see `curavani imports list --status failed`.",
+        "Fehlgeschlagene Dateien warten: bitte jede erneut versuchen oder verwerfen.",
+    ),
+    "events_parked": _error(
+        "Events that the brokers refuse wait for a person; release them once the cause is mended.",
+        "Von Kafka abgelehnte Ereignisse warten; bitte nach Behebung der Ursache freigeben.",
+    ),
+    "alerts_waiting": _error(
+        "Alerts wait for the mail server for more than an hour. Check its address and login.",
+        "Meldungen warten seit über einer Stunde auf den Mailserver. Bitte Adresse und Anmeldung prüfen.",
+    ),
     "delete_pending_long": _error(
         "Imported registrations still lie in the bucket after a day. Check the permission to delete objects.",
         "Importierte Anmeldungen liegen nach einem Tag noch in der Ablage. Bitte die Löschrechte prüfen.",

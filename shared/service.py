@@ -7,6 +7,8 @@ from typing import cast
 from flask import Flask, current_app
 from sqlalchemy.engine import Engine
 
+from shared.dependencies import Probes
+from shared.health import Expectations
 from shared.metrics.process import ProcessMetrics
 from shared.metrics.state import StateCollector
 from shared.settings import ServingSettings
@@ -17,30 +19,32 @@ _KEY = "curavani"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service's own parts. `interval_seconds` is the time between two passes, `import_enabled` whether it imports at
-    all; `close` ends every connection of this process."""
+    """A service's own parts: `expected` is what its settings ask of the import, `probes` ask what it depends on,
+    `close` ends every connection of this process.
+    """
 
     name: str
     kernel: KernelTables
     engine: Engine
     serving: ServingSettings
-    import_enabled: bool
-    interval_seconds: int
+    expected: Expectations
     metrics: ProcessMetrics
     close: Callable[[], None]
-    expects_scrapes: bool = False
+    probes: Probes
 
     @property
     def state(self) -> StateCollector:
         """What the database tells of this service."""
-        return StateCollector(
-            service=self.name,
-            engine=self.engine,
-            kernel=self.kernel,
-            import_enabled=self.import_enabled,
-            interval_seconds=self.interval_seconds,
-            expects_scrapes=self.expects_scrapes,
-        )
+        return StateCollector(self.name, self.engine, self.kernel, self.expected)
+
+    @property
+    def import_enabled(self) -> bool:
+        return self.expected.enabled
+
+    @property
+    def interval_seconds(self) -> int:
+        """Seconds between two passes."""
+        return self.expected.interval_seconds
 
     @property
     def prefix(self) -> str:

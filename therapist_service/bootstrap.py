@@ -7,9 +7,14 @@ from sqlalchemy.engine import Engine
 
 from shared.alerts.mailer import Mailer
 from shared.alerts.outage import OutageMail
+from shared.alerts.smtp import mail_dependency
 from shared.database.engine import create_engine
 from shared.database.locks import identity
+from shared.dependencies import Dependency, Probes
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
+from shared.health import Expectations
 from shared.imports.monitor import ImportMonitor
 from shared.metrics.process import ProcessMetrics
 from shared.service import Service
@@ -25,7 +30,7 @@ from shared.settings import (
 )
 from shared.workers.leader import Job
 from therapist_service.imports.file_monitor import ScrapeImport
-from therapist_service.imports.scrape_files import ScrapeFolder
+from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes
 from therapist_service.models import kernel
 
@@ -96,9 +101,31 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
         kernel=kernel,
         engine=parts.engine,
         serving=settings[ServingSettings],
-        import_enabled=wishes.enabled,
-        interval_seconds=wishes.check_interval_seconds,
         close=parts.close,
+        expected=expectations(settings),
         metrics=parts.metrics,
+        probes=Probes(
+            [
+                folder_dependency(wishes),
+                broker_dependency(settings[KafkaSettings], topic_of(kernel)),
+                mail_dependency(settings[MailSettings]),
+            ]
+        ),
+    )
+
+
+def expectations(settings: Settings) -> Expectations:
+    """What these settings ask of the import."""
+    wishes = settings[TherapistImportSettings]
+    return Expectations(
+        enabled=wishes.enabled,
+        interval_seconds=wishes.check_interval_seconds,
+        sends_events=settings[KafkaSettings].bootstrap_servers is not None,
+        sends_mail=settings[MailSettings].host is not None,
         expects_scrapes=True,
     )
+
+
+def folder_dependency(settings: TherapistImportSettings) -> Dependency:
+    """The folder that the scraper writes to."""
+    return Dependency("folder", ScrapeFolder(settings.folder_path).check, FolderUnavailable.code)

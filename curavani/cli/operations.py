@@ -107,7 +107,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 @told
 def doctor(as_json: Json = False) -> None:
-    """One line per dependency: ok, or what to do."""
+    """One line per dependency and import: ok, or what to do. Exit 1: something waits for a person; 3: does not work."""
     found = examine(os.environ)
     if as_json:
         print_json([entry.as_json() for entry in found])
@@ -117,6 +117,8 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(USAGE)
     if any(entry.state == "failing" for entry in found):
         raise typer.Exit(UNAVAILABLE)
+    if any(entry.state == "attention" for entry in found):
+        raise typer.Exit(TROUBLE)
 
 
 @events.command(epilog=examples("curavani events status", "curavani events status --json"))

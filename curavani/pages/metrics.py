@@ -20,6 +20,11 @@ them (`max by (service)`), never their sum. Where the database does not answer, 
 
 """
 
+_PROBES = """## From the process that answers
+What it finds when it asks what it depends on, at most every few seconds.
+
+"""
+
 _PROCESS = """## Counted by the processes
 All workers of a service that `curavani serve` runs add up to one number; it begins anew with the service. A pass of
 `curavani imports run` is a process of its own: it shows in the numbers from the database, not here.
@@ -31,6 +36,7 @@ def metrics_page() -> str:
     """The page's text."""
     parts = (
         (_STATE, catalogue.OF_THE_DATABASE),
+        (_PROBES, catalogue.OF_THE_PROBES),
         (_PROCESS, catalogue.OF_THE_PROCESS),
     )
     return _HEADER + "".join(head + _table(metrics) + "\n" for head, metrics in parts) + _words()

@@ -7,6 +7,7 @@ is whose.
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -15,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from shared.errors import DiskUnavailable
 
 _ERASURES = "erasures.jsonl"
+_LEAST_ROOM_BYTES = 16 * 1024 * 1024
+"""A few registrations of the largest size."""
 
 
 class LocalCopies:
@@ -34,6 +37,15 @@ class LocalCopies:
                 if copies_expected:
                     raise DiskUnavailable
                 self._root.mkdir(mode=0o700, parents=True)
+
+    def check(self, *, copies_expected: bool) -> None:
+        """Makes nothing. Raises `DiskUnavailable` where a copy could not be written, or where the volume is missing."""
+        with _disk_errors():
+            there = next(entry for entry in (self._root, *self._root.parents) if entry.exists())
+            missing = there != self._root and copies_expected
+            writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+            if missing or not writable or shutil.disk_usage(there).free < _LEAST_ROOM_BYTES:
+                raise DiskUnavailable
 
     def path_for(self, bucket: str, name: str, generation: int, updated: datetime) -> str:
         """The relative path of this generation's copy; the same for every attempt."""

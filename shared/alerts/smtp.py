@@ -3,11 +3,14 @@
 import smtplib
 import ssl
 from email.message import EmailMessage
+from functools import partial
 
+from shared.dependencies import Dependency
 from shared.errors import TransientError
 from shared.settings import MailSettings
 
 _TIMEOUT_SECONDS = 20.0
+_GREETING_SECONDS = 4.0
 _IMPLICIT_TLS_PORT = 465
 
 
@@ -29,11 +32,28 @@ def send(settings: MailSettings, message: EmailMessage) -> None:
         raise MailUnavailable from None
 
 
-def _connected(settings: MailSettings) -> smtplib.SMTP:
+def mail_dependency(settings: MailSettings, *, login: bool = False) -> Dependency:
+    """The mail server. Only a person who asks logs in: a probe that does so all day looks like an attack."""
+    probe = None if settings.host is None else partial(greet, settings, login=login)
+    return Dependency("mail", probe, MailUnavailable.code, "Set SMTP_HOST; alerts wait in the database until then.")
+
+
+def greet(settings: MailSettings, *, login: bool) -> None:
+    """Connects, logs in if `login`, and leaves without a mail. Raises `MailUnavailable`."""
+    try:
+        with _connected(settings, _GREETING_SECONDS) as server:
+            server.ehlo_or_helo_if_needed()
+            if login and settings.username and settings.password:
+                server.login(settings.username, settings.password.get_secret_value())
+    except (smtplib.SMTPException, OSError):
+        raise MailUnavailable from None
+
+
+def _connected(settings: MailSettings, seconds: float = _TIMEOUT_SECONDS) -> smtplib.SMTP:
     host, context = str(settings.host), ssl.create_default_context()
     if settings.use_tls and settings.port == _IMPLICIT_TLS_PORT:
-        return smtplib.SMTP_SSL(host, settings.port, timeout=_TIMEOUT_SECONDS, context=context)
-    server = smtplib.SMTP(host, settings.port, timeout=_TIMEOUT_SECONDS)
+        return smtplib.SMTP_SSL(host, settings.port, timeout=seconds, context=context)
+    server = smtplib.SMTP(host, settings.port, timeout=seconds)
     if settings.use_tls:
         try:
             server.starttls(context=context)

@@ -15,7 +15,5 @@ def add_overview(console: Blueprint) -> None:
 def _overview() -> str:
     service = current_service()
     with transaction(service.engine) as connection:
-        checks = import_health(
-            connection, service.kernel, enabled=service.import_enabled, interval_seconds=service.interval_seconds
-        )
+        checks = import_health(connection, service.kernel, service.expected)
     return render_template("console/overview.html", checks=checks)

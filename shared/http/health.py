@@ -1,14 +1,12 @@
 """Health: is the process alive, can it answer, does the import work."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
 from shared.database.engine import transaction
 from shared.errors import CuravaniError
-from shared.health import import_health
-from shared.service import current_service
+from shared.health import Check, import_health
+from shared.service import Service, current_service
 
 
 def health_routes() -> Blueprint:
@@ -48,16 +46,18 @@ def _health() -> Answer:
 
 
 def _import_health() -> Answer:
+    """Whether the import works: all that it depends on answers, and nothing waits too long."""
     service = current_service()
-    details: dict[str, Any]
-    try:
-        with transaction(service.engine) as connection:
-            checks = import_health(
-                connection, service.kernel, enabled=service.import_enabled, interval_seconds=service.interval_seconds
-            )
-        details = {check.name: check.as_json() for check in checks}
-        healthy = all(check.ok for check in checks)
-    except CuravaniError as error:
-        details, healthy = {"database": {"ok": False, "code": error.code}}, False
+    checks = [*_from_the_database(service), *service.probes.checks()]
+    healthy = all(check.ok for check in checks)
+    details = {check.name: check.as_json() for check in checks}
     answer = jsonify(status="healthy" if healthy else "unhealthy", service=service.name, details=details)
     return answer, 200 if healthy else 503
+
+
+def _from_the_database(service: Service) -> list[Check]:
+    try:
+        with transaction(service.engine) as connection:
+            return [Check("database", ok=True), *import_health(connection, service.kernel, service.expected)]
+    except CuravaniError as error:
+        return [Check("database", ok=False, code=error.code)]

@@ -8,6 +8,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from shared.health import NOT_CONFIGURED
+from shared.metrics import catalogue
+from shared.metrics.state import Values, family_of
 from shared.service import Service, current_service
 
 
@@ -37,4 +40,10 @@ class _Everything(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service.state.collect()
+        yield self._dependencies()
         yield from self._service.metrics.collect()
+
+    def _dependencies(self) -> Metric:
+        checks = self._service.probes.checks()
+        values: Values = {(check.name,): float(check.ok) for check in checks if check.code != NOT_CONFIGURED}
+        return family_of(catalogue.DEPENDENCY_UP, self._service.name, values)

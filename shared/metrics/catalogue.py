@@ -27,6 +27,12 @@ class Metric:
 DATABASE_UP = Metric(
     "curavani_database_up", "gauge", "1 where the database answered this scrape; 0 leaves out the rest."
 )
+DEPENDENCY_UP = Metric(
+    "curavani_dependency_up",
+    "gauge",
+    "1 where what the service needs answers. Absent: not configured.",
+    ("dependency",),
+)
 IMPORT_ENABLED = Metric("curavani_import_enabled", "gauge", "1 where the import is switched on.")
 INTERVAL = Metric("curavani_import_interval_seconds", "gauge", "Seconds between two passes, as set.")
 LAST_COMPLETION = Metric(
@@ -103,10 +109,13 @@ OF_THE_DATABASE: tuple[Metric, ...] = (
 )  # fmt: skip
 """Read from the database at each scrape: every worker of every replica gives the same answer."""
 
+OF_THE_PROBES: tuple[Metric, ...] = (DEPENDENCY_UP,)
+"""What the answering process finds when it asks its dependencies."""
+
 OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, REQUESTS, REQUEST_DURATION)
 """Counted by the workers of one service, added up over them, and begun anew with it."""
 
-ALL = (*OF_THE_DATABASE, *OF_THE_PROCESS)
+ALL = (*OF_THE_DATABASE, *OF_THE_PROBES, *OF_THE_PROCESS)
 
 STAGE_NAMES = {
     "patient": ("list", "download", "copy", "parse", "transaction", "delete"),

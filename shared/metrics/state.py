@@ -15,6 +15,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, holder
 from shared.errors import CuravaniError
 from shared.events.relay import waiting as events_waiting
+from shared.health import Expectations
 from shared.imports.passes import last_pass
 from shared.imports.queries import deletes_pending, last_new_scrape
 from shared.metrics import catalogue
@@ -32,14 +33,12 @@ _LONGEST_STATEMENT = sa.text("SET LOCAL statement_timeout = '5s'")
 
 @dataclass(frozen=True, slots=True)
 class StateCollector:
-    """One service's state as metric families. `expects_scrapes`: whether its files are scrapes."""
+    """One service's state as metric families."""
 
     service: str
     engine: Engine
     kernel: KernelTables
-    import_enabled: bool
-    interval_seconds: float
-    expects_scrapes: bool = False
+    expected: Expectations
 
     def collect(self) -> Iterable[Family]:
         """Every family; of an unreachable database only that it is unreachable. Does not raise."""
@@ -54,23 +53,28 @@ class StateCollector:
     def _read(self, connection: Connection) -> Mapping[Metric, Values]:
         found: dict[Metric, Values] = {
             catalogue.DATABASE_UP: {(): 1},
-            catalogue.IMPORT_ENABLED: {(): float(self.import_enabled)},
-            catalogue.INTERVAL: {(): self.interval_seconds},
+            catalogue.IMPORT_ENABLED: {(): float(self.expected.enabled)},
+            catalogue.INTERVAL: {(): self.expected.interval_seconds},
         }
         found |= _passes(connection, self.kernel)
         found |= _ledger(connection, self.kernel)
         found |= _outboxes(connection, self.kernel)
         found |= _workers(connection, self.kernel)
-        if self.expects_scrapes:
+        if self.expected.expects_scrapes:
             found[catalogue.LAST_NEW_SCRAPE] = {(): _timestamp(last_new_scrape(connection, self.kernel))}
         return found
 
     def _family(self, metric: Metric, values: Values) -> Family:
-        made = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-        family = made(metric.name, metric.help, labels=metric.all_labels)
-        for labels, value in values.items():
-            family.add_metric((self.service, *labels), value)
-        return family
+        return family_of(metric, self.service, values)
+
+
+def family_of(metric: Metric, service: str, values: Values) -> Family:
+    """The metric with its values, as prometheus-client writes it."""
+    made = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = made(metric.name, metric.help, labels=metric.all_labels)
+    for labels, value in values.items():
+        family.add_metric((service, *labels), value)
+    return family
 
 
 def _passes(connection: Connection, kernel: KernelTables) -> dict[Metric, Values]:

@@ -92,3 +92,9 @@ def leader_of(connection: Connection, kernel: KernelTables, worker: str) -> RowM
         .limit(1)
     )
     return connection.execute(statement).mappings().one_or_none()
+
+
+def ought_to_run(connection: Connection, kernel: KernelTables) -> bool:
+    """Whether a process was seen that did not stop in good order since."""
+    beats = kernel.worker_heartbeats.c
+    return bool(connection.execute(sa.select(sa.exists().where(beats.state != "stopped"))).scalar())

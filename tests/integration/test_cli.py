@@ -75,4 +75,6 @@ def test_doctor_tells_what_to_do(curavani):
         "therapist folder": "ok",
         "kafka": "not configured",
         "mail": "not configured",
+        "patient import": "not running",
+        "therapist import": "not running",
     }

@@ -76,6 +76,13 @@ class ScrapeFolder:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def check(self) -> None:
+        """Raises `FolderUnavailable` where the root cannot be listed, without walking through it."""
+        try:
+            _entries(self._root.resolve(strict=True))
+        except OSError:
+            raise FolderUnavailable from None
+
     def discover(self, ignore: Callable[[str], None]) -> list[ScrapeFile]:
         """Every candidate; `ignore` is told the reason for each thing left alone. Raises `FolderUnavailable`."""
         try:

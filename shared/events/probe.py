@@ -1,0 +1,43 @@
+"""Asking the brokers whether they are there and have the topic."""
+
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from shared.dependencies import Dependency
+from shared.errors import CuravaniError, TransientError
+from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, client_configuration
+from shared.settings import KafkaSettings
+
+_SECONDS = 3.0
+
+
+class BrokerUnavailable(TransientError):
+    """No broker answers, or none lets us in."""
+
+    code = BROKER_UNAVAILABLE
+
+
+def broker_dependency(settings: KafkaSettings, topic: str) -> Dependency:
+    """The brokers, with the topic that the service writes to."""
+    probe = None if settings.bootstrap_servers is None else partial(ask_brokers, settings, topic)
+    advice = "Set KAFKA_BOOTSTRAP_SERVERS; events wait in the database until then."
+    return Dependency("broker", probe, BROKER_UNAVAILABLE, advice)
+
+
+def ask_brokers(settings: KafkaSettings, topic: str) -> None:
+    """Returns where they answer and have the topic. Raises `BrokerUnavailable`, or `topic_missing`."""
+    # Its log would repeat, with addresses in it, what the exception says.
+    client = Producer({**client_configuration(settings, "curavani-probe"), "log_level": 0, "error_cb": _ignore})
+    try:
+        known = client.list_topics(topic, timeout=_SECONDS)
+    except KafkaException:
+        raise BrokerUnavailable from None
+    finally:
+        client.close()
+    if known.topics[topic].error is not None:
+        raise CuravaniError(TOPIC_MISSING)
+
+
+def _ignore(_error: KafkaError) -> None:
+    """What it would say comes as an exception."""
