@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
 from shared.database.engine import transaction
+from shared.database.revision import require_revision
 from shared.errors import CuravaniError
 from shared.health import import_health
 from shared.service import current_service
@@ -33,8 +33,7 @@ def _readyz() -> Answer:
     service = current_service()
     try:
         with transaction(service.engine) as connection:
-            # Fails where the schema is missing, too.
-            connection.execute(sa.select(service.kernel.import_tracking.c.id).limit(1))
+            require_revision(connection)
     except CuravaniError as error:
         return jsonify(status="unready", service=service.name, failing="database", code=error.code), 503
     return jsonify(status="ready", service=service.name), 200
