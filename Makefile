@@ -30,12 +30,14 @@ test: $(STAMP)  ## the whole test suite
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-check: $(STAMP)  ## lint, format, types, lock file, images
+check: $(STAMP)  ## lint, format, types, lock file, images and compose file
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/uv lock --check --quiet
 	$(BIN)/hadolint patient_service/Dockerfile therapist_service/Dockerfile
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(BIN)/compose-lint check --quiet --skip-suppressed --strict-config --no-env --fail-on low --config deploy/compose-lint.yaml deploy/compose.yaml
 
 format: $(STAMP)  ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from patient_service import models as patient_models
 from shared.database.engine import transaction
+from shared.errors import SchemaBusy
 from therapist_service import models as therapist_models
 
 # Two processes that start at once must not both migrate.
@@ -29,17 +31,36 @@ class SchemaState:
 
     @property
     def up_to_date(self) -> bool:
-        return self.current == self.newest
+        """Whether this program can work on it: a newer schema will do."""
+        return self.current is not None and self.current >= self.newest
+
+    @property
+    def newer(self) -> bool:
+        """Whether a newer program has migrated it."""
+        return self.current is not None and self.current > self.newest
 
 
-def upgrade(engine: Engine) -> SchemaState:
-    """Runs the missing migrations in one transaction. Raises `DatabaseUnavailable`."""
+def upgrade(engine: Engine, *, patience_seconds: int = 10) -> SchemaState:
+    """Runs the missing migrations in one transaction; a schema that is newer stays as it is.
+
+    Raises `DatabaseUnavailable`, and `SchemaBusy` where running work keeps a table for longer than the patience.
+    """
     with transaction(engine) as connection:
         connection.execute(_LOCK)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        return state(connection)
+        # A change that waits for a table makes everybody else wait behind it: rather none than for long.
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{int(patience_seconds)}s'"))
+        try:
+            before = state(connection)
+            if before.up_to_date:
+                return before
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            return state(connection)
+        except sa.exc.OperationalError as error:
+            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise SchemaBusy from None
+            raise
 
 
 def state(connection: Connection) -> SchemaState:

@@ -123,6 +123,10 @@ CATALOGUE: dict[str, Code] = {
         "The database schema is missing or too old. Run `curavani db upgrade`.",
         "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
     ),
+    "schema_busy": _error(
+        "Running work kept a table for too long, so the schema was not changed. Run it again.",
+        "Laufende Arbeit hielt eine Tabelle zu lange fest, daher blieb das Schema unverändert. Bitte erneut ausführen.",
+    ),
     "settings_invalid": _error(
         "Settings are missing or malformed. Correct the variables that the message names.",
         "Einstellungen fehlen oder sind fehlerhaft. Bitte die genannten Variablen korrigieren.",

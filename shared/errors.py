@@ -63,6 +63,12 @@ class DatabaseNotMigrated(CuravaniError):
     code = "database_not_migrated"
 
 
+class SchemaBusy(TransientError):
+    """A migration found a table in use for longer than it waits; nothing was changed."""
+
+    code = "schema_busy"
+
+
 class StorageUnavailable(TransientError):
     """The bucket as a whole cannot be listed or reached."""
 

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
@@ -16,6 +17,8 @@ from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, end, examples, prin
 from curavani.cli.services import SERVICES, Name, connected, database
 from curavani.doctor import examine
 from shared.database.engine import transaction
+from shared.database.revision import require_revision
+from shared.errors import DatabaseUnavailable
 from shared.events.relay import replay, waiting
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -32,7 +35,8 @@ def upgrade() -> None:
         state = schema.upgrade(engine)
     finally:
         engine.dispose()
-    typer.echo(f"The schema is at revision {state.current}.")
+    newer = f", newer than this program's {state.newest}; it stays as it is" if state.newer else ""
+    typer.echo(f"The schema is at revision {state.current}{newer}.")
 
 
 @db.command(epilog=examples("curavani db current", "curavani db current --json"))
@@ -53,7 +57,7 @@ def check(as_json: Json = False) -> None:
     """Whether the schema is what this program needs; ends with 1 if not."""
     with connected() as connection:
         state = schema.state(connection)
-        found = schema.differences(connection) if state.up_to_date else []
+        found = schema.differences(connection) if state.up_to_date and not state.newer else []
     if as_json:
         print_json({"up_to_date": state.up_to_date, "differences": found})
         raise typer.Exit(TROUBLE if found or not state.up_to_date else 0)
@@ -64,7 +68,7 @@ def check(as_json: Json = False) -> None:
         typer.echo(difference)
     if found:
         raise typer.Exit(TROUBLE)
-    typer.echo("The schema is up to date.")
+    typer.echo("The schema is newer than this program needs." if state.newer else "The schema is up to date.")
 
 
 @told
@@ -79,6 +83,7 @@ def serve(
     """Runs a service with its background work, by gunicorn. Ends in good order on SIGTERM and Ctrl-C."""
     entry = SERVICES[service]
     entry.bootstrap.read_service_settings(os.environ)
+    _require_schema()
     listening = _listen(host, port or _PORTS[entry.name])
     # The library's multiprocess mode begins with its import, so the folder has to be there before the new program is.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="curavani-metrics-")
@@ -103,6 +108,12 @@ def _listen(host: str, port: int) -> socket.socket:
         raise typer.Exit(USAGE) from None
     listening.set_inheritable(True)
     return listening
+
+
+def _require_schema() -> None:
+    """Raises `DatabaseNotMigrated`. A database that is away is waited for by the service itself."""
+    with suppress(DatabaseUnavailable), connected() as connection:
+        require_revision(connection)
 
 
 @told

@@ -2,12 +2,18 @@
 
 from collections.abc import Callable, Mapping
 
+from curavani.pages.codes import codes_page
 from curavani.pages.commands import commands_page
+from curavani.pages.environment import environment_example
+from curavani.pages.inventory import inventory_page
 from curavani.pages.metrics import metrics_page
 from curavani.pages.settings import settings_page
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    ".env.example": environment_example,
+    "docs/codes.md": codes_page,
     "docs/commands.md": commands_page,
+    "docs/data-inventory.md": inventory_page,
     "docs/metrics.md": metrics_page,
     "docs/settings.md": settings_page,
 }

@@ -1,5 +1,7 @@
 """The page of all settings, `docs/settings.md`, made from the settings' own descriptions."""
 
+from pydantic.fields import FieldInfo
+
 from shared.settings import ALL_GROUPS, is_secret
 
 _HEADER = """# Settings
@@ -18,12 +20,16 @@ def settings_page() -> str:
     rows = []
     for group in ALL_GROUPS:
         for field, info in group.model_fields.items():
-            default = "–" if info.is_required() or info.default is None else f"`{_shown(info.default)}`"
+            default = default_text(info)
             secret = " Secret." if is_secret(group, field) else ""
             required = " Required." if info.is_required() else ""
-            rows.append(f"| `{info.alias}` | {default} | {info.description}{required}{secret} |")
+            shown = "–" if default is None else f"`{default}`"
+            rows.append(f"| `{info.alias}` | {shown} | {info.description}{required}{secret} |")
     return _HEADER + "\n".join(rows) + "\n"
 
 
-def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def default_text(info: FieldInfo) -> str | None:
+    """A setting's default as one would write it in the environment; None where it has none."""
+    if info.is_required() or info.default is None:
+        return None
+    return str(info.default).lower() if isinstance(info.default, bool) else str(info.default)

@@ -1,9 +1,9 @@
 """Health: is the process alive, can it answer, does the import work."""
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, jsonify
 
 from shared.database.engine import transaction
+from shared.database.revision import require_revision
 from shared.errors import CuravaniError
 from shared.health import Check, import_health
 from shared.service import Service, current_service
@@ -31,8 +31,7 @@ def _readyz() -> Answer:
     service = current_service()
     try:
         with transaction(service.engine) as connection:
-            # Fails where the schema is missing, too.
-            connection.execute(sa.select(service.kernel.import_tracking.c.id).limit(1))
+            require_revision(connection)
     except CuravaniError as error:
         return jsonify(status="unready", service=service.name, failing="database", code=error.code), 503
     return jsonify(status="ready", service=service.name), 200

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from shared.database.locks import LockedConnection, LockName, hold
-from shared.errors import DatabaseUnavailable, LockHeld, TransientError
+from shared.database.revision import require_revision
+from shared.errors import DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
 from shared.logs import get_logger
 from shared.workers.heartbeats import Heartbeats
 
@@ -53,7 +54,7 @@ class Leader:
                     self._lead(locked, stopping)
             except LockHeld:
                 self._heartbeats.set(self._job.worker, "standby")
-            except TransientError as error:
+            except (TransientError, DatabaseNotMigrated) as error:
                 log.warning("worker_interrupted", worker=self._job.worker, code=error.code)
                 self._heartbeats.set(self._job.worker, "standby")
                 if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
@@ -65,6 +66,9 @@ class Leader:
         self._heartbeats.set(self._job.worker, "stopped")
 
     def _lead(self, locked: LockedConnection, stopping: threading.Event) -> None:
+        # A program that came before its schema waits for it, rather than failing halfway through a file.
+        with locked.transaction() as connection:
+            require_revision(connection)
         locked.listen(self._job.channel)
         while not stopping.is_set():
             remaining = self._job.turn(locked, stopping.is_set)

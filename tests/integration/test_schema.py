@@ -1,12 +1,25 @@
 """The database is what the models say, and can be made from nothing."""
 
+import subprocess
+import sys
+import threading
+
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 
 from curavani import schema
+from curavani.demo.local import wait_until
 from patient_service import models as patient_models
+from patient_service.app import create_app
 from shared import vocabulary
+from shared.database.revision import NEEDED_REVISION
+from shared.errors import SchemaBusy
+from shared.workers.heartbeats import Heartbeats
+from shared.workers.leader import Job, Leader
 from therapist_service import models as therapist_models
+
+OLDER, NEWER = "0000", "9999"
 
 
 def test_the_migrations_give_exactly_the_models(engine):
@@ -61,3 +74,113 @@ def test_a_consent_cannot_be_changed(engine):
                 "UPDATE patient_service.patient_consents SET ip_address = 'x'"
             )
         )
+
+
+def set_revision(engine, revision):
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+
+
+@pytest.fixture
+def environment(database_url, bucket, storage_server, tmp_path):
+    return {
+        "DATABASE_URL": database_url,
+        "API_TOKENS": "olga:operate:o-token",
+        "GCS_IMPORT_BUCKET": bucket,
+        "STORAGE_EMULATOR_HOST": storage_server.host,
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+    }
+
+
+@pytest.fixture
+def curavani(environment):
+    def run(*arguments, **changes):
+        command = [sys.executable, "-m", "curavani", *arguments]
+        return subprocess.run(
+            command, env={**environment, **changes}, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def service(environment):
+    app = create_app(environment, start_workers=False)
+    with app.test_client() as client:
+        yield client
+    app.extensions["curavani"].engine.dispose()
+
+
+def test_the_program_needs_the_newest_revision_and_revisions_are_in_a_row():
+    script = ScriptDirectory.from_config(schema._config())
+    revisions = [revision.revision for revision in script.walk_revisions()][::-1]
+    assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    assert revisions[-1] == NEEDED_REVISION
+
+
+def test_a_service_does_not_start_on_a_missing_or_older_schema_and_says_what_to_do(curavani, engine, postgres):
+    empty = postgres.create_database("without_schema")
+    set_revision(engine, OLDER)
+    for changes in ({}, {"DATABASE_URL": empty}):
+        started = curavani("serve", "patient", **changes)
+        assert started.returncode == 3
+        assert "database_not_migrated" in started.stderr
+        assert "curavani db upgrade" in started.stderr
+    postgres.drop_database("without_schema")
+
+
+def test_a_service_on_an_older_schema_says_so_and_is_not_ready(service, engine):
+    set_revision(engine, OLDER)
+    for path in ("/readyz", "/health"):
+        answer = service.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "database_not_migrated")
+    assert service.get("/livez").status_code == 200
+
+
+def test_the_running_version_works_on_while_a_newer_one_migrates(
+    service, curavani, engine, patients, make_registration
+):
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE patient_service.patienten ADD COLUMN spaeter text DEFAULT 'x'"))
+        connection.execute(sa.text("CREATE TABLE patient_service.spaeter (id int)"))
+    set_revision(engine, NEWER)
+    assert service.get("/readyz").status_code == 200
+    patients.upload(make_registration())
+    patients.run()
+    listed = service.get("/api/patients", headers={"Authorization": "Bearer o-token"})
+    assert listed.json["total"] == 1
+    # A rollback starts the older image, whose migration step comes first.
+    upgraded = curavani("db", "upgrade")
+    assert (upgraded.returncode, "9999" in upgraded.stdout) == (0, True)
+    assert curavani("db", "check").returncode == 0
+
+
+def test_background_work_waits_for_its_schema(engine):
+    set_revision(engine, OLDER)
+    worked, stopping = threading.Event(), threading.Event()
+    kernel = patient_models.kernel
+
+    def turn(_locked, _should_stop):
+        worked.set()
+        return 60.0
+
+    beats = Heartbeats(engine, kernel)
+    leader = Leader(engine, kernel.schema, Job("relay", kernel.channel("events"), turn), beats)
+    thread = threading.Thread(target=leader.run, args=(stopping,))
+    thread.start()
+    try:
+        assert wait_until(lambda: beats._states.get("relay") == "standby", 30)
+        assert not worked.is_set()
+        set_revision(engine, NEEDED_REVISION)
+        assert worked.wait(30)
+    finally:
+        stopping.set()
+        thread.join()
+
+
+def test_a_migration_gives_up_rather_than_make_others_wait(engine):
+    set_revision(engine, OLDER)
+    with engine.begin() as busy:
+        busy.execute(sa.text("LOCK TABLE alembic_version"))
+        with pytest.raises(SchemaBusy):
+            schema.upgrade(engine, patience_seconds=1)

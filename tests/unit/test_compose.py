@@ -1,0 +1,79 @@
+"""The compose file fits the project: variables are settings, secrets are files, images are exact versions."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from curavani.demo.mock_broker import TOPICS
+from curavani.pages.environment import DEPLOYMENT
+from shared.settings import ALL_GROUPS, is_secret
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load(TEXT)
+SERVICES = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+SETTINGS = {str(info.alias) for group in ALL_GROUPS for info in group.model_fields.values()}
+SECRETS = {
+    str(info.alias) for group in ALL_GROUPS for field, info in group.model_fields.items() if is_secret(group, field)
+}
+
+
+@pytest.mark.parametrize(("name", "service"), OURS.items())
+def test_every_variable_is_a_setting_and_no_secret_stands_in_the_file(name, service):
+    known = (SETTINGS - SECRETS) | {f"{secret}_FILE" for secret in SECRETS}
+    assert set(service["environment"]) <= known, name
+
+
+@pytest.mark.parametrize(("name", "service"), SERVICES.items())
+def test_every_secret_is_given_to_whoever_reads_it(name, service):
+    read = set(re.findall(r"/run/secrets/(\w+)", " ".join(service.get("environment", {}).values())))
+    assert read == set(service.get("secrets", [])), name
+    assert read <= set(COMPOSE["secrets"])
+
+
+def test_every_substituted_variable_is_in_the_example_and_the_deployments_own_have_its_defaults():
+    found = dict(re.findall(r"(?<!\$)\$\{(\w+):-([^}]*)\}", TEXT))
+    assert len(re.findall(r"(?<!\$)\$\{?\w", TEXT)) == len(re.findall(r"(?<!\$)\$\{\w+:-[^}]*\}", TEXT))
+    own = {name: default for name, default in found.items() if name not in SETTINGS}
+    assert own == {name: DEPLOYMENT[name][0] for name in own}
+
+
+@pytest.mark.parametrize(("name", "service"), SERVICES.items())
+def test_every_image_is_an_exact_version(name, service):
+    assert re.search(r":(\d+\.\d+(\.\d+)?|\$\{CURAVANI_VERSION:-local\})$", service["image"]), name
+
+
+@pytest.mark.parametrize(("name", "service"), OURS.items())
+def test_our_containers_can_neither_write_nor_gain_rights(name, service):
+    assert service["read_only"], name
+    assert service["cap_drop"] == ["ALL"], name
+    assert service["security_opt"] == ["no-new-privileges:true"], name
+    dockerfile = (ROOT / service["build"]["dockerfile"]).read_text(encoding="utf-8")
+    assert f"USER {service['user']}" in dockerfile, name
+
+
+@pytest.mark.parametrize(("name", "service"), SERVICES.items())
+def test_ports_are_open_to_this_machine_only(name, service):
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+@pytest.mark.parametrize("name", ["patient", "therapist"])
+def test_a_service_waits_for_the_schema_and_is_asked_whether_it_is_ready(name):
+    service = SERVICES[f"{name}-service"]
+    assert service["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    port = service["ports"][0].rpartition(":")[2]
+    assert f"EXPOSE {port}" in (ROOT / f"{name}_service" / "Dockerfile").read_text(encoding="utf-8")
+    assert f"{port}, timeout=4); c.request('GET', '/readyz')" in service["healthcheck"]["test"][-1]
+
+
+def test_networks_and_volumes_are_declared():
+    volumes = {volume.partition(":")[0] for name in ("postgres", "kafka") for volume in SERVICES[name]["volumes"]}
+    assert volumes == set(COMPOSE["volumes"])
+    assert {network for service in SERVICES.values() for network in service["networks"]} == set(COMPOSE["networks"])
+
+
+def test_the_topics_are_those_that_events_go_to():
+    assert all(topic in SERVICES["kafka-topics"]["command"][0] for topic in TOPICS)
