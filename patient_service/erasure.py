@@ -22,6 +22,7 @@ from patient_service.use_cases import delete_patient, lock_patients
 from shared.clock import now
 from shared.database.engine import transaction
 from shared.errors import TransientError
+from shared.events.queue import forget_events
 from shared.logs import get_logger
 
 log = get_logger(__name__)
@@ -113,7 +114,7 @@ def _erase_rows(connection: Connection, patient_id: int, actor: str) -> tuple[in
         "findings": _delete(
             connection, kernel.import_findings, kernel.import_findings.c.import_id.in_([row["id"] for row in files])
         ),
-        "events": _delete(connection, kernel.event_outbox, kernel.event_outbox.c.key == str(patient_id)),
+        "events": forget_events(connection, kernel, [patient_id]),
     }
     delete_patient(connection, patient_id, actor)
     _blank_files(connection, files)

@@ -1,8 +1,7 @@
-"""`curavani db`, `serve`, `doctor` and `events`: setting up, running, and asking how it is."""
+"""`curavani db`, `serve` and `doctor`: setting up, running, and asking how it is."""
 
 import os
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -10,13 +9,10 @@ import typer
 from curavani import schema
 from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, print_json, print_table, talk, told
-from curavani.cli.services import SERVICES, connected, database, service_named
+from curavani.cli.services import connected, database, service_named
 from curavani.doctor import examine
-from shared.database.engine import transaction
-from shared.events.relay import replay, waiting
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
-events = typer.Typer(no_args_is_help=True, help="Events that wait, and sending again what was sent.")
 
 
 @db.command()
@@ -90,45 +86,3 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(USAGE)
     if any(entry.state == "failing" for entry in found):
         raise typer.Exit(UNAVAILABLE)
-
-
-@events.command()
-@told
-def status(as_json: Json = False) -> None:
-    """What waits for the brokers, and for how long."""
-    found = {}
-    with connected() as connection:
-        for entry in SERVICES.values():
-            state = waiting(connection, entry.kernel)
-            found[entry.name] = {
-                "waiting": state.count,
-                "oldest_seconds": state.oldest_age_seconds,
-                "parked": state.parked,
-            }
-    if as_json:
-        print_json(found)
-        return
-    rows = [(name, state["waiting"], state["oldest_seconds"], state["parked"]) for name, state in found.items()]
-    print_table(("service", "waiting", "oldest (s)", "parked"), rows)
-
-
-@events.command("replay")
-@told
-def replay_command(
-    service: Annotated[str, typer.Argument(help="patient or therapist")],
-    since: Annotated[datetime | None, typer.Option(help="Events created since, in UTC.")] = None,
-    entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
-) -> None:
-    """Sends again what was sent, under the same event ids. Example: curavani events replay patient --entity 7"""
-    if since is None and entity is None:
-        talk("Say --since or --entity.")
-        raise typer.Exit(USAGE)
-    entry = service_named(service)
-    engine = database()
-    try:
-        with transaction(engine) as connection:
-            moment = since.astimezone() if since is not None and since.tzinfo else since
-            number = replay(connection, entry.kernel, since=moment, entity_id=entity)
-    finally:
-        engine.dispose()
-    talk(f"{number} event(s) are sent again.")

@@ -1,130 +1,105 @@
 """The relay of events: the real Kafka client against a mock cluster in another process."""
 
-import json
-
 import pytest
-from confluent_kafka import Consumer
 
-from curavani.demo.local import wait_until
-from curavani.demo.mock_broker import MockBroker
-from patient_service.models import kernel
-from shared.database.engine import transaction
-from shared.database.locks import LockName, hold
-from shared.events.outbox import Event, write_events
-from shared.events.relay import EventRelay, replay, waiting
-from shared.settings import KafkaSettings
+from shared.events.control import replay
+from shared.events.queue import forget_events
 
 pytestmark = pytest.mark.slow
-MESSAGE_TOO_LARGE = 10
 
 
-@pytest.fixture
-def broker():
-    with MockBroker() as started:
-        yield started
-
-
-@pytest.fixture
-def relay(engine, broker):
-    made = EventRelay(kernel, "patient-service", KafkaSettings(bootstrap_servers=broker.bootstrap_servers))
-
-    class Running:
-        def once(self):
-            with hold(engine, LockName(kernel.schema, "relay")) as locked:
-                return made.run_once(locked, seconds=20.0)
-
-    yield Running()
-    made.close()
-
-
-def write(engine, *keys):
-    with transaction(engine) as connection:
-        events = [
-            Event("patient.updated", key, {"patient_id": key, "number": number}) for number, key in enumerate(keys)
-        ]
-        write_events(connection, kernel, events)
-
-
-def unsent(engine):
-    with transaction(engine) as connection:
-        return waiting(connection, kernel)
-
-
-def received(broker, count):
-    consumer = Consumer(
-        {"bootstrap.servers": broker.bootstrap_servers, "group.id": "test", "auto.offset.reset": "earliest"}
-    )
-    consumer.subscribe(["patient-events"])
-    messages = []
-
-    def enough():
-        message = consumer.poll(0.1)
-        if message is not None and message.error() is None:
-            messages.append(message)
-        return len(messages) >= count
-
-    assert wait_until(enough, 30)
-    consumer.close()
-    return messages
-
-
-def test_events_arrive_in_order_of_their_key_in_the_agreed_form(engine, broker, relay):
-    write(engine, 1, 2, 1, 2, 1)
+def test_events_arrive_in_order_of_their_key_in_the_agreed_form(outbox, relay, topic):
+    outbox.write(1, 2, 1, 2, 1)
     relay.once()
-    messages = received(broker, 5)
-    values = [json.loads(message.value()) for message in messages]
-    of_one = [value["payload"]["number"] for value in values if value["payload"]["patient_id"] == 1]
-    assert of_one == [0, 2, 4]
-    assert set(values[0]) == {"eventId", "eventType", "version", "timestamp", "producer", "payload"}
-    assert (values[0]["version"], values[0]["producer"]) == ("1.0", "patient-service")
-    headers = dict(messages[0].headers())
-    assert headers["ce_specversion"] == b"1.0"
-    assert headers["ce_id"].decode() == json.loads(messages[0].value())["eventId"]
-    assert {message.key() for message in messages} == {b"1", b"2"}
-    assert unsent(engine).count == 0
+    assert topic.has(5)
+    assert topic.numbers(1) == [0, 2, 4]
+    value = topic.values()[0]
+    assert list(value) == ["eventId", "eventType", "version", "timestamp", "producer", "payload"]
+    assert (value["version"], value["producer"]) == ("1.0", "patient-service")
+    message = topic.messages[0]
+    assert dict(message.headers()) == {
+        "ce_specversion": b"1.0",
+        "ce_id": value["eventId"].encode(),
+        "ce_type": b"patient.updated",
+        "ce_source": b"/curavani/patient-service",
+        "ce_time": value["timestamp"].encode(),
+        "content-type": b"application/json",
+    }
+    assert {message.key() for message in topic.messages} == {b"1", b"2"}
+    assert outbox.unsent().count == 0
 
 
-def test_events_wait_for_a_broker_that_is_away(engine, broker, relay):
-    write(engine, 1)
+def test_the_partition_is_the_one_that_java_clients_choose(outbox, relay, topic):
+    outbox.write(1, 7, 1234567)
     relay.once()
-    broker.down(1)
-    write(engine, 1, 2)
-    assert unsent(engine).count == 2
-    broker.up(1)
-    assert wait_until(lambda: relay.once() is not None and unsent(engine).count == 0, 60)
-    ids = {json.loads(message.value())["eventId"] for message in received(broker, 3)}
-    assert len(ids) == 3
+    assert topic.has(3)
+    # Kafka's own DefaultPartitioner for these keys and three partitions.
+    assert {message.key(): message.partition() for message in topic.messages} == {
+        key: murmur2(key) % 3 for key in (b"1", b"7", b"1234567")
+    }
 
 
-def test_a_refused_event_is_parked_and_holds_back_its_own_key_only(engine, broker, relay):
-    broker.fail("produce", [MESSAGE_TOO_LARGE])
-    write(engine, 1)
+def murmur2(data):
+    """As in `org.apache.kafka.common.utils.Utils`, made positive as its partitioner does."""
+    mixed, mask = 0x9747B28C ^ len(data), 0xFFFFFFFF
+    whole = len(data) // 4 * 4
+    for start in range(0, whole, 4):
+        k = int.from_bytes(data[start : start + 4], "little") * 0x5BD1E995 & mask
+        mixed = (mixed * 0x5BD1E995 & mask) ^ ((k ^ k >> 24) * 0x5BD1E995 & mask)
+    if len(data) > whole:
+        mixed = (mixed ^ int.from_bytes(data[whole:], "little")) * 0x5BD1E995 & mask
+    mixed = (mixed ^ mixed >> 13) * 0x5BD1E995 & mask
+    return (mixed ^ mixed >> 15) & 0x7FFFFFFF
+
+
+def test_a_stop_ends_the_batch_between_two_events_of_a_key(outbox, relay, topic):
+    outbox.write(*[1] * 5)
+    asked = []
+    # Asked once before the batch is read, and again after each event that was confirmed.
+    relay.turn(stopping=lambda: bool(asked) or bool(asked.append(1)))
+    assert outbox.unsent().count == 4
     relay.once()
-    broker.clear_failures("produce")
-    write(engine, 1, 2)
+    assert topic.has(5)
+    assert topic.numbers(1) == [0, 1, 2, 3, 4]
+    assert len(topic.messages) == 5
+
+
+def test_a_replay_sends_the_same_events_again_in_their_order(outbox, relay, topic):
+    outbox.write(1, 2, 1)
     relay.once()
-    state = unsent(engine)
-    assert state.parked == 1
-    (message,) = received(broker, 1)
-    assert message.key() == b"2"
-    with transaction(engine) as connection:
-        codes = connection.exec_driver_sql("SELECT code FROM patient_service.alert_outbox").scalars().all()
-    assert codes == ["event_too_large"]
-
-
-def test_a_replay_sends_the_same_event_ids_again(engine, broker, relay):
-    write(engine, 1, 2)
+    assert topic.has(3)
+    assert outbox.do(replay, "api:eva", since=None, entity_id=1) == 2
     relay.once()
-    with transaction(engine) as connection:
-        assert replay(connection, kernel, since=None, entity_id=1) == 1
+    assert topic.has(5)
+    assert [value["payload"]["number"] for value in topic.values()[3:]] == [0, 2]
+    assert len(topic.events()) == 3
+
+
+def test_without_brokers_events_wait(outbox, new_relay):
+    outbox.write(1)
+    assert new_relay(None).once() == 0
+    assert outbox.unsent().count == 1
+
+
+def test_what_was_sent_long_ago_is_forgotten_and_nothing_else(outbox, relay):
+    outbox.write(1, 2, 3)
     relay.once()
-    ids = [json.loads(message.value())["eventId"] for message in received(broker, 3)]
-    assert len(set(ids)) == 2
+    outbox.write(4)
+    table = "patient_service.event_outbox"
+    outbox.ask(f"UPDATE {table} SET sent_at = now() - interval '7 days 1 minute' WHERE key = '1' RETURNING id")
+    outbox.ask(f"UPDATE {table} SET created_at = now() - interval '1 year' WHERE key IN ('2', '4') RETURNING id")
+    relay.turn()
+    assert outbox.ask(f"SELECT key FROM {table} ORDER BY id") == ["2", "3", "4"]
 
 
-def test_without_brokers_events_wait(engine):
-    write(engine, 1)
-    idle = EventRelay(kernel, "patient-service", KafkaSettings())
-    with hold(engine, LockName(kernel.schema, "relay")) as locked:
-        idle.run_once(locked)
-    assert unsent(engine).count == 1
+def test_the_events_of_an_erased_person_are_gone_with_the_alert_about_them(outbox, broker, relay):
+    outbox.write(1, 2)
+    relay.once()
+    broker.fail("produce", [10])
+    outbox.write(1)
+    relay.once()
+    outbox.write(1, 2)
+    assert outbox.alerts() == ["event_too_large"]
+    assert outbox.do(forget_events, [1]) == 3
+    assert outbox.ask("SELECT DISTINCT payload->>'patient_id' FROM patient_service.event_outbox") == ["2"]
+    assert outbox.alerts() == []
