@@ -171,13 +171,22 @@ class Producer:
 
     def _await(self, receipt: Receipt, stopping: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SEND_SECONDS
-        while self._client.flush(_SLICE_SECONDS):
+        while self._flush(receipt):
             if stopping():
                 deadline = min(deadline, time.monotonic() + FAREWELL_SECONDS)
                 stopping = _never
             if time.monotonic() > deadline:
                 receipt.problem = receipt.problem or BROKER_UNAVAILABLE
                 return
+
+    def _flush(self, receipt: Receipt) -> int:
+        """Waits a moment for confirmations. Returns how many messages are still open; none once the client gave up."""
+        try:
+            return int(self._client.flush(_SLICE_SECONDS))
+        except KafkaException as exception:
+            # Raised for a fatal error only, after which this client sends nothing any more.
+            self._fail(receipt, exception.args[0])
+            return 0
 
     def _note_delivery(self, receipt: Receipt, row_id: int, error: KafkaError | None, _message: Any) -> None:
         if error is None:

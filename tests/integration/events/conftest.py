@@ -1,5 +1,6 @@
 """Brokers in a process of their own, relays, and what consumers see."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,14 +18,17 @@ from shared.events.outbox import Event, write_events
 from shared.events.queue import Waiting, waiting
 from shared.events.relay import EventRelay
 from shared.settings import KafkaSettings
+from shared.tables import KernelTables
+
+_numbers = itertools.count(1)
 
 
 class Topic:
     """What a consumer that reads everything from the beginning has seen so far."""
 
     def __init__(self, servers: str, *topics: str) -> None:
-        settings = {"bootstrap.servers": servers, "group.id": "test", "auto.offset.reset": "earliest", "log_level": 0}
-        self._consumer = Consumer({**settings, "enable.auto.commit": False, "isolation.level": "read_uncommitted"})
+        settings = {"bootstrap.servers": servers, "auto.offset.reset": "earliest", "log_level": 0}
+        self._consumer = Consumer({**settings, "group.id": f"test-{next(_numbers)}", "enable.auto.commit": False})
         self._consumer.subscribe(list(topics))
         self.messages: list[Message] = []
 
@@ -93,18 +97,19 @@ class Outbox:
 
 
 class Relay:
-    """A relay of the patient service's events; `once` is what a command does, `turn` what the background work does."""
+    """A relay of one service's events; `once` is what a command does, `turn` what the background work does."""
 
-    def __init__(self, engine: Engine, servers: str | None) -> None:
+    def __init__(self, engine: Engine, servers: str | None, kernel: KernelTables) -> None:
         self._engine = engine
-        self._relay = EventRelay(patient_kernel, "patient-service", KafkaSettings(bootstrap_servers=servers))
+        self._lock = LockName(kernel.schema, "relay")
+        self._relay = EventRelay(kernel, f"{kernel.counted}-service", KafkaSettings(bootstrap_servers=servers))
 
     def once(self, seconds: float = 20.0) -> int:
-        with hold(self._engine, LockName(patient_kernel.schema, "relay")) as locked:
+        with hold(self._engine, self._lock) as locked:
             return self._relay.run_once(locked, seconds=seconds)
 
     def turn(self, stopping: Callable[[], bool] = lambda: False) -> float:
-        with hold(self._engine, LockName(patient_kernel.schema, "relay")) as locked:
+        with hold(self._engine, self._lock) as locked:
             return self._relay.turn(locked, stopping)
 
     def close(self) -> None:
@@ -141,8 +146,8 @@ def new_relay(engine: Engine, broker: MockBroker) -> Iterator[Callable[..., Rela
     """Makes a relay, as another process would."""
     made: list[Relay] = []
 
-    def make(servers: str | None = "") -> Relay:
-        made.append(Relay(engine, broker.bootstrap_servers if servers == "" else servers))
+    def make(servers: str | None = "", kernel: KernelTables = patient_kernel) -> Relay:
+        made.append(Relay(engine, broker.bootstrap_servers if servers == "" else servers, kernel))
         return made[-1]
 
     yield make
