@@ -14,7 +14,8 @@ from curavani.schema import upgrade
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import LockName, hold
 from shared.events.outbox import Event, write_events
-from shared.events.relay import EventRelay, waiting
+from shared.events.queue import waiting
+from shared.events.relay import EventRelay
 from shared.settings import KafkaSettings
 from therapist_service.models import SCHEMA, kernel
 from therapist_service.schemas import TherapistOut

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import decisions, files, imports, operations
+from curavani.cli import decisions, events, files, imports, operations
 from curavani.cli.output import examples, told
 from curavani.cli.services import log_to_stderr
 
@@ -32,7 +32,7 @@ def prepare() -> None:
 
 app.add_typer(imports.app, name="imports")
 app.add_typer(operations.db, name="db")
-app.add_typer(operations.events, name="events")
+app.add_typer(events.events, name="events")
 app.add_typer(decisions.reviews, name="reviews")
 app.add_typer(decisions.patients, name="patients")
 app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(

@@ -12,6 +12,7 @@ from patient_service.models import erasures, kernel, patient_consents
 from patient_service.use_cases import delete_patient, lock_patients
 from shared.alerts.outbox import resolve_problem
 from shared.clock import now
+from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE
 
 OUT_OF_REACH = (
@@ -99,7 +100,7 @@ def _broken_files_of(connection: Connection, consents: Sequence[RowMapping]) -> 
 
 def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> dict[str, int]:
     """How many rows of each kind were removed or blanked."""
-    changes, findings, events = kernel.field_changes, kernel.import_findings, kernel.event_outbox
+    changes, findings = kernel.field_changes, kernel.import_findings
     return {
         "consents": _remove_consents(connection, patient_id),
         "field_changes": _delete(connection, changes, changes.c.entity_id == patient_id),
@@ -107,7 +108,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "outcomes": _blank_outcomes(connection, patient_id),
         "findings": _delete(connection, findings, findings.c.import_id.in_(import_ids)),
         "reasons": _blank_reasons(connection, patient_id, import_ids),
-        "events": _delete(connection, events, events.c.key == str(patient_id)),
+        "events": forget_events(connection, kernel, [patient_id]),
     }
 
 

@@ -249,20 +249,20 @@ CATALOGUE: dict[str, Code] = {
         "Kafka ist nicht erreichbar. Ereignisse warten in der Datenbank und werden von selbst nachgesendet.",
     ),
     "topic_missing": _error(
-        "The topic does not exist. Create it: kafka-topics.sh --create --topic patient-events (or therapist-events).",
-        "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --create --topic patient-events (oder therapist-events).",
+        "The Kafka topic does not exist. Create it: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (of therapists: therapist-events). Events wait, and are sent by themselves.",
+        "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Ereignisse warten und werden von selbst nachgesendet.",
     ),
     "event_too_large": _error(
-        "The brokers refuse an event for its size. Raise message.max.bytes, then release the event.",
-        "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte message.max.bytes erhöhen, dann freigeben.",
+        "The brokers refuse an event for its size. Raise the topic's max.message.bytes, then release the event: curavani events status shows its number, curavani events release sends it.",
+        "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte max.message.bytes des Themas erhöhen und das Ereignis freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",
     ),
     "topic_not_allowed": _error(
-        "The brokers do not allow writing to the topic. Grant the right, then release the event.",
-        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte das Recht erteilen, dann freigeben.",
+        "The brokers do not allow writing to the topic. Grant the right; the other events are sent by themselves, the parked one by curavani events release (curavani events status shows its number).",
+        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte das Recht erteilen; die übrigen Ereignisse gehen von selbst, das zurückgestellte mit curavani events release (curavani events status nennt die Nummer).",
     ),
     "event_refused": _error(
-        "The brokers refuse an event for good. Later events of the same entry wait until somebody decides.",
-        "Kafka lehnt ein Ereignis endgültig ab. Spätere Ereignisse desselben Eintrags warten auf eine Entscheidung.",
+        "The brokers refuse an event for good, and later events of the same entry wait. Decide: curavani events release tries it again, curavani events drop gives it up (curavani events status shows its number).",
+        "Kafka lehnt ein Ereignis endgültig ab; spätere Ereignisse desselben Eintrags warten. Bitte entscheiden: curavani events release versucht es erneut, curavani events drop gibt es auf (curavani events status nennt die Nummer).",
     ),
     # Findings on scrapes
     "invalid_zip": _error("The postal code is not five digits.", "Die Postleitzahl hat nicht fünf Ziffern."),

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from shared.alerts.outbox import alerts_waiting
 from shared.clock import now
 from shared.database.locks import LockName, holder
-from shared.events.relay import waiting as events_waiting
+from shared.events.queue import waiting as events_waiting
 from shared.imports.passes import last_pass
 from shared.imports.queries import deletes_pending, last_new_scrape
 from shared.tables import KernelTables

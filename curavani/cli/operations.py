@@ -1,4 +1,4 @@
-"""`curavani db`, `serve`, `doctor` and `events`: setting up, running, and asking how it is."""
+"""`curavani db`, `serve` and `doctor`: setting up, running, and asking how it is."""
 
 import os
 import socket
@@ -6,24 +6,20 @@ import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from curavani import schema
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, end, examples, print_json, print_table, talk, told
+from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, told
 from curavani.cli.services import SERVICES, Name, connected, database
 from curavani.doctor import examine
-from shared.database.engine import transaction
 from shared.database.revision import require_revision
 from shared.errors import DatabaseUnavailable
-from shared.events.relay import replay, waiting
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 _PORTS = {"patient": 8001, "therapist": 8002}
-events = typer.Typer(no_args_is_help=True, help="Events that wait, and sending again what was sent.")
 
 
 @db.command(epilog=examples("curavani db upgrade"))
@@ -130,47 +126,3 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(UNAVAILABLE)
     if any(entry.state == "attention" for entry in found):
         raise typer.Exit(TROUBLE)
-
-
-@events.command(epilog=examples("curavani events status", "curavani events status --json"))
-@told
-def status(as_json: Json = False) -> None:
-    """What waits for the brokers, and for how long."""
-    found = {}
-    with connected() as connection:
-        for entry in SERVICES.values():
-            state = waiting(connection, entry.kernel)
-            found[entry.name] = {
-                "waiting": state.count,
-                "oldest_seconds": state.oldest_age_seconds,
-                "parked": state.parked,
-            }
-    if as_json:
-        print_json(found)
-        return
-    rows = [(name, state["waiting"], state["oldest_seconds"], state["parked"]) for name, state in found.items()]
-    print_table(("service", "waiting", "oldest (s)", "parked"), rows)
-
-
-@events.command(
-    "replay",
-    epilog=examples("curavani events replay patient --entity 7", "curavani events replay therapist --since 2025-07-01"),
-)
-@told
-def replay_command(
-    service: Annotated[Name, typer.Argument(help="Whose events.")],
-    since: Annotated[datetime | None, typer.Option(help="Events created since, in UTC.")] = None,
-    entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
-) -> None:
-    """Sends again what was sent, under the same event ids."""
-    if since is None and entity is None:
-        end("Say which ones: --since or --entity.", USAGE)
-    entry = SERVICES[service]
-    engine = database()
-    try:
-        with transaction(engine) as connection:
-            moment = since.astimezone() if since is not None and since.tzinfo else since
-            number = replay(connection, entry.kernel, since=moment, entity_id=entity)
-    finally:
-        engine.dispose()
-    talk(f"{number} event(s) are sent again.")

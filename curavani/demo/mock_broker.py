@@ -107,6 +107,10 @@ class MockBroker:
         """Forgets the errors that were not answered yet."""
         self._command("clear", API_KEYS[request])
 
+    def fail_topic(self, topic: str, code: int) -> None:
+        """Answers everything about the topic with this error, until told 0."""
+        self._command("fail_topic", topic, code)
+
     def create_topic(self, topic: str, partitions: int) -> None:
         self._command("topic", topic, partitions)
 
@@ -175,6 +179,9 @@ class _Cluster:
             "rtt": lambda broker, milliseconds: self._call("broker_set_rtt", int(broker), int(milliseconds)),
             "topic": lambda topic, count: self._call("topic_create", topic.encode(), int(count), 1),
             "leader": self._leader,
+            "fail_topic": lambda topic, code: self._library.rd_kafka_mock_topic_set_error(
+                self._handle, topic.encode(), int(code)
+            ),
             "errors": self._errors,
             "clear": lambda key: self._library.rd_kafka_mock_clear_request_errors(self._handle, int(key)),
         }
@@ -225,6 +232,7 @@ def _library() -> ctypes.CDLL:
         f"{prefix}broker_set_up": (number, [pointer, ctypes.c_int32]),
         f"{prefix}broker_set_rtt": (number, [pointer, ctypes.c_int32, number]),
         f"{prefix}topic_create": (number, [pointer, text, number, number]),
+        f"{prefix}topic_set_error": (None, [pointer, text, number]),
         f"{prefix}partition_set_leader": (number, [pointer, text, ctypes.c_int32, ctypes.c_int32]),
         f"{prefix}push_request_errors_array": (None, [pointer, short, size, ctypes.POINTER(number)]),
         f"{prefix}clear_request_errors": (None, [pointer, short]),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from curavani.pages.codes import codes_page
 from curavani.pages.commands import commands_page
 from curavani.pages.environment import environment_example
+from curavani.pages.events import event_pages
 from curavani.pages.inventory import inventory_page
 from curavani.pages.metrics import metrics_page
 from curavani.pages.settings import settings_page
@@ -16,5 +17,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/data-inventory.md": inventory_page,
     "docs/metrics.md": metrics_page,
     "docs/settings.md": settings_page,
+    **event_pages(),
 }
 """Each document's path below the project's root, and what makes its text."""

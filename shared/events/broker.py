@@ -23,6 +23,8 @@ SEND_SECONDS = 30.0
 """So long the brokers may take for one batch; what they have not confirmed by then is sent again."""
 FAREWELL_SECONDS = 5.0
 """So long a batch in hand may still take once the process is to stop: less than container tools wait."""
+LARGEST_EVENT = 10 * 1024 * 1024
+"""Bytes that the client takes for one message; brokers are rarely set to as much."""
 _SLICE_SECONDS = 0.2
 
 BROKER_UNAVAILABLE = "broker_unavailable"
@@ -100,7 +102,7 @@ class Producer:
         each other do not belong in the same call.
         """
         receipt = Receipt()
-        if self._probed or self._probe(receipt):
+        if self._probed or self._probe(parcels, receipt):
             self._enqueue(parcels, receipt)
             self._await(receipt, stopping)
         if receipt.problem or receipt.refused:
@@ -120,7 +122,7 @@ class Producer:
         self._client.poll(0)
         self._client.close()
 
-    def _probe(self, receipt: Receipt) -> bool:
+    def _probe(self, parcels: Sequence[Parcel], receipt: Receipt) -> bool:
         """Whether brokers answer and have the topic. Without it a missing topic looks like a slow broker."""
         try:
             known = self._client.list_topics(self._topic, timeout=PROBE_SECONDS)
@@ -128,6 +130,10 @@ class Producer:
             self._fail(receipt, exception.args[0])
             return False
         error = known.topics[self._topic].error
+        if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            # Without the right to see it, nothing can be sent to find out: the first message stands for all.
+            self._refuse(receipt, parcels[0].row_id, error)
+            return False
         if error is not None and error.code() in _MISSING_TOPIC:
             self._fail(receipt, error)
             return False
@@ -144,10 +150,15 @@ class Producer:
                 return
             except KafkaException as exception:
                 error = exception.args[0]
-                if _REFUSALS.get(error.code()) != EVENT_TOO_LARGE:
+                code = _REFUSALS.get(error.code())
+                if code == EVENT_TOO_LARGE:
+                    receipt.impossible[parcel.row_id] = code
+                    continue
+                if code == TOPIC_NOT_ALLOWED:
+                    self._refuse(receipt, parcel.row_id, error)
+                else:
                     self._fail(receipt, error)
-                    return
-                receipt.impossible[parcel.row_id] = EVENT_TOO_LARGE
+                return
 
     def _produce(self, parcel: Parcel, receipt: Receipt) -> None:
         self._client.produce(
@@ -160,7 +171,7 @@ class Producer:
 
     def _await(self, receipt: Receipt, stopping: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SEND_SECONDS
-        while self._client.flush(_SLICE_SECONDS):
+        while self._flush(receipt):
             if stopping():
                 deadline = min(deadline, time.monotonic() + FAREWELL_SECONDS)
                 stopping = _never
@@ -168,14 +179,26 @@ class Producer:
                 receipt.problem = receipt.problem or BROKER_UNAVAILABLE
                 return
 
+    def _flush(self, receipt: Receipt) -> int:
+        """Waits a moment for confirmations. Returns how many messages are still open; none once the client gave up."""
+        try:
+            return int(self._client.flush(_SLICE_SECONDS))
+        except KafkaException as exception:
+            # Raised for a fatal error only, after which this client sends nothing any more.
+            self._fail(receipt, exception.args[0])
+            return 0
+
     def _note_delivery(self, receipt: Receipt, row_id: int, error: KafkaError | None, _message: Any) -> None:
         if error is None:
             receipt.confirmed.append(row_id)
-        elif (code := _REFUSALS.get(error.code())) is not None:
-            receipt.refused[row_id] = code
-            receipt.reason = error.name()
+        elif error.code() in _REFUSALS:
+            self._refuse(receipt, row_id, error)
         else:
             self._fail(receipt, error)
+
+    def _refuse(self, receipt: Receipt, row_id: int, error: KafkaError) -> None:
+        receipt.refused[row_id] = _REFUSALS[error.code()]
+        receipt.reason = error.name()
 
     def _fail(self, receipt: Receipt, error: KafkaError) -> None:
         if error.code() in _MISSING_TOPIC:
@@ -209,6 +232,10 @@ def client_configuration(settings: KafkaSettings, name: str) -> dict[str, Any]:
         "compression.type": "lz4",
         # The partition that Java clients choose for a key: whoever else writes to the topic chooses the same.
         "partitioner": "murmur2_random",
+        # A missing topic is for somebody to create, with the number of partitions they want.
+        "allow.auto.create.topics": False,
+        # How large an event may be is the brokers' decision, and can be changed there.
+        "message.max.bytes": LARGEST_EVENT,
         # Longer than we wait: giving up is our decision, with everything unconfirmed at once.
         "message.timeout.ms": int(SEND_SECONDS * 1000) * 2,
         # A broker that comes back is noticed within seconds.

@@ -17,7 +17,7 @@ Header = tuple[str, str | bytes | None]
 class Envelope(BaseModel):
     """The value of an event. Consumers keep `eventId`: the same one may arrive more than once."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(populate_by_name=True)
 
     event_id: UUID = Field(alias="eventId", description="Names the event; equal ids are the same event, sent again.")
     event_type: str = Field(alias="eventType", description="What happened.")
@@ -30,7 +30,7 @@ class Envelope(BaseModel):
 class CloudEventHeaders(BaseModel):
     """The headers, as Kafka's protocol binding of CloudEvents 1.0 names them."""
 
-    model_config = ConfigDict(populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(populate_by_name=True)
 
     ce_specversion: Literal["1.0"]
     ce_id: UUID = Field(description="Equal to `eventId`.")

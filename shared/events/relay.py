@@ -9,10 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import raise_problem, resolve_problem
@@ -21,6 +20,17 @@ from shared.database.locks import LockedConnection
 from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, Parcel, Producer
 from shared.events.envelope import message
 from shared.events.outbox import topic_of
+from shared.events.queue import (
+    BROKER_PROBLEM,
+    QueuedEvent,
+    is_parked,
+    mark_sent,
+    next_events,
+    park,
+    parked_problem,
+    prune,
+    topic_problem,
+)
 from shared.logs import get_logger
 from shared.settings import KafkaSettings
 from shared.tables import KernelTables
@@ -29,43 +39,10 @@ from shared.workers.leader import Job
 log = get_logger(__name__)
 
 BATCH = 5000
-KEEP_SENT = timedelta(days=7)
-"""So long a sent event can be replayed."""
 PATIENCE = timedelta(minutes=5)
 """So long events may wait for the brokers before somebody is told: a restart of the cluster is nobody's business."""
-_PRUNE_AT_ONCE = 10_000
 _IDLE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
-
-_BROKER = "broker"
-
-# Right after an import the planner knows nothing of the new rows, and would sort all of them for every batch instead of
-# walking the index of what waits.
-_IN_ORDER = sa.select(
-    *[
-        sa.func.set_config(f"enable_{way}", "off", True)
-        for way in ("sort", "bitmapscan", "seqscan", "hashjoin", "mergejoin")
-    ]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What is not sent: how many events and the age of the oldest, and how many are parked until someone decides."""
-
-    count: int
-    oldest_age_seconds: float | None
-    parked: int
-
-
-class _Row(NamedTuple):
-    """An unsent event, and its message."""
-
-    id: int
-    event_id: str
-    key: str
-    created_at: datetime
-    parcel: Parcel
 
 
 @dataclass(slots=True)
@@ -105,7 +82,8 @@ class EventRelay:
         if stopping():
             self.close()
             return 0.0
-        self._prune(locked)
+        with locked.transaction() as connection:
+            prune(connection, self._kernel)
         return _IDLE_SECONDS if well else _RETRY_SECONDS
 
     def run_once(self, locked: LockedConnection, *, seconds: float = 30.0) -> int:
@@ -129,12 +107,13 @@ class EventRelay:
         total = _Delivery()
         while not stopping() and total.problem is None:
             with locked.transaction() as connection:
-                rows = self._read(connection)
-            if not rows:
+                events = next_events(connection, self._kernel, BATCH)
+            if not events:
                 break
-            delivery = self._deliver(rows, stopping)
+            delivery = self._deliver(events, stopping)
             with locked.transaction() as connection:
-                self._settle(connection, rows, delivery)
+                self._settle(connection, events, delivery)
+            self._working = self._working or bool(delivery.confirmed)
             total.confirmed += delivery.confirmed
             total.refused |= delivery.refused
             total.problem, total.reason = delivery.problem, delivery.reason
@@ -149,48 +128,33 @@ class EventRelay:
             log.warning("events_wait", code=total.problem, reason=total.reason, topic=topic_of(self._kernel))
         self._problem = total.problem
 
-    def _read(self, connection: Connection) -> list[_Row]:
-        connection.execute(_IN_ORDER)
-        return [self._row(row) for row in connection.execute(_unsent(self._kernel))]
-
-    def _row(self, row: Any) -> _Row:
-        row_id, event_id, event_type, key, created_at, payload_json = row
-        content = message(
-            event_id=event_id,
-            event_type=event_type,
-            key=key,
-            created_at=created_at,
-            producer=self._name,
-            payload_json=payload_json,
-        )
-        return _Row(row_id, event_id, key, created_at, Parcel(row_id, content))
-
-    def _deliver(self, rows: Sequence[_Row], stopping: Callable[[], bool]) -> _Delivery:
+    def _deliver(self, events: Sequence[QueuedEvent], stopping: Callable[[], bool]) -> _Delivery:
+        """Sends the batch, the later events of a key once the earlier ones are confirmed."""
         delivery = _Delivery()
         confirmed_of: Counter[str] = Counter()
-        for position, wave in enumerate(_waves(rows)):
-            ready = [row for row in wave if confirmed_of[row.key] == position]
+        for position, wave in enumerate(_waves(events)):
+            ready = [event for event in wave if confirmed_of[event.key] == position]
             before = len(delivery.confirmed)
-            self._send([row.parcel for row in ready], stopping, delivery)
+            self._send(ready, stopping, delivery)
             done = set(delivery.confirmed[before:])
-            confirmed_of.update(row.key for row in ready if row.id in done)
-            if delivery.problem is not None:
+            confirmed_of.update(event.key for event in ready if event.id in done)
+            if delivery.problem is not None or stopping():
                 break
         return delivery
 
-    def _send(self, parcels: Sequence[Parcel], stopping: Callable[[], bool], delivery: _Delivery) -> None:
+    def _send(self, events: Sequence[QueuedEvent], stopping: Callable[[], bool], delivery: _Delivery) -> None:
         """Sends events of different keys, and finds out which ones are refused for their own sake.
 
         Brokers refuse whole requests, and the client packs many events into one: those refused together are sent
         again in halves, until each one that is refused was alone.
         """
-        if not parcels or delivery.problem is not None:
+        if not events or delivery.problem is not None:
             return
-        receipt = self._usable_producer().send(parcels, stopping)
+        receipt = self._usable_producer().send([self._parcel(event) for event in events], stopping)
         delivery.confirmed += receipt.confirmed
         delivery.refused |= receipt.impossible
         delivery.problem, delivery.reason = receipt.problem, receipt.reason
-        suspects = [parcel for parcel in parcels if parcel.row_id in receipt.refused]
+        suspects = [event for event in events if event.id in receipt.refused]
         if len(suspects) == 1:
             delivery.refused |= receipt.refused
             if TOPIC_NOT_ALLOWED in receipt.refused.values():
@@ -201,152 +165,63 @@ class EventRelay:
             self._send(suspects[:middle], stopping, delivery)
             self._send(suspects[middle:], stopping, delivery)
 
+    def _parcel(self, event: QueuedEvent) -> Parcel:
+        content = message(
+            event_id=event.event_id,
+            event_type=event.event_type,
+            key=event.key,
+            created_at=event.created_at,
+            producer=self._name,
+            payload_json=event.payload,
+        )
+        return Parcel(event.id, content)
+
     def _usable_producer(self) -> Producer:
         if self._producer is None or not self._producer.usable:
             self.close()
             self._producer = Producer(self._settings, self._name, topic_of(self._kernel))
         return self._producer
 
-    def _settle(self, connection: Connection, rows: Sequence[_Row], delivery: _Delivery) -> None:
+    def _settle(self, connection: Connection, events: Sequence[QueuedEvent], delivery: _Delivery) -> None:
         """Writes down what became of the batch, in one transaction."""
-        _mark(connection, self._kernel, delivery.confirmed)
-        for row in rows:
-            if row.id in delivery.refused:
-                self._park(connection, row, delivery.refused[row.id])
+        mark_sent(connection, self._kernel, delivery.confirmed)
+        for event in events:
+            if event.id in delivery.refused:
+                self._park(connection, event, delivery.refused[event.id])
         topic = topic_of(self._kernel)
         if delivery.confirmed and not self._working:
-            self._working = True
-            resolve_problem(connection, self._kernel, _BROKER)
-            resolve_problem(connection, self._kernel, f"topic:{topic}")
+            resolve_problem(connection, self._kernel, BROKER_PROBLEM)
+            resolve_problem(connection, self._kernel, topic_problem(topic))
         if delivery.problem == TOPIC_MISSING:
-            self._raise(connection, TOPIC_MISSING, f"topic:{topic}", {"topic": topic})
-        elif delivery.problem == BROKER_UNAVAILABLE and self._overdue(rows, delivery):
-            self._raise(connection, BROKER_UNAVAILABLE, _BROKER, {"reason": delivery.reason})
+            self._raise(connection, TOPIC_MISSING, topic_problem(topic), {"topic": topic})
+        elif delivery.problem == BROKER_UNAVAILABLE and self._overdue(events, delivery):
+            self._raise(connection, BROKER_UNAVAILABLE, BROKER_PROBLEM, {"reason": delivery.reason})
 
-    def _overdue(self, rows: Sequence[_Row], delivery: _Delivery) -> bool:
+    def _overdue(self, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
         done = {*delivery.confirmed, *delivery.refused}
-        oldest = next((row.created_at for row in rows if row.id not in done), None)
+        oldest = next((event.created_at for event in events if event.id not in done), None)
         return oldest is not None and now() - oldest > PATIENCE
 
-    def _park(self, connection: Connection, row: _Row, code: str) -> None:
-        if code == TOPIC_NOT_ALLOWED and _is_parked(connection, self._kernel, code):
+    def _park(self, connection: Connection, event: QueuedEvent, code: str) -> None:
+        if code == TOPIC_NOT_ALLOWED and is_parked(connection, self._kernel, code):
             # One event stands for the topic; the others wait, and go once the right is given.
             return
-        table = self._kernel.event_outbox
-        connection.execute(sa.update(table).where(table.c.id == row.id).values(parked_code=code))
-        log.error("event_parked", event_id=row.event_id, entity_id=row.key, code=code, number=row.id)
-        self._raise(
-            connection, code, _parked_event(row.id), {"event_row": row.id, "event_id": row.event_id, "entity": row.key}
-        )
+        park(connection, self._kernel, event.id, code)
+        log.error("event_parked", event_id=event.event_id, entity_id=event.key, code=code, number=event.id)
+        about = {"event_row": event.id, "event_id": event.event_id, "entity": event.key}
+        self._raise(connection, code, parked_problem(event.id), about)
 
     def _raise(self, connection: Connection, code: str, fingerprint: str, detail: dict[str, Any]) -> None:
         raise_problem(connection, self._kernel, code=code, fingerprint=fingerprint, detail=detail)
 
-    def _prune(self, locked: LockedConnection) -> None:
-        table = self._kernel.event_outbox
-        old = sa.select(table.c.id).where(table.c.sent_at < now() - KEEP_SENT).limit(_PRUNE_AT_ONCE)
-        with locked.transaction() as connection:
-            connection.execute(sa.delete(table).where(table.c.id.in_(old)))
 
-
-def waiting(connection: Connection, kernel: KernelTables) -> Waiting:
-    """What is not sent yet."""
-    table = kernel.event_outbox
-    parked = table.c.parked_code.is_not(None)
-    oldest = sa.func.min(table.c.created_at).filter(~parked)
-    row = connection.execute(
-        sa.select(
-            sa.func.count().filter(~parked).label("waiting"),
-            sa.func.extract("epoch", sa.func.now() - oldest).label("age"),
-            sa.func.count().filter(parked).label("parked"),
-        ).where(table.c.sent_at.is_(None))
-    ).one()
-    # A row of a transaction that began after this one is a moment younger than nothing.
-    return Waiting(row.waiting, None if row.age is None else max(0.0, float(row.age)), row.parked)
-
-
-def replay(connection: Connection, kernel: KernelTables, *, since: datetime | None, entity_id: int | None) -> int:
-    """Has the events that were sent since then, or that concern this entity, sent again under their old ids.
-
-    Without either it takes all that are kept (`KEEP_SENT`). Returns how many.
-    """
-    table = kernel.event_outbox
-    again = sa.update(table).where(table.c.sent_at.is_not(None)).values(sent_at=None)
-    if since is not None:
-        again = again.where(table.c.sent_at >= since)
-    if entity_id is not None:
-        again = again.where(table.c.key == str(entity_id))
-    count = connection.execute(again).rowcount
-    if count:
-        _wake(connection, kernel)
-    return count
-
-
-def unpark(connection: Connection, kernel: KernelTables, event_row_id: int) -> bool:
-    """Lets a parked event be tried again, and those of its key behind it. False where it is not parked."""
-    table = kernel.event_outbox
-    freed = connection.execute(
-        sa.update(table).where(table.c.id == event_row_id, table.c.parked_code.is_not(None)).values(parked_code=None)
-    ).rowcount
-    if not freed:
-        return False
-    resolve_problem(connection, kernel, _parked_event(event_row_id))
-    _wake(connection, kernel)
-    return True
-
-
-def _parked_event(row_id: int) -> str:
-    return f"event:{row_id}"
-
-
-def _wake(connection: Connection, kernel: KernelTables) -> None:
-    connection.execute(sa.select(sa.func.pg_notify(kernel.channel("events"), "")))
-
-
-def _waves(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+def _waves(events: Sequence[QueuedEvent]) -> Iterator[list[QueuedEvent]]:
     """The first event of every key, then the second ones, and so on; each wave in order."""
-    waves: list[list[_Row]] = []
+    waves: list[list[QueuedEvent]] = []
     seen: Counter[str] = Counter()
-    for row in rows:
-        if seen[row.key] == len(waves):
+    for event in events:
+        if seen[event.key] == len(waves):
             waves.append([])
-        waves[seen[row.key]].append(row)
-        seen[row.key] += 1
+        waves[seen[event.key]].append(event)
+        seen[event.key] += 1
     return iter(waves)
-
-
-def _unsent(kernel: KernelTables) -> sa.Select[Any]:
-    """The next events, oldest first, without those that stand behind a parked one of their key.
-
-    Ids follow the order of changes of a key, although they are given before the commit: whoever writes an event holds
-    the lock on the row that it tells of.
-    """
-    table = kernel.event_outbox
-    earlier = table.alias("earlier")
-    behind_parked = sa.exists().where(
-        earlier.c.key == table.c.key,
-        earlier.c.id < table.c.id,
-        earlier.c.sent_at.is_(None),
-        earlier.c.parked_code.is_not(None),
-    )
-    event_id, payload = sa.cast(table.c.event_id, sa.Text), sa.cast(table.c.payload, sa.Text)
-    return (
-        sa.select(table.c.id, event_id, table.c.event_type, table.c.key, table.c.created_at, payload)
-        .where(table.c.sent_at.is_(None), table.c.parked_code.is_(None), ~behind_parked)
-        .order_by(table.c.id)
-        .limit(BATCH)
-    )
-
-
-def _mark(connection: Connection, kernel: KernelTables, row_ids: Sequence[int]) -> None:
-    if not row_ids:
-        return
-    table = kernel.event_outbox
-    given = sa.any_(sa.bindparam("ids", list(row_ids), type_=sa.ARRAY(sa.BigInteger)))
-    connection.execute(sa.update(table).where(table.c.id == given).values(sent_at=sa.func.now()))
-
-
-def _is_parked(connection: Connection, kernel: KernelTables, code: str) -> bool:
-    table = kernel.event_outbox
-    parked = sa.exists().where(table.c.sent_at.is_(None), table.c.parked_code == code)
-    return bool(connection.execute(sa.select(parked)).scalar_one())

@@ -14,7 +14,7 @@ from shared.clock import now
 from shared.database.engine import transaction
 from shared.database.locks import LockName, holder
 from shared.errors import CuravaniError
-from shared.events.relay import waiting as events_waiting
+from shared.events.queue import waiting as events_waiting
 from shared.health import Expectations
 from shared.imports.passes import last_pass
 from shared.imports.queries import deletes_pending, last_new_scrape

@@ -1,0 +1,136 @@
+"""`curavani events`: what waits for the brokers, sending again, and deciding about what the brokers refuse."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.engine import Connection
+
+from curavani.cli.imports import Json
+from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, numbered
+from shared.codes import describe
+from shared.events.broker import TOPIC_MISSING
+from shared.events.control import drop, parked, problems, release, replay
+from shared.events.outbox import topic_of
+from shared.events.queue import waiting
+from shared.settings import KafkaSettings, read_settings
+
+events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
+
+_Number = Annotated[str, typer.Argument(help="Number as `events status` shows it, like P12 or T7.")]
+
+
+@events.command(epilog=examples("curavani events status", "curavani events status --json"))
+@told
+def status(as_json: Json = False) -> None:
+    """What waits for the brokers and for how long, and which events are parked until somebody decides."""
+    with connected() as connection:
+        found = {entry.name: _state(connection, entry) for entry in SERVICES.values()}
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (name, state["waiting"], _age(state["oldest_seconds"]), len(state["parked"])) for name, state in found.items()
+    ]
+    print_table(("service", "waiting", "oldest", "parked"), rows)
+    refused = [event for state in found.values() for event in state["parked"]]
+    if refused:
+        columns = ("number", "event", "of", "since", "code", "waiting behind")
+        names = ("id", "event_type", "entity_id", "created_at", "code", "waiting_behind")
+        print_table(columns, [[event[name] for name in names] for event in refused], title="Parked")
+    for advice in _advice(found):
+        talk(advice)
+
+
+@events.command(
+    "replay",
+    epilog=examples("curavani events replay patient --entity 7", "curavani events replay therapist --since 2026-03-01"),
+)
+@told
+def replay_command(
+    service: Annotated[Name, typer.Argument(help="Whose events.")],
+    since: Annotated[datetime | None, typer.Option(help="What was sent since then; UTC.")] = None,
+    entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Sends again what was sent in the last 7 days, under the same event ids and in the same order."""
+    if since is None and entity is None:
+        end("Say which ones: --since or --entity.", USAGE)
+    entry = SERVICES[service]
+    # What a person types carries no zone.
+    moment = since.replace(tzinfo=UTC) if since is not None else None
+    with connected() as connection:
+        number = replay(connection, entry.kernel, who(), since=moment, entity_id=entity)
+    if as_json:
+        print_json({"events": number})
+    talk(f"{number} event(s) are sent again.")
+
+
+@events.command("release", epilog=examples("curavani events release P12"))
+@told
+def release_command(number: _Number) -> None:
+    """Has a parked event tried again, once what the brokers had against it is mended; those behind it follow."""
+    entry, row_id = numbered(number)
+    with connected() as connection:
+        release(connection, entry.kernel, row_id, who())
+    talk(f"Event {number} is tried again.")
+
+
+@events.command("drop", epilog=examples('curavani events drop P12 --reason "sent by hand"'))
+@told
+def drop_command(
+    number: _Number,
+    reason: Annotated[str, typer.Option(help="Why; kept with your name.")],
+) -> None:
+    """Gives up a parked event for good, so that those behind it are sent. Consumers never see this change.
+
+    They see the next one of the same patient or therapist, which carries all of the data.
+    """
+    entry, row_id = numbered(number)
+    with connected() as connection:
+        drop(connection, entry.kernel, row_id, who(), reason)
+    talk(f"Event {number} is dropped.")
+
+
+def _state(connection: Connection, entry: ServiceEntry) -> dict[str, Any]:
+    state = waiting(connection, entry.kernel)
+    return {
+        "topic": topic_of(entry.kernel),
+        "waiting": state.count,
+        "oldest_seconds": state.oldest_age_seconds,
+        "problems": list(problems(connection, entry.kernel)),
+        "parked": [{"id": entry.number(event.number), **asdict(event)} for event in parked(connection, entry.kernel)],
+    }
+
+
+def _advice(found: Mapping[Any, dict[str, Any]]) -> list[str]:
+    """What to do about all this, each thing once."""
+    servers = read_settings(os.environ, KafkaSettings)[KafkaSettings].bootstrap_servers
+    said = []
+    if servers is None:
+        said.append("KAFKA_BOOTSTRAP_SERVERS is not set here: without it a service sends nothing, and events wait.")
+    for state in found.values():
+        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == TOPIC_MISSING]
+        said += [describe(code).english for code in state["problems"] if code != TOPIC_MISSING]
+        said += [describe(event["code"]).english for event in state["parked"]]
+    return list(dict.fromkeys(said))
+
+
+def _about_topic(topic: str, servers: str | None) -> str:
+    return (
+        f"The topic {topic} does not exist. Create it: kafka-topics.sh --bootstrap-server {servers or 'HOST:9092'}"
+        f" --create --topic {topic} --partitions 3 --replication-factor 3"
+    )
+
+
+def _age(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -1,0 +1,75 @@
+"""The consumer in the documentation, run as it stands there."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from curavani.demo.local import wait_until
+from patient_service import events
+from patient_service.schemas import PatientOut
+from shared.events.control import replay
+from shared.events.outbox import write_events
+
+pytestmark = pytest.mark.slow
+
+README = Path(__file__).parents[3] / "docs" / "events" / "README.md"
+
+
+@pytest.fixture
+def consume(broker, tmp_path):
+    """Starts the documented consumer as a process."""
+    (program,) = [block.split("```")[0] for block in README.read_text(encoding="utf-8").split("```python\n")[1:]]
+    started = []
+
+    def start():
+        environment = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers, "DATABASE": str(tmp_path / "consumer.db")}
+        started.append(subprocess.Popen([sys.executable, "-W", "error", "-c", program], env=os.environ | environment))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def known(tmp_path):
+    """What the consumer made of the events: the names by id, and how many events it remembers."""
+
+    def look():
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(tmp_path / "consumer.db")) as database:
+            names = database.execute("SELECT id, json_extract(data, '$.nachname') FROM patients").fetchall()
+            return dict(names), database.execute("SELECT count(*) FROM seen").fetchone()[0]
+        return {}, 0
+
+    return look
+
+
+def patient(number, name, status="offen"):
+    return dict.fromkeys(PatientOut.model_fields) | {"id": number, "nachname": name, "status": status}
+
+
+def test_it_keeps_up_remembers_and_survives_being_killed(outbox, relay, consume, known):
+    ada, eva = patient(1, "Ada"), patient(2, "Eva")
+    outbox.do(write_events, [events.created(ada), events.created(eva)])
+    relay.once()
+    process = consume()
+    assert wait_until(lambda: known() == ({1: "Ada", 2: "Eva"}, 2), 60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+
+    married = patient(1, "Ada M.", "in_Therapie")
+    outbox.do(write_events, [events.changed(ada, married), events.deleted(2)])
+    relay.once()
+    # Everything again, in front of one more event: what was seen changes nothing.
+    outbox.do(replay, "api:eva", since=None, entity_id=None)
+    outbox.do(write_events, [events.changed(married, patient(1, "Ada N.", "in_Therapie"))])
+    relay.once()
+    consume()
+    assert wait_until(lambda: known() == ({1: "Ada N."}, 5), 60)
