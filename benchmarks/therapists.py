@@ -1,227 +1,176 @@
-"""Importing scrapes: the import, the floor of what a database takes, and dlt, on the same files, one after the other.
+"""Importing scrapes: the floor of what a database takes, dlt, and the import, side by side on the same files.
 
-The floor writes the same rows by COPY and upsert with one outbox and one history row per change, one transaction per
-file, and does nothing else: no validation, no identity, no merge.
+Each import runs in a process of its own on a fresh database of one server that writes to its disk as in production. The
+contenders take turns, and what is shown is the median of the rounds: figures of one machine are worth their ratios.
 """
 
-import hashlib
 import json
-import resource
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
+from statistics import median
 
-import psycopg
 import sqlalchemy as sa
 
+from benchmarks.contenders import Measured, Week, measure
+from benchmarks.scrape_import import build_parts, prepare
+from benchmarks.tables import Row
 from curavani.demo.postgres import EmbeddedPostgres
 from curavani.demo.samples.scrapes import Scrape, generate_scrapes, next_week
-from curavani.schema import upgrade
-from shared.database.engine import create_engine
-from shared.logs import configure_logging
-from shared.settings import LogSettings, read_settings
-from therapist_service import bootstrap
-from therapist_service.imports.mapping import map_record
+from shared.database.locks import LockName, hold
+from shared.imports.passes import PassReport
+from therapist_service.imports import import_tracker
+from therapist_service.models import SCHEMA, kernel
 
+CONTENDERS = ("scrape_floor", "scrape_dlt", "scrape_import")
+HEADINGS = ("floor", "dlt", "us", "us / floor", "us / dlt")
 DAY = date(2025, 7, 2)
 WEEK = 8_200
 NATION = 62_000
-Row = tuple[str, float, str]
+ROUNDS = 5
+NATION_ROUNDS = 2
+KNOWN_FILES = 8_200
+SMALL_FILE = 1_000
+LARGE_FILE = 50_000
+HUGE_FILE = 1_000_000
 
 
 def run() -> list[Row]:
-    """Rows of the table of figures: name, value, unit."""
-    weeks = _weeks(WEEK)
-    with EmbeddedPostgres(durable=True) as server:
-        ours = _ours(server, "ours_week", weeks)
-        floor = _floor(server, "floor_week", weeks)
-        dlt = _dlt(server, weeks)
-        nation = generate_scrapes(2, NATION, DAY)
-        ours_nation = _ours(server, "ours_nation", {"first": nation})
-        floor_nation = _floor(server, "floor_nation", {"first": nation})
-    rows: list[Row] = []
-    for name in weeks:
-        rows += _compared(f"{WEEK:,} {name}", WEEK, ours[name], floor[name], dlt.get(name))
-    rows += [("known files again", ours["known"], "s")]
-    rows += _compared(f"{NATION:,} first", NATION, ours_nation["first"], floor_nation["first"], None)
-    return rows + _memory()
+    """A week and its successors, all of Germany, files that are known, and the memory that a large file takes."""
+    with EmbeddedPostgres() as server, tempfile.TemporaryDirectory() as scratch:
+        week = _compete(server, _write_weeks(Path(scratch, "week"), _three_weeks()), ROUNDS)
+        nation_files = generate_scrapes(2, NATION, DAY)
+        nation = _compete(server, _write_weeks(Path(scratch, "nation"), [nation_files]), NATION_ROUNDS)
+        known = _pass_over_known_files(server, Path(scratch, "known"))
+    rows: list[Row] = [(f"{WEEK:,} records in 82 files", *HEADINGS)]
+    for position, name in enumerate(("first import", "unchanged week", "5 % changed")):
+        rows += _compared(name, WEEK, week, position)
+    rows += [("peak memory, MB", *_peaks(week))]
+    rows += [(f"{NATION:,} records in 620 files", *HEADINGS), *_compared("first import", NATION, nation, 0)]
+    rows += [("peak memory, MB", *_peaks(nation))]
+    rows += [("records/s, as a share of those with 82 files", *_rates(nation, week))]
+    rows += [("Files that the ledger knows", "", "", "us")]
+    rows += [(f"pass over {KNOWN_FILES:,} of them, s", "", "", known)]
+    return rows + run_large_file(LARGE_FILE)
 
 
-def _weeks(therapists: int) -> dict[str, Sequence[Scrape]]:
-    first = generate_scrapes(1, therapists, DAY)
+def run_large_file(records: int = HUGE_FILE) -> list[Row]:
+    """Peak memory of importing one file of so many records, beside that of a small one."""
+    sizes = (SMALL_FILE, records)
+    with EmbeddedPostgres(durable=False) as server, tempfile.TemporaryDirectory() as scratch:
+        done = []
+        for size in sizes:
+            folder = Path(scratch, str(size))
+            _write_large_file(folder, size)
+            with _database(server, f"file_{size}") as url:
+                done.append(measure("scrape_import", url, [folder]))
+    peaks = [one.peak_mb for one in done]
+    return [
+        ("One file, imported by us", *[f"{size:,} records" for size in sizes], "difference"),
+        ("peak memory, MB", *peaks, peaks[1] - peaks[0]),
+        ("records/s", *[size / one.seconds[0] for size, one in zip(sizes, done, strict=True)]),
+    ]
+
+
+def _three_weeks() -> list[Sequence[Scrape]]:
+    first = generate_scrapes(1, WEEK, DAY)
     unchanged = next_week(first, 1, changed=0.0, day=DAY + timedelta(days=7))
     changed = next_week(unchanged, 1, changed=0.05, day=DAY + timedelta(days=14))
-    return {"first": first, "unchanged": unchanged, "5 % changed": changed}
+    return [first, unchanged, changed]
 
 
-def _compared(name: str, records: int, ours: float, floor: float, dlt: float | None) -> list[Row]:
-    rows = [
-        (f"{name}: us", ours, "s"),
-        (f"{name}: us", records / ours, "records/s"),
-        (f"{name}: floor", floor, "s"),
-        (f"{name}: us / floor", ours / floor, "x"),
+def _write_weeks(root: Path, weeks: Sequence[Sequence[Scrape]]) -> list[Path]:
+    """A folder for each week."""
+    folders = []
+    for number, scrapes in enumerate(weeks):
+        folders.append(root / str(number))
+        for scrape in scrapes:
+            path = folders[-1] / scrape.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(scrape.content)
+    return folders
+
+
+@contextmanager
+def _database(server: EmbeddedPostgres, name: str) -> Iterator[str]:
+    yield server.create_database(name)
+    server.drop_database(name)
+
+
+def _compete(server: EmbeddedPostgres, folders: Sequence[Path], rounds: int) -> dict[str, list[Measured]]:
+    done: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name in CONTENDERS:
+            with _database(server, name) as url:
+                done[name].append(measure(name, url, folders))
+    return done
+
+
+def _medians(done: dict[str, list[Measured]], position: int) -> list[float]:
+    return [median(one.seconds[position] for one in done[name]) for name in CONTENDERS]
+
+
+def _peaks(done: dict[str, list[Measured]]) -> list[float]:
+    return [median(one.peak_mb for one in done[name]) for name in CONTENDERS]
+
+
+def _compared(name: str, records: int, done: dict[str, list[Measured]], position: int) -> list[Row]:
+    seconds = _medians(done, position)
+    # The ratios are those of each round: what slows the machine down for a while slows all contenders down.
+    ours = done[CONTENDERS[-1]]
+    ratios = [
+        median(us.seconds[position] / other.seconds[position] for us, other in zip(ours, done[rival], strict=True))
+        for rival in CONTENDERS[:-1]
     ]
-    if dlt is not None:
-        rows += [(f"{name}: dlt", dlt, "s"), (f"{name}: us / dlt", ours / dlt, "x")]
-    return rows
+    return [(f"{name}, s", *seconds, *ratios), (f"{name}, records/s", *[records / second for second in seconds])]
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+def _rates(nation: dict[str, list[Measured]], week: dict[str, list[Measured]]) -> list[float]:
+    pairs = zip(_medians(nation, 0), _medians(week, 0), strict=True)
+    return [(NATION / large) / (WEEK / small) for large, small in pairs]
 
 
-def _ours(server: EmbeddedPostgres, name: str, weeks: dict[str, Sequence[Scrape]]) -> dict[str, float]:
-    url = server.create_database(name)
-    engine = create_engine(url, application_name="benchmark")
-    upgrade(engine)
-    engine.dispose()
-    seconds = {}
-    with tempfile.TemporaryDirectory() as folder:
-        settings = read_settings(
-            {"DATABASE_URL": url, "THERAPIST_IMPORT_FOLDER_PATH": folder, "THERAPIST_IMPORT_SETTLE_SECONDS": "0"},
-            *bootstrap.IMPORT_GROUPS,
-        )
-        parts = bootstrap.build_parts(settings)
-        for week, scrapes in weeks.items():
-            _write(Path(folder), scrapes)
-            seconds[week] = _timed(lambda: parts.monitor.run_once("benchmark"))
-        seconds["known"] = _timed(lambda: parts.monitor.run_once("benchmark"))
-        with parts.engine.begin() as connection:
-            failed = connection.execute(
-                sa.text("SELECT count(*) FROM therapist_service.import_tracking WHERE status NOT IN ('success')")
-            ).scalar()
-        if failed:
-            raise RuntimeError(f"{failed} files were not imported")
+def _pass_over_known_files(server: EmbeddedPostgres, root: Path) -> float:
+    """Seconds of a pass that finds nothing but files of the years before."""
+    _write_known_files(root)
+    with _database(server, "known") as url:
+        prepare(url)
+        parts = build_parts(url, root)
+        with hold(parts.engine, LockName(SCHEMA, "import")) as locked, locked.transaction() as connection:
+            report = PassReport()
+            import_tracker.register_files(connection, parts.importer.folder.discover(report.ignore), report)
+            connection.execute(sa.update(kernel.import_tracking).values(status="success"))
+        week = Week(root)
+        with week.measured():
+            report = parts.monitor.run_once("benchmark")
         parts.engine.dispose()
-    return seconds
+    if report.counts or report.ignored["known"] != KNOWN_FILES:
+        raise RuntimeError("the files were not known")
+    return week.seconds
 
 
-def _write(folder: Path, scrapes: Sequence[Scrape]) -> None:
-    for scrape in scrapes:
-        path = folder / scrape.path
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(scrape.content)
+def _write_known_files(root: Path) -> None:
+    for number in range(KNOWN_FILES):
+        day = DAY - timedelta(days=7 * (number // 100))
+        path = root / f"{day:%Y%m%d}" / f"{52000 + number % 100}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"{}")
 
 
-_FLOOR_TABLES = """
-CREATE TABLE people (key text PRIMARY KEY, hash text, record jsonb, raw jsonb);
-CREATE TABLE outbox (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, payload jsonb);
-CREATE TABLE history (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, value text);
-CREATE TEMPORARY TABLE incoming (key text, hash text, record jsonb, raw jsonb);
-"""
-_FLOOR_APPLY = """
-WITH written AS (
-  INSERT INTO people SELECT * FROM incoming
-  ON CONFLICT (key) DO UPDATE SET hash = excluded.hash, record = excluded.record, raw = excluded.raw
-  WHERE people.hash <> excluded.hash RETURNING key, record
-), told AS (INSERT INTO outbox (key, payload) SELECT key, record FROM written)
-INSERT INTO history (key, value) SELECT key, 'changed' FROM written
-"""
-
-
-def _floor(server: EmbeddedPostgres, name: str, weeks: dict[str, Sequence[Scrape]]) -> dict[str, float]:
-    with psycopg.connect(server.create_database(name)) as connection:
-        connection.execute(_FLOOR_TABLES)
-        connection.commit()
-        return {
-            week: _timed(lambda scrapes=scrapes: _floor_week(connection, scrapes)) for week, scrapes in weeks.items()
-        }
-
-
-def _floor_week(connection: psycopg.Connection[Any], scrapes: Sequence[Scrape]) -> None:
-    for scrape in scrapes:
-        hashlib.sha256(scrape.content).hexdigest()
-        document = json.loads(scrape.content)
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE incoming")
-            with cursor.copy("COPY incoming FROM STDIN") as copy:
-                for index, raw in enumerate(document["therapists"]):
-                    record = map_record(raw, index) if raw.get("basic_info") else None
-                    if record is not None:
-                        key = f"{scrape.path[-10:]}/{record.external_id}/{index}"
-                        copy.write_row((key, record.hash, json.dumps(record.fields), json.dumps(raw)))
-            cursor.execute(_FLOOR_APPLY)
-        connection.commit()
-
-
-def _dlt(server: EmbeddedPostgres, weeks: dict[str, Sequence[Scrape]]) -> dict[str, float]:
-    """dlt's `merge` into one flat table; empty where it is not installed."""
-    try:
-        import dlt  # noqa: PLC0415 - only the benchmark's group has it
-    except ModuleNotFoundError:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        destination = dlt.destinations.postgres(server.create_database("dlt_week"))
-        pipeline = dlt.pipeline("benchmark", destination=destination, dataset_name="flat", pipelines_dir=folder)
-        return {
-            week: _timed(lambda scrapes=scrapes: _dlt_week(dlt, pipeline, scrapes)) for week, scrapes in weeks.items()
-        }
-
-
-def _dlt_week(dlt: Any, pipeline: Any, scrapes: Sequence[Scrape]) -> None:
-    rows = []
-    for scrape in scrapes:
-        for index, raw in enumerate(json.loads(scrape.content)["therapists"]):
-            if raw.get("basic_info"):
-                fields = map_record(raw, index).fields
-                flat = {
-                    name: json.dumps(value) if isinstance(value, (list, dict)) else value
-                    for name, value in fields.items()
-                }
-                rows.append({"key": f"{scrape.path[-10:]}/{raw.get('id')}/{index}", **flat})
-    resource_ = dlt.resource(rows, name="people", primary_key="key", write_disposition="merge")
-    pipeline.run(resource_, loader_file_format="csv")
-
-
-def _memory() -> list[Row]:
-    """Peak memory of reading one file of so many records, each in a process of its own."""
-    peaks = {}
-    for records in (1_000, 1_000_000):
-        command = [sys.executable, "-m", "benchmarks.therapists", str(records)]
-        peaks[records] = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return [(f"peak memory, a file of {records:,}", peak, "MB") for records, peak in peaks.items()]
-
-
-def _import_one_file(records: int) -> float:
-    """Imports one file of so many records; returns this process's peak memory in MB."""
-    template = json.loads(generate_scrapes(3, 100, DAY)[0].content)
-    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(durable=False) as server:
-        _write_large(Path(folder), template, records)
-        url = server.create_database("memory")
-        engine = create_engine(url, application_name="benchmark")
-        upgrade(engine)
-        engine.dispose()
-        environment = {
-            "DATABASE_URL": url,
-            "THERAPIST_IMPORT_FOLDER_PATH": folder,
-            "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
-            "THERAPIST_IMPORT_MAX_FILE_BYTES": str(4 * 1024**3),
-        }
-        parts = bootstrap.build_parts(read_settings(environment, *bootstrap.IMPORT_GROUPS))
-        parts.monitor.run_once("benchmark")
-        parts.engine.dispose()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _write_large(folder: Path, template: dict[str, Any], records: int) -> None:
-    with (folder / "52066.json").open("w", encoding="utf-8") as file:
-        file.write(json.dumps({"metadata": template["metadata"]})[:-1] + ', "therapists": [')
+def _write_large_file(folder: Path, records: int) -> None:
+    """One scrape of so many different people, fifty to a postal code."""
+    document = json.loads(generate_scrapes(3, 100, DAY)[0].content)
+    templates = document.pop("therapists")
+    path = folder / f"{DAY:%Y%m%d}" / "52066.json"
+    path.parent.mkdir(parents=True)
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"metadata": ' + json.dumps({**document["metadata"], "total_therapists": records}))
+        file.write(', "therapists": [')
         for number in range(records):
-            record = json.loads(json.dumps(template["therapists"][number % len(template["therapists"])]))
-            record["id"] = f"praxis{number}"
-            record["location"]["postal_code"] = f"{number // 50 % 99_999 + 1:05d}"
-            record["location"]["street"] = f"Weg {number}"
-            file.write((", " if number else "") + json.dumps(record))
+            record = templates[number % len(templates)]
+            location = {**record["location"], "postal_code": f"{number // 50:05d}", "street": f"Weg {number}"}
+            numbered = {**record, "id": f"praxis{number}", "location": location}
+            file.write((",\n" if number else "") + json.dumps(numbered, ensure_ascii=False))
         file.write("]}")
-
-
-if __name__ == "__main__":
-    configure_logging(LogSettings.model_validate({"LOG_LEVEL": "ERROR"}), stream=sys.stderr)
-    print(_import_one_file(int(sys.argv[1])))

@@ -72,6 +72,8 @@ def search_key(text: str | None) -> str | None:
     """What a search looks in: both spellings of umlauts, "Müller" is found by "mueller" and by "muller"."""
     if not text:
         return None
+    if text.isascii():
+        return text.casefold()
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     spellings = {_without_marks(folded.translate(table)) for table in (_SPELLED_OUT, _STRIPPED)}
     return " ".join(sorted(spellings)) or None

@@ -1,5 +1,6 @@
 """Puts the therapist service together from its settings: the one place that knows every part."""
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -39,6 +40,11 @@ IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailS
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
 
 
+_CONTAINERS_PER_COLLECTION = 10_000
+"""A scrape is thousands of lists and objects without a circle among them: Python's default of 700 (2,000 in later
+versions) spends a fifth of an import looking for some."""
+
+
 @dataclass(frozen=True, slots=True)
 class TherapistParts:
     """The therapist service's parts, none of which has opened a connection yet."""
@@ -67,6 +73,7 @@ def read_service_settings(environ: Mapping[str, str]) -> Settings:
 
 def build_parts(settings: Settings, *, console_base_url: str | None = None) -> TherapistParts:
     """The parts, put together."""
+    gc.set_threshold(_CONTAINERS_PER_COLLECTION)
     wishes = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])

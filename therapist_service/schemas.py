@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Annotated, Any
 
 from pydantic import BaseModel
@@ -132,8 +133,14 @@ class TherapistPage(BaseModel):
 
 
 _FIELDS = tuple(TherapistOut.model_fields)
+_VALUES = itemgetter(*_FIELDS)
+_DATES = tuple(name for name, field in TherapistOut.model_fields.items() if field.annotation in (date | None, datetime))
 
 
 def therapist_payload(row: Mapping[Any, Any]) -> dict[str, Any]:
     """The row as JSON values, in the fields and order of `TherapistOut`."""
-    return {name: value.isoformat() if isinstance(value := row[name], date) else value for name in _FIELDS}
+    payload = dict(zip(_FIELDS, _VALUES(row), strict=True))
+    for name in _DATES:
+        if payload[name] is not None:
+            payload[name] = payload[name].isoformat()
+    return payload

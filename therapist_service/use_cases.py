@@ -37,6 +37,7 @@ _DEFAULTS: dict[str, Any] = {
     "status": Therapeutstatus.AKTIV.value,
 }
 _COLUMNS = tuple(column.name for column in therapeuten.c)
+_EMPTY = {**dict.fromkeys(_COLUMNS), **_DEFAULTS}
 _SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
 
 
@@ -59,8 +60,8 @@ def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -
         return []
     moment, ids = _new_ids(connection, len(rows))
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
-    copy_rows(connection, therapeuten, _COLUMNS, [tuple(row.values()) for row in complete])
-    write_events(connection, kernel, [events.created(row) for row in complete])
+    copy_rows(connection, therapeuten, _COLUMNS, (tuple(row.values()) for row in complete))
+    write_events(connection, kernel, (events.created(row) for row in complete))
     return ids
 
 
@@ -140,7 +141,7 @@ def list_therapists(
 
 
 def _complete(row: Row, number: int, moment: datetime) -> dict[str, Any]:
-    complete = {**dict.fromkeys(_COLUMNS), **_DEFAULTS, **row, "id": number, "created_at": moment, "updated_at": moment}
+    complete = {**_EMPTY, **row, "id": number, "created_at": moment, "updated_at": moment}
     complete["search_key"] = _search_key(complete)
     return complete
 

@@ -1,7 +1,7 @@
 """Event rows, written in the transaction of the change they tell of: no change without its event, none invented."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from shared.database.copy import copy_rows
 from shared.tables import KernelTables
 
+_NOTIFY = sa.text("SELECT pg_notify(:channel, '')")
 _COLUMNS = ("event_id", "event_type", "topic", "key", "payload")
 
 
@@ -28,11 +29,9 @@ def topic_of(kernel: KernelTables) -> str:
     return f"{kernel.counted}-events"
 
 
-def write_events(connection: Connection, kernel: KernelTables, events: Sequence[Event]) -> None:
+def write_events(connection: Connection, kernel: KernelTables, events: Iterable[Event]) -> None:
     """Writes the events in order and wakes the relay once the transaction commits."""
-    if not events:
-        return
     topic = topic_of(kernel)
-    rows = [(uuid.uuid4(), event.event_type, topic, str(event.entity_id), event.payload) for event in events]
-    copy_rows(connection, kernel.event_outbox, _COLUMNS, rows)
-    connection.execute(sa.select(sa.func.pg_notify(kernel.channel("events"), "")))
+    rows = ((uuid.uuid4(), event.event_type, topic, str(event.entity_id), event.payload) for event in events)
+    if copy_rows(connection, kernel.event_outbox, _COLUMNS, rows):
+        connection.execute(_NOTIFY, {"channel": kernel.channel("events")})

@@ -8,9 +8,15 @@ because staff may have corrected either. An empty value equals nothing, with the
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from shared.text_keys import compact_key, email_key, name_key_part
+
+# The same names and titles come again and again, from row to row and from week to week.
+last_name_key = lru_cache(maxsize=16_384)(name_key_part)
+first_name_key = lru_cache(maxsize=16_384)(compact_key)
+_title_key = lru_cache(maxsize=256)(compact_key)
 
 Rule = Literal["exact", "id", "name", "compound", "renamed", "duplicate_in_file", "ambiguous", "none"]
 
@@ -77,11 +83,10 @@ class Match:
 def traits_of(fields: Mapping[str, Any]) -> Traits:
     """The traits of mapped columns, be they a record's, a row's, or what was kept of the source."""
     street = fields.get("strasse")
-    first, last = name_key_part(fields.get("vorname")), name_key_part(fields.get("nachname"))
     return Traits(
-        last=last,
-        first=first.replace(" ", "") if first else None,
-        title=compact_key(fields.get("titel")),
+        last=last_name_key(fields.get("nachname")),
+        first=first_name_key(fields.get("vorname")),
+        title=_title_key(fields.get("titel")),
         street=_street_key(street),
         numbered=any(character.isdigit() for character in street or ""),
         zip=fields.get("plz") or None,

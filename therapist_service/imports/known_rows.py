@@ -5,14 +5,14 @@ again once the rows that are meant are locked.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from therapist_service.imports.identity import Known, Listed, traits_of
+from therapist_service.imports.identity import Known, Listed, first_name_key, last_name_key, traits_of
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import therapeuten
 
@@ -29,12 +29,40 @@ def _said(name: str) -> str:
     return f"said_{name}"
 
 
+def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
+    return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
+
+
+_UNCHANGED = sa.select(
+    *[therapeuten.c[name] for name in ("id", "external_id", "source_hash", "source_seen_at", "source_zip")]
+).where(
+    therapeuten.c.source_area == sa.bindparam("area"),
+    _one_of("external_id", "ids"),
+    therapeuten.c.source_removed_at.is_(None),
+    therapeuten.c.source_import_id.is_distinct_from(sa.bindparam("import_id")),
+)
 # A postal code has a hundred neighbours for each one that is meant: only what identifies is read of them.
-_LOOKED_UP = (
-    *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
-    *[therapeuten.c[name] for name in _IDENTIFYING],
-    therapeuten.c.source_record.is_not(None).label("is_sourced"),
-    *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
+_NEIGHBOURS = (
+    sa.select(
+        *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
+        *[therapeuten.c[name] for name in _IDENTIFYING],
+        therapeuten.c.source_record.is_not(None).label("is_sourced"),
+        *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
+    )
+    .where(
+        sa.or_(
+            sa.and_(therapeuten.c.source_area == sa.bindparam("area"), _one_of("external_id", "ids")),
+            _one_of("plz", "zips"),
+            _one_of("source_plz", "zips"),
+        )
+    )
+    .order_by(therapeuten.c.id)
+)
+_LOCKED = (
+    sa.select(*_COMPARED)
+    .where(therapeuten.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))))
+    .order_by(therapeuten.c.id)
+    .with_for_update()
 )
 
 
@@ -46,19 +74,11 @@ def unchanged_rows(
     Rows that this file has claimed already, and those marked as gone, are not among them. They are not locked:
     `mark_seen` has the last word.
     """
-    columns = therapeuten.c
-    ids = sorted({record.external_id for record in records if record.external_id is not None})
+    ids = _present(record.external_id for record in records)
     if not ids:
         return {}
-    light = (columns.id, columns.external_id, columns.source_hash, columns.source_seen_at, columns.source_zip)
-    statement = sa.select(*light).where(
-        columns.source_area == area,
-        columns.external_id == sa.any_(sa.literal(ids, sa.ARRAY(sa.Text))),
-        columns.source_removed_at.is_(None),
-        columns.source_import_id.is_distinct_from(import_id),
-    )
     by_record: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
-    for row in connection.execute(statement).mappings():
+    for row in connection.execute(_UNCHANGED, {"area": area, "ids": ids, "import_id": import_id}).mappings():
         by_record[row["external_id"], row["source_hash"]].append(row)
     found: dict[int, RowMapping] = {}
     for record in records:
@@ -74,58 +94,55 @@ class Candidates:
     """Rows that share an id or a postal code with some records, as the rules of identity see them; not locked yet."""
 
     def __init__(self, connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]) -> None:
-        rows = _look_up(connection, area, records)
-        self.claimed = {row["id"] for row in rows if row["source_import_id"] == import_id}
+        ids = _present(record.external_id for record in records)
+        zips = _present(record.fields["plz"] for record in records)
+        found = connection.execute(_NEIGHBOURS, {"area": area, "ids": ids, "zips": zips}).mappings()
         self._connection = connection
-        self._looked_at: dict[int, Known] = {}
-        self._by_zip: dict[str, list[Known]] = defaultdict(list)
-        self._by_id: dict[tuple[str, str], list[Known]] = defaultdict(list)
-        self._by_name: dict[tuple[str, str, str], list[Known]] = defaultdict(list)
-        for row in rows:
-            said = {name: row[_said(name)] for name in _IDENTIFYING} if row["is_sourced"] else None
-            self._add(_known(dict(row), said), row["source_zip"])
+        self._rows: dict[int, RowMapping] = {row["id"]: row for row in found}
+        self._known: dict[int, Known] = {}
+        self._by_zip: dict[str | None, list[int]] = defaultdict(list)
+        self._by_id: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        self._by_name: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for row_id, row in self._rows.items():
+            self._by_zip[row["source_zip"]].append(row_id)
+            self._by_id[row["source_area"], row["external_id"]].append(row_id)
+            for name in _names(row):
+                self._by_name[name].add(row_id)
+        self.claimed = {row_id for row_id, row in self._rows.items() if row["source_import_id"] == import_id}
 
     def of(self, listed: Listed) -> list[Known]:
         """Those that any rule could find: the same id, or the same last or first name under the same postal code."""
         traits = listed.traits
-        found: dict[int, Known] = {}
+        found: set[int] = set()
         if listed.external_id is not None:
-            found |= {known.row_id: known for known in self._by_id.get((listed.area, listed.external_id), ())}
-        for trait, value in (("last", traits.last), ("first", traits.first)):
-            if value and traits.zip:
-                found |= {known.row_id: known for known in self._by_name.get((trait, value, traits.zip), ())}
-        # A row without a first name is found by its last one, a renamed compound name by the first.
-        return list(found.values())
+            found.update(self._by_id.get((listed.area, listed.external_id), ()))
+        if traits.zip is not None:
+            # A row without a first name is found by its last one, a renamed person by the first.
+            for name in (traits.last, traits.first):
+                if name:
+                    found |= self._by_name.get((traits.zip, name), set())
+        return [self._as_known(row_id) for row_id in sorted(found)]
 
     def last_seen_in(self, zip_code: str) -> list[Known]:
         """Those that the file of this postal code listed last."""
-        return self._by_zip[zip_code]
+        return [self._as_known(row_id) for row_id in self._by_zip[zip_code]]
 
     def lock(self, ids: Collection[int]) -> dict[int, Row] | None:
         """The full rows, locked; None if one of them was deleted or became somebody else since it was looked at."""
         if not ids:
             return {}
-        meant = therapeuten.c.id == sa.any_(sa.literal(sorted(ids), sa.ARRAY(sa.Integer)))
-        statement = sa.select(*_COMPARED).where(meant).order_by(therapeuten.c.id).with_for_update()
-        rows = {row["id"]: dict(row) for row in self._connection.execute(statement).mappings()}
-        looked_at = all(self._looked_at[row_id] == _known(row, row["source_record"]) for row_id, row in rows.items())
-        return rows if looked_at and len(rows) == len(ids) else None
+        found = self._connection.execute(_LOCKED, {"ids": sorted(ids)}).mappings()
+        rows = {row["id"]: dict(row) for row in found}
+        as_looked_at = all(_known(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items())
+        return rows if as_looked_at and len(rows) == len(ids) else None
 
-    def _add(self, known: Known, source_zip: str | None) -> None:
-        self._looked_at[known.row_id] = known
-        if source_zip is not None:
-            self._by_zip[source_zip].append(known)
-        if known.area is not None and known.external_id is not None:
-            self._by_id[known.area, known.external_id].append(known)
-        names = {
-            (trait, value, zip_code)
-            for version in known.versions()
-            for zip_code in {other.zip for other in known.versions()}
-            for trait, value in (("last", version.last), ("first", version.first))
-            if value and zip_code
-        }
-        for name in names:
-            self._by_name[name].append(known)
+    def _as_known(self, row_id: int) -> Known:
+        # Of a hundred neighbours a few are ever compared with a record.
+        if row_id not in self._known:
+            row = self._rows[row_id]
+            said = {name: row[_said(name)] for name in _IDENTIFYING} if row["is_sourced"] else None
+            self._known[row_id] = _known(row, said)
+        return self._known[row_id]
 
 
 def listed(record: MappedRecord, area: str) -> Listed:
@@ -154,32 +171,27 @@ _MARK_SEEN = sa.text(
 )
 
 
-def _look_up(connection: Connection, area: str, records: Sequence[MappedRecord]) -> Sequence[RowMapping]:
-    columns = therapeuten.c
-    ids = _array({record.external_id for record in records})
-    zips = _array({record.fields["plz"] for record in records})
-    statement = sa.select(*_LOOKED_UP).where(
-        sa.or_(
-            sa.and_(columns.source_area == area, columns.external_id == sa.any_(ids)),
-            columns.plz == sa.any_(zips),
-            columns.source_plz == sa.any_(zips),
-        )
-    )
-    return connection.execute(statement.order_by(columns.id)).mappings().all()
+def _present(values: Iterable[str | None]) -> list[str]:
+    return sorted({value for value in values if value is not None})
 
 
-def _array(values: Iterable[str | None]) -> sa.BindParameter[Any]:
-    return sa.literal(sorted(value for value in values if value is not None), sa.ARRAY(sa.Text))
+def _names(row: RowMapping) -> set[tuple[str, str]]:
+    """Every name of the row under every postal code of it, be they the row's or what the source said last."""
+    zips = {row["plz"], row[_said("plz")]}
+    names = {last_name_key(row["nachname"]), last_name_key(row[_said("nachname")])}
+    names |= {first_name_key(row["vorname"]), first_name_key(row[_said("vorname")])}
+    return {(zip_code, name) for zip_code in zips for name in names if zip_code and name}
 
 
-def _known(row: Row, said: Mapping[str, Any] | None) -> Known:
+def _known(row: Row | RowMapping, said: Row | None) -> Known:
     """The row as the rules of identity see it; `said` is what the source said last."""
+    current = {name: row[name] for name in _IDENTIFYING}
     # Where staff changed nothing that identifies, one look is enough.
-    differs = said is not None and any(row[name] != said.get(name) for name in _IDENTIFYING)
+    differs = said is not None and any(value != said.get(name) for name, value in current.items())
     return Known(
         row_id=row["id"],
         area=row["source_area"],
         external_id=row["external_id"],
-        current=traits_of({name: row[name] for name in _IDENTIFYING}),
+        current=traits_of(current),
         source=traits_of(said) if said is not None and differs else None,
     )
