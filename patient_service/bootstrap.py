@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 
 from patient_service.erasure import Erasure
-from patient_service.imports.bucket import GcsBucket
+from patient_service.imports.bucket import GcsBucket, Patience
 from patient_service.imports.bucket_ledger import RetryRule, copies_exist
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import RegistrationImport
@@ -74,12 +74,14 @@ def read_service_settings(environ: Mapping[str, str]) -> Settings:
     return read_settings(environ, *IMPORT_GROUPS, ServingSettings)
 
 
-def build_parts(settings: Settings, *, console_base_url: str | None = None) -> PatientParts:
+def build_parts(
+    settings: Settings, *, console_base_url: str | None = None, patience: Patience | None = None
+) -> PatientParts:
     """The parts, put together."""
     wishes = settings[PatientImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
-    bucket = GcsBucket(settings[StorageSettings])
+    bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(wishes.local_path)
     metrics = ProcessMetrics(NAME, kernel.counted)
     erasure = Erasure(engine, bucket, copies)

@@ -202,6 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.faults.stall()
             self._reset()
             return
+        if kind == "hold":
+            self.server.faults.stall()
+            self._send(self.server.api.answer(request))
+            return
         response = self.server.api.answer(request)
         if kind == "after":
             self._reset()

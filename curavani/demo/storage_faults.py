@@ -6,7 +6,7 @@ from typing import Any, Final
 
 STALL_SECONDS: Final = 120.0
 OPERATIONS: Final = frozenset({"list", "download", "get", "update", "delete", "upload", "bucket", "any"})
-KINDS: Final = frozenset({"reset", "stall", "truncate", "wrong_bytes", "after"})
+KINDS: Final = frozenset({"reset", "stall", "truncate", "wrong_bytes", "after", "hold"})
 
 
 @dataclass(slots=True)
@@ -24,7 +24,8 @@ class Faults:
 
     Kinds: a status code as the answer; `reset` of the connection before anything is done; `stall` without an answer
     (of a download: in the middle of it); `truncate`, an answer cut off half way; `wrong_bytes`, an answer with a byte
-    changed but the right hash; `after`, the operation is done and the connection reset, so that its answer is lost.
+    changed but the right hash; `after`, the operation is done and the connection reset, so that its answer is lost;
+    `hold`, the answer of a request comes once the faults are cleared.
     """
 
     def __init__(self) -> None:

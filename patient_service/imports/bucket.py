@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 import requests
+import urllib3
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
@@ -20,12 +21,30 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from shared.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
 from shared.settings import StorageSettings
 
-_TIMEOUT = (5.0, 20.0)
-"""Seconds to connect and between two pieces of an answer; the client's own default is a minute each."""
-_RETRY = Retry(initial=0.2, maximum=2.0, multiplier=2.0, timeout=8.0)
-"""Short: the ledger retries what the client could not."""
+# A stream that breaks off in the middle of a raw download comes as urllib3's own exception.
+_FAILURES = (
+    GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, urllib3.exceptions.HTTPError, OSError
+)  # fmt: skip
 
-_FAILURES = (GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, OSError)
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait, in seconds: to connect, between two pieces of an answer, and for the client's own retries.
+
+    The client's own defaults are minutes. The retries are short: the ledger retries what the client could not.
+    """
+
+    connect: float = 5.0
+    answer: float = 20.0
+    retry: float = 8.0
+
+    @property
+    def timeout(self) -> tuple[float, float]:
+        return self.connect, self.answer
+
+    @property
+    def retries(self) -> Retry:
+        return Retry(initial=0.2, maximum=2.0, multiplier=2.0, timeout=self.retry)
 
 
 class ObjectGone(CuravaniError):
@@ -78,8 +97,11 @@ class Bucket(Protocol):
 class GcsBucket:
     """The bucket in Google Cloud Storage, or in an emulator at `STORAGE_EMULATOR_HOST`."""
 
-    def __init__(self, settings: StorageSettings) -> None:
+    def __init__(self, settings: StorageSettings, patience: Patience | None = None) -> None:
+        patience = patience or Patience()
         self._settings = settings
+        self._timeout = patience.timeout
+        self._retry = patience.retries
         self._client: Any = None
 
     def close(self) -> None:
@@ -94,7 +116,7 @@ class GcsBucket:
 
     def list_objects(self) -> list[StoredObject]:
         with _storage_wide():
-            blobs = self._bucket().list_blobs(timeout=_TIMEOUT, retry=_RETRY)
+            blobs = self._bucket().list_blobs(timeout=self._timeout, retry=self._retry)
             found = [_stored(blob) for blob in blobs]
         return sorted(found, key=lambda stored: (stored.updated, stored.name, stored.generation))
 
@@ -102,7 +124,9 @@ class GcsBucket:
         with self._generation_only():
             # The generation in the request, not only as a precondition: a newer upload must not be read as this one.
             blob = self._bucket().blob(stored.name, generation=stored.generation)
-            data: bytes = blob.download_as_bytes(raw_download=True, checksum="crc32c", timeout=_TIMEOUT, retry=_RETRY)
+            data: bytes = blob.download_as_bytes(
+                raw_download=True, checksum="crc32c", timeout=self._timeout, retry=self._retry
+            )
         if len(data) != stored.size:
             raise DownloadCorrupt
         return data
@@ -110,7 +134,9 @@ class GcsBucket:
     def delete(self, name: str, generation: int) -> Deletion:
         try:
             with self._object_only():
-                self._bucket().blob(name).delete(if_generation_match=generation, timeout=_TIMEOUT, retry=_RETRY)
+                self._bucket().blob(name).delete(
+                    if_generation_match=generation, timeout=self._timeout, retry=self._retry
+                )
         except ObjectGone:
             return Deletion.ALREADY_GONE
         except _Replaced:
@@ -119,7 +145,7 @@ class GcsBucket:
 
     def ping(self) -> None:
         with _storage_wide():
-            next(iter(self._bucket().list_blobs(max_results=1, timeout=_TIMEOUT, retry=None)), None)
+            next(iter(self._bucket().list_blobs(max_results=1, timeout=self._timeout, retry=None)), None)
 
     def _bucket(self) -> Any:
         # Made on first use: the client reads credentials, and importing or building must not fail or call out.
@@ -141,14 +167,18 @@ class GcsBucket:
         """Translates the failure of one object, after asking whether it is the storage as a whole."""
         try:
             yield
-        except NotFound:
+        except NotFound as error:
+            _let_go(error)
             self.ping()  # a bucket that vanished answers 404 for its objects, too
             raise ObjectGone from None
-        except PreconditionFailed:
+        except PreconditionFailed as error:
+            _let_go(error)
             raise _Replaced from None
-        except DataCorruption:
+        except DataCorruption as error:
+            _let_go(error)
             raise DownloadCorrupt from None
-        except _FAILURES:
+        except _FAILURES as error:
+            _let_go(error)
             self.ping()
             raise ObjectUnavailable from None
 
@@ -164,6 +194,13 @@ def _storage_wide() -> Iterator[None]:
     except _FAILURES:
         # The client's text names objects and addresses: it is not passed on.
         raise StorageUnavailable from None
+
+
+def _let_go(error: Exception) -> None:
+    """An answer that nobody reads would keep its connection open."""
+    response = getattr(error, "response", None)
+    if isinstance(response, requests.Response):
+        response.close()
 
 
 def _stored(blob: Any) -> StoredObject:

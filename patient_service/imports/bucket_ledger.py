@@ -29,6 +29,7 @@ IMPORTED = ("success", "skipped")
 ERASED = "erased_registration"
 """The ledger's mark of files whose person was erased."""
 
+_GONE = "source_gone"
 _DISK = "patient-import:disk"
 _tracking = kernel.import_tracking
 _SOURCE_TO_GO = sa.or_(
@@ -74,6 +75,7 @@ def register_listing(
     new = [_new_row(bucket, key, stored) for key, stored in by_key.items()]
     if new:
         connection.execute(insert(_tracking).on_conflict_do_nothing(index_elements=["source_key"]), new)
+    _revive_what_is_there_after_all(connection, list(by_key))
     rows = _unsettled(connection, bucket, list(by_key))
     _note_vanished_sources(connection, [row["id"] for row in rows if row["source_key"] not in by_key])
     order = {key: number for number, key in enumerate(by_key)}
@@ -123,7 +125,7 @@ def fail(locked: LockedConnection, import_id: int, code: str) -> str:
 def settle_gone(locked: LockedConnection, import_id: int) -> str:
     """The object vanished before it was read, and there is no copy: nothing is left to do."""
     with locked.transaction() as connection:
-        ledger.settle(connection, kernel, import_id, Settlement("skipped", "source_gone", source_deleted_at=now()))
+        ledger.settle(connection, kernel, import_id, Settlement("skipped", _GONE, source_deleted_at=now()))
         resolve_problem(connection, kernel, fingerprint(import_id))
     return "gone"
 
@@ -165,6 +167,16 @@ def _new_row(bucket: str, key: str, stored: StoredObject) -> dict[str, object]:
         "file_version": str(stored.generation),
         "file_size": stored.size,
     }
+
+
+def _revive_what_is_there_after_all(connection: Connection, keys: list[str]) -> None:
+    """A generation that storage once denied and now lists was never imported: it must not pass for done."""
+    denied = sa.and_(_tracking.c.error_code == _GONE, _tracking.c.status == "skipped")
+    connection.execute(
+        sa.update(_tracking)
+        .where(_tracking.c.source_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text))), denied)
+        .values(status="pending", error_code=None, source_deleted_at=None)
+    )
 
 
 def _unsettled(connection: Connection, bucket: str, keys: list[str]) -> list[RowMapping]:

@@ -30,7 +30,7 @@ _FORGET_AFTER = timedelta(minutes=2)
 
 
 def _stamps() -> Path:
-    """A folder that every process of this user on this host shares."""
+    """A folder that every process of this user on this host shares. Raises `OSError` on a disk that is full."""
     return Path(tempfile.gettempdir()) / f"curavani-{os.getuid()}"
 
 
@@ -39,14 +39,15 @@ class OutageMail:
     """Mails that the database is away: after `PATIENCE`, and then once an hour as long as it lasts.
 
     All processes of one user on one host that use the database named by `url` send one mail between them; a file in
-    `folder` keeps its time. Where that folder cannot be had, each process counts for itself.
+    `folder` (None: one below the system's temporary folder) keeps its time. Where it cannot be had, each process counts
+    for itself.
     """
 
     counted: str
     settings: MailSettings
     url: str = field(repr=False)
     console_base_url: str | None = None
-    folder: Path = field(default_factory=_stamps)
+    folder: Path | None = None
     clock: Callable[[], datetime] = now
     _since: datetime | None = None
     _heard: datetime | None = None
@@ -103,8 +104,9 @@ class OutageMail:
         url = make_url(self.url)
         name = hashlib.sha256(f"{url.host}:{url.port}/{url.database}".encode()).hexdigest()[:16]
         try:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            return os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            folder = self.folder or _stamps()
+            folder.mkdir(mode=0o700, exist_ok=True)
+            return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError:
             return None
 

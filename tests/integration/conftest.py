@@ -14,6 +14,7 @@ from sqlalchemy.engine import Engine
 
 from curavani.demo.storage_emulator import StorageEmulator
 from patient_service import bootstrap as patient_bootstrap
+from patient_service.imports.bucket import Patience
 from shared.imports.passes import PassReport
 from shared.settings import read_settings
 from therapist_service import bootstrap as therapist_bootstrap
@@ -80,10 +81,13 @@ class Patients:
 def new_patients(
     database_url: str, engine: Engine, storage_server: StorageEmulator, bucket: str, tmp_path: Path
 ) -> Iterator[Callable[..., Patients]]:
-    """Makes the patient import anew, as another process would; keywords are settings of the environment."""
+    """Makes the patient import anew, as another process would; keywords are settings of the environment.
+
+    It gives storage up soon, unless it is told to be patient.
+    """
     made: list[Any] = []
 
-    def make(**environment: str) -> Patients:
+    def make(*, patience: Patience | None = None, **environment: str) -> Patients:
         copies = tmp_path / "copies"
         settings = read_settings(
             {
@@ -95,7 +99,9 @@ def new_patients(
             },
             *patient_bootstrap.IMPORT_GROUPS,
         )
-        parts = patient_bootstrap.build_parts(settings)
+        parts = patient_bootstrap.build_parts(
+            settings, patience=patience or Patience(connect=2.0, answer=1.0, retry=0.5)
+        )
         made.append(parts)
         return Patients(parts, engine, storage_server, bucket, copies)
 
@@ -221,7 +227,7 @@ def make_therapist() -> Callable[..., dict[str, Any]]:
 def curavani(
     database_url: str, bucket: str, storage_server: StorageEmulator, tmp_path: Path
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line as a process of its own; keywords are changes of its environment."""
+    """The command line as a process of its own; keywords are changes of its environment, `before` runs in its shell."""
     (tmp_path / "scrapes").mkdir(exist_ok=True)
     environment = {
         "PATH": os.environ["PATH"],
@@ -234,13 +240,13 @@ def curavani(
         "NO_COLOR": "1",
     }
 
-    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, before: str = "true", **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "curavani", *arguments],
+            ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "-m", "curavani", *arguments],
             env={**environment, **changes},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
