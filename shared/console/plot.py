@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 WIDTH, HEIGHT = 720, 180
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 8, 14, 30
 _GAP = 0.35
 """Share of a column that is left empty between bars."""
 
