@@ -27,7 +27,7 @@ from shared.tokens import Role
 from shared.validation import InvalidInput
 from shared.workers.heartbeats import leader_of
 
-_ONE = "/<int(max=2147483647):import_id>"
+_ONE = "/<int:import_id>"
 _NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
 
 
