@@ -7,7 +7,7 @@ from flask import Blueprint, current_app, g, request, url_for
 
 from shared.console import words
 from shared.console.access import may
-from shared.console.language import LANGUAGES, current_language, meaning
+from shared.console.language import LANGUAGES, current_language, gist, meaning
 from shared.console.sections import Section
 from shared.service import current_service
 from shared.tokens import Role
@@ -31,6 +31,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "may_write": may(Role.WRITE),
             "may_operate": may(Role.OPERATE),
             "meaning": meaning,
+            "gist": gist,
             "number": words.number,
             "link_to": link_to,
             "words": words,

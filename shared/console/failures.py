@@ -69,7 +69,7 @@ def _unavailable(error: CuravaniError) -> ResponseReturnValue:
 
 def _forged(_error: CSRFError) -> ResponseReturnValue:
     """A form without its token: a session that has ended, a browser without the cookie, or another site's doing."""
-    log.warning("form_refused", reason="csrf")
+    log.warning("form_refused")
     refused = cookie_was_refused()
     return render_template("console/csrf.html", plain_http=is_plain_http(), cookie_refused=refused), 400
 

@@ -1,26 +1,238 @@
-"""The files that the import knows: the list, one file with all that is known of it, and mending it."""
+"""The files that the import knows: the list, and mending what failed. One file's page is `file_page`."""
 
-from flask import Blueprint, render_template
-from flask_babel import lazy_gettext
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, lazy_gettext, ngettext
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.clock import GERMANY
+from shared.console.access import may, needs, note_view
+from shared.console.file_page import file_page
 from shared.console.sections import Section
+from shared.console.words import FILE_STATES, number
 from shared.database.engine import transaction
+from shared.errors import NotFound
+from shared.http.auth import actor
+from shared.http.imports_api import read_discard
 from shared.http.requests import paging, word
+from shared.imports import ledger, story
 from shared.imports.queries import list_imports
 from shared.service import current_service
+from shared.tokens import Role
+from shared.validation import InvalidInput
+from shared.workers.heartbeats import leader_of
+
+_ONE = "/<int:import_id>"
+_NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the list is narrowed to; days are German calendar days, both included."""
+
+    status: str | None
+    code: str | None
+    since: date | None
+    until: date | None
+
+    def as_query(self) -> dict[str, str]:
+        """The filters as an address carries them."""
+        given = {"status": self.status, "code": self.code, "since": self.since, "until": self.until}
+        return {name: str(value) for name, value in given.items() if value is not None}
 
 
 def imports_section() -> Section:
     """The section at `/console/imports`."""
     routes = Blueprint("imports", __name__)
     routes.get("", endpoint="index")(_list)
+    routes.get(_ONE, endpoint="show")(_show)
+    routes.post("/run", endpoint="run")(_run)
+    routes.post("/retry-failed", endpoint="retry_failed")(_retry_failed)
+    routes.post(f"{_ONE}/retry", endpoint="retry")(_retry)
+    routes.get(f"{_ONE}/discard", endpoint="ask_discard")(_ask_discard)
+    routes.post(f"{_ONE}/discard", endpoint="discard")(_discard)
     return Section(routes, lazy_gettext("Imports"))
 
 
-def _list() -> str:
+def _list() -> ResponseReturnValue:
+    wanted = word("number")
+    if wanted is not None:
+        return _search(wanted)
+    return _page_of_list(_filters())
+
+
+def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = "") -> str:
     service, page = current_service(), paging()
     with transaction(service.engine) as connection:
         rows, total = list_imports(
-            connection, service.kernel, status=word("status"), offset=page.offset, limit=page.limit
+            connection,
+            service.kernel,
+            status=filters.status,
+            code=filters.code,
+            since=_midnight(filters.since),
+            before=_midnight(filters.until, later=1),
+            offset=page.offset,
+            limit=page.limit,
         )
-    return render_template("console/imports.html", rows=rows, total=total)
+        codes = story.codes_in_use(connection, service.kernel)
+        failed = len(ledger.failed_ids(connection, service.kernel, filters.code)) if may(Role.OPERATE) else 0
+    if may(Role.WRITE) and rows:
+        note_view("imports")
+    return render_template(
+        "console/imports.html",
+        rows=[dict(row) | {"total": row[service.kernel.total_column.name]} for row in rows],
+        total=total,
+        page=page.page,
+        pages=max(-(-total // page.limit), 1),
+        filters=filters,
+        codes=codes,
+        failed=failed,
+        problem=problem,
+        wanted=wanted,
+    )
+
+
+def _search(wanted: str) -> ResponseReturnValue:
+    """To the file with this number: `12`, or `P12` as mails and the command line write it."""
+    service = current_service()
+    match = _NUMBER.fullmatch(wanted)
+    nobody = Filters(None, None, None, None)
+    if match is None:
+        return _page_of_list(nobody, gettext("A number looks like %(number)s.", number=number(12)), wanted)
+    if match[1] and match[1].upper() != service.prefix:
+        return _page_of_list(nobody, gettext("This number belongs to the other service's console."), wanted)
+    import_id = int(match[2])
+    with transaction(service.engine) as connection:
+        try:
+            ledger.find(connection, service.kernel, import_id)
+        except NotFound:
+            return _page_of_list(nobody, gettext("There is no file %(number)s.", number=number(import_id)), wanted)
+    return redirect(url_for("console.imports.show", import_id=import_id))
+
+
+def _filters() -> Filters:
+    """The filters of the query; what makes no sense counts as not given."""
+    status = word("status")
+    return Filters(status if status in FILE_STATES else None, word("code"), _day("since"), _day("until"))
+
+
+def _day(name: str) -> date | None:
+    try:
+        return date.fromisoformat(request.args.get(name, ""))
+    except ValueError:
+        return None
+
+
+def _midnight(day: date | None, later: int = 0) -> datetime | None:
+    if day is None or day.year > 9000:
+        return None
+    return datetime.combine(day + timedelta(days=later), time(), GERMANY)
+
+
+def _show(import_id: int) -> str:
+    service = current_service()
+    with transaction(service.engine) as connection:
+        values = file_page(connection, service.kernel, import_id, paging())
+    if may(Role.WRITE):
+        note_view("import", import_id=import_id)
+    return render_template("console/file.html", **values)
+
+
+@needs(Role.OPERATE)
+def _run() -> ResponseReturnValue:
+    """Asks for a pass now, and says what will come of it."""
+    service = current_service()
+    with transaction(service.engine) as connection:
+        ledger.record_action(connection, service.kernel, "run", actor())
+        ledger.wake(connection, service.kernel)
+        _tell(connection, gettext("A pass begins as soon as the importer is free."))
+    return redirect(_back())
+
+
+@needs(Role.OPERATE)
+def _retry(import_id: int) -> ResponseReturnValue:
+    service = current_service()
+    with transaction(service.engine) as connection:
+        ledger.retry(connection, service.kernel, [import_id], actor())
+        _tell(connection, gettext("File %(number)s is imported again right away.", number=number(import_id)))
+    return redirect(url_for("console.imports.show", import_id=import_id))
+
+
+@needs(Role.OPERATE)
+def _retry_failed() -> ResponseReturnValue:
+    service = current_service()
+    code = request.form.get("code") or None
+    with transaction(service.engine) as connection:
+        ids = ledger.failed_ids(connection, service.kernel, code)
+        ledger.retry(connection, service.kernel, ids, actor())
+        done = ngettext(
+            "%(num)s file is imported again right away.", "%(num)s files are imported again right away.", len(ids)
+        )
+        _tell(connection, done)
+    return redirect(url_for("console.imports.index"))
+
+
+@needs(Role.OPERATE)
+def _ask_discard(import_id: int) -> str:
+    return _discard_page(import_id, {"reason": "", "delete_source": False})
+
+
+@needs(Role.OPERATE)
+def _discard(import_id: int) -> ResponseReturnValue:
+    service, given = current_service(), request.form
+    wish = {"reason": given.get("reason", ""), "delete_source": given.get("delete_source") == "yes"}
+    try:
+        discard = read_discard(wish)
+    except InvalidInput:
+        return _discard_page(import_id, wish, gettext("Please say why, in at most 1000 characters.")), 400
+    with transaction(service.engine) as connection:
+        ledger.discard(
+            connection, service.kernel, import_id, actor(), discard.reason, delete_source=discard.delete_source
+        )
+        if discard.delete_source:
+            ledger.wake(connection, service.kernel)
+    flash(_discarded(import_id, delete_source=discard.delete_source), "done")
+    return redirect(url_for("console.imports.show", import_id=import_id))
+
+
+def _discard_page(import_id: int, given: Mapping[str, object], problem: str | None = None) -> str:
+    service = current_service()
+    with transaction(service.engine) as connection:
+        row: RowMapping = ledger.find(connection, service.kernel, import_id)
+    if row["status"] not in ledger.RETRYABLE:
+        raise ledger.NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")
+    if may(Role.WRITE):
+        note_view("import", import_id=import_id)
+    return render_template("console/discard.html", file=row, given=given, problem=problem)
+
+
+def _discarded(import_id: int, *, delete_source: bool) -> str:
+    if delete_source:
+        return str(
+            gettext(
+                "File %(number)s is discarded; the next pass deletes it in the bucket. Its local copy stays.",
+                number=number(import_id),
+            )
+        )
+    return str(gettext("File %(number)s is discarded. Nothing was deleted.", number=number(import_id)))
+
+
+def _tell(connection: Connection, done: str) -> None:
+    """Confirms what was asked for, and says so where nobody is there to do it."""
+    service = current_service()
+    if leader_of(connection, service.kernel, "import") is not None:
+        flash(done, "done")
+    elif service.import_enabled:
+        flash(gettext("Noted. No process runs the import at the moment; it is done once one does."), "warn")
+    else:
+        flash(gettext("Noted. The import is switched off by its setting; it is done once it is switched on."), "warn")
+
+
+def _back() -> str:
+    """Where "run now" was pressed: the overview or the list."""
+    return url_for("console.imports.index" if request.form.get("from") == "imports" else "console.index")

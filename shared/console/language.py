@@ -1,5 +1,6 @@
 """German, and English as the second language. Messages in the code are English; the catalogue has the German ones."""
 
+import re
 from importlib.resources import files
 from io import BytesIO
 from typing import Final
@@ -53,6 +54,11 @@ def meaning(code: str) -> str:
     """What a code means and what to do about it, from the catalogue of codes."""
     described = describe(code)
     return described.german if current_language() == "de" else described.english
+
+
+def gist(code: str) -> str:
+    """The beginning of a code's meaning, for a list: what is the matter, without what to do."""
+    return re.split(r"[.;:(,]", meaning(code), maxsplit=1)[0].strip()
 
 
 def _selected() -> str | None:

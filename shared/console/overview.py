@@ -1,10 +1,44 @@
 """The first page: is all well, and what is there to do."""
 
-from flask import Blueprint, render_template
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from flask import Blueprint, render_template
+from flask_babel import LazyString, format_timedelta, gettext, lazy_gettext, ngettext
+
+from shared.clock import now
+from shared.console import plot, words
+from shared.console.figures import Overview, Week, overview_of
+from shared.console.language import meaning
 from shared.database.engine import transaction
-from shared.health import import_health
+from shared.health import Check
 from shared.service import current_service
+
+_CHECKS = {
+    "import": lazy_gettext("Import"),
+    "leader": lazy_gettext("A process runs the import"),
+    "last_pass": lazy_gettext("The import looks regularly"),
+    "failed_files": lazy_gettext("Files"),
+    "deletes_pending": lazy_gettext("Imported files leave the bucket"),
+    "new_scrape": lazy_gettext("New scrapes come in"),
+    "events_waiting": lazy_gettext("Events reach the other services"),
+    "events_parked": lazy_gettext("The brokers take every event"),
+    "alerts_waiting": lazy_gettext("Mails about problems are sent"),
+    "storage": lazy_gettext("Cloud storage"),
+    "local_copies": lazy_gettext("Folder of the local copies"),
+    "folder": lazy_gettext("Folder of the scrapes"),
+    "broker": lazy_gettext("Kafka"),
+    "mail": lazy_gettext("Mail server"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One check in words: what is looked at, how it is, and what to do where it is not well."""
+
+    title: str
+    state: words.State
+    advice: str
 
 
 def add_overview(console: Blueprint) -> None:
@@ -15,5 +49,59 @@ def add_overview(console: Blueprint) -> None:
 def _overview() -> str:
     service = current_service()
     with transaction(service.engine) as connection:
-        checks = import_health(connection, service.kernel, service.expected)
-    return render_template("console/overview.html", checks=checks)
+        found = overview_of(connection, service)
+    return render_template(
+        "console/overview.html",
+        overview=found,
+        headline=_headline(found),
+        lines=[_line(check) for check in found.checks if check.name != "failed_files"],
+        files_plot=plot.stacked_bars([_files(week) for week in found.weeks]),
+        records_plot=plot.stacked_bars([_records(week) for week in found.weeks]),
+        plot=plot,
+        interval=format_timedelta(service.interval_seconds),
+        import_enabled=service.import_enabled,
+        now=now(),
+    )
+
+
+def _headline(found: Overview) -> tuple[words.Tone, str]:
+    """The one sentence that matters most, and its tone."""
+    wrong = [check for check in found.checks if not check.ok]
+    if wrong:
+        return "bad", gettext("Something is wrong: the import needs help.")
+    questions = sum(found.waiting.questions.values())
+    todo: Sequence[str] = [
+        *([ngettext("%(num)s file failed", "%(num)s files failed", found.failed_total)] if found.failed_total else []),
+        *([ngettext("%(num)s decision waits", "%(num)s decisions wait", questions)] if questions else []),
+    ]
+    if todo:
+        return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
+    return "good", gettext("All is well. There is nothing to do.")
+
+
+def _line(check: Check) -> Line:
+    title = str(_CHECKS.get(check.name, check.name))
+    if check.code in _OWN_WORDS:
+        return Line(title, words.State(_OWN_WORDS[check.code], "calm"), "")
+    advice = meaning(check.code) if check.code else ""
+    if not check.ok:
+        return Line(title, words.State(lazy_gettext("not well"), "bad"), advice)
+    if advice:
+        return Line(title, words.State(lazy_gettext("to be watched"), "warn"), advice)
+    return Line(title, words.State(lazy_gettext("well"), "good"), "")
+
+
+_OWN_WORDS: Mapping[str | None, LazyString] = {
+    "disabled": lazy_gettext("switched off"),
+    "no_pass_yet": lazy_gettext("not yet run"),
+    "not_configured": lazy_gettext("not set up"),
+}
+
+
+def _files(week: Week) -> plot.Column:
+    parts = (("good", week.imported), ("calm", week.left_out), ("bad", week.failed))
+    return plot.Column(plot.day(week.monday), parts)
+
+
+def _records(week: Week) -> plot.Column:
+    return plot.Column(plot.day(week.monday), (("good", week.records),))

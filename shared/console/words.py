@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flask_babel import LazyString, gettext, lazy_gettext
+from flask_babel import LazyString, format_decimal, gettext, lazy_gettext, ngettext
+from sqlalchemy.engine import RowMapping
 
+from shared.codes import describe
 from shared.service import current_service
 from shared.tokens import Role
 
@@ -69,6 +71,21 @@ ROLES: Mapping[Role, LazyString] = {
     Role.READ: lazy_gettext("looks"),
     Role.WRITE: lazy_gettext("edits"),
     Role.OPERATE: lazy_gettext("operates"),
+}
+
+REVIEW_STATES: Mapping[str, State] = {
+    "open": State(lazy_gettext("open"), "warn"),
+    "resolved": State(lazy_gettext("decided"), "good"),
+}
+
+SEVERITIES: Mapping[str, State] = {
+    "error": State(lazy_gettext("error"), "bad"),
+    "finding": State(lazy_gettext("remark"), "calm"),
+}
+
+PEOPLE: Mapping[str, LazyString] = {
+    "patient": lazy_gettext("Patient"),
+    "therapist": lazy_gettext("Therapist"),
 }
 
 REVIEW_KINDS: Mapping[str, LazyString] = {
@@ -140,6 +157,42 @@ def rule(name: str | None) -> str:
 def review_kind(kind: str) -> str:
     """What a question is about."""
     return str(REVIEW_KINDS[kind])
+
+
+def review_state(state: str) -> State:
+    """The badge of a question's state."""
+    return REVIEW_STATES[state]
+
+
+def severity(code: str) -> State:
+    """Whether a code stopped something, or the import went on."""
+    return SEVERITIES[describe(code).severity]
+
+
+def person_title(counted: str) -> str:
+    """What the people of this service are called."""
+    return str(PEOPLE[counted])
+
+
+def counts(row: Mapping[str, Any]) -> str:
+    """A file's records by outcome, in a few words: `3 new, 97 unchanged`."""
+    found = [(row[f"{name}_count"], state.word) for name, state in OUTCOMES.items() if row[f"{name}_count"]]
+    return ", ".join(f"{format_decimal(many)} {word}" for many, word in found)
+
+
+def pass_counts(finished: RowMapping) -> str:
+    """What a pass did, in a few words."""
+    files = sum(many for name, many in finished["counts"].items() if name != "delete_pending")
+    return str(ngettext("%(num)s file", "%(num)s files", files)) if files else str(gettext("nothing new"))
+
+
+def size(number_of_bytes: int) -> str:
+    """A size in bytes for people."""
+    if number_of_bytes < 1000:
+        return f"{number_of_bytes} B"
+    if number_of_bytes < 1_000_000:
+        return f"{format_decimal(number_of_bytes / 1000, '0.#')} kB"
+    return f"{format_decimal(number_of_bytes / 1_000_000, '0.#')} MB"
 
 
 def role(of: Role) -> str:

@@ -1,9 +1,9 @@
 """Reading the ledger for people: lists and single files with all that is known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -18,11 +18,24 @@ _MANY = 1000
 
 
 def list_imports(
-    connection: Connection, kernel: KernelTables, *, status: str | None = None, offset: int = 0, limit: int = 20
+    connection: Connection,
+    kernel: KernelTables,
+    *,
+    status: str | None = None,
+    code: str | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    offset: int = 0,
+    limit: int = 20,
 ) -> tuple[list[RowMapping], int]:
-    """A page of files, newest first, and how many there are in all."""
+    """A page of files, newest first, and how many there are in all; `since` and `before` bound when they were first
+    seen."""
     table = kernel.import_tracking
-    conditions = [] if status is None else [table.c.status == status]
+    columns, conditions = table.c, []
+    conditions += [columns.status == status] if status is not None else []
+    conditions += [columns.error_code == code] if code is not None else []
+    conditions += [columns.first_seen_at >= since] if since is not None else []
+    conditions += [columns.first_seen_at < before] if before is not None else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
     page = sa.select(table).where(*conditions).order_by(table.c.id.desc()).offset(offset).limit(limit)
     return list(connection.execute(page).mappings()), total
@@ -85,24 +98,46 @@ def visible(row: RowMapping) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in HIDDEN}
 
 
+NextMove = Literal["import", "retry", "person", "decide", "delete", "nothing", "discarded"]
+
+
+def next_move(row: RowMapping) -> NextMove:
+    """What happens next with a file: an import by the next pass, a retry at its time, a person's word, decisions on its
+    records, the delete of its source, or nothing more."""
+    is_in_bucket = row["bucket"] is not None and row["source_deleted_at"] is None
+    match row["status"]:
+        case "pending":
+            return "import"
+        case "retrying":
+            return "retry"
+        case "failed":
+            return "person"
+        case "partial":
+            return "decide"
+        case "discarded":
+            return "delete" if is_in_bucket and row["delete_source"] else "discarded"
+        case _:
+            return "delete" if is_in_bucket else "nothing"
+
+
 def next_step(row: RowMapping) -> str:
     """What happens next with this file, in one English sentence."""
     code = row["error_code"]
     advice = describe(code).english if code else ""
-    if row["status"] == "retrying":
-        return f"It is tried again by itself at {row['next_attempt_at']:%Y-%m-%d %H:%M} UTC. {advice}"
-    if row["status"] == "failed":
-        return f"It waits for a person: retry or discard it. {advice}"
-    if row["status"] in _NEXT_STEPS:
-        return _NEXT_STEPS[row["status"]]
-    if row["source_deleted_at"] is None and row["bucket"] is not None:
-        return "It is imported; its object in the bucket is still to be deleted, which every pass tries again."
-    return "Nothing; it is done."
+    match next_move(row):
+        case "retry":
+            return f"It is tried again by itself at {row['next_attempt_at']:%Y-%m-%d %H:%M} UTC. {advice}"
+        case "person":
+            return f"It waits for a person: retry or discard it. {advice}"
+        case move:
+            return _NEXT_STEPS[move]
 
 
-_NEXT_STEPS = {
-    "pending": "It is imported with the next pass.",
-    "partial": "Some of its records are held or failed; see its findings and reviews.",
+_NEXT_STEPS: Mapping[NextMove, str] = {
+    "import": "It is imported with the next pass.",
+    "decide": "Some of its records are held or failed; see its findings and reviews.",
+    "delete": "It is dealt with; its object in the bucket is still to be deleted, which every pass tries again.",
+    "nothing": "Nothing; it is done.",
     "discarded": "Nothing. A person decided that it is not imported.",
 }
 

@@ -4,13 +4,17 @@
 const REFRESH_HEADER = "X-Console-Refresh";
 
 class LivePage {
-  constructor(parts, seconds) {
+  constructor(parts) {
     this.parts = parts;
-    this.milliseconds = seconds * 1000;
     this.timer = null;
     this.stale = document.getElementById("live-stale");
     document.addEventListener("visibilitychange", () => this.schedule(document.hidden ? null : 0));
-    this.schedule(this.milliseconds);
+    this.schedule(this.interval());
+  }
+
+  // Each part says how many seconds it may be old; a page in the middle of something says fewer.
+  interval() {
+    return 1000 * Math.min(...this.parts.map((part) => Number(part.dataset.live)));
   }
 
   schedule(delay) {
@@ -33,14 +37,18 @@ class LivePage {
     } catch {
       this.setStale(true);
     }
-    this.schedule(this.milliseconds);
+    this.schedule(this.interval());
   }
 
   show(fresh) {
     for (const part of this.parts) {
       const replacement = fresh.getElementById(part.id);
       // What somebody is reading with the keyboard is not taken away under their fingers.
-      if (!replacement || part.contains(document.activeElement) || part.innerHTML === replacement.innerHTML) continue;
+      if (!replacement || part.contains(document.activeElement)) continue;
+      part.className = replacement.className;
+      // Once a state is final, its page says no interval any more.
+      part.dataset.live = replacement.dataset.live ?? "3600";
+      if (part.innerHTML === replacement.innerHTML) continue;
       const open = new Set([...part.querySelectorAll("details[open][id]")].map((details) => details.id));
       part.replaceChildren(...replacement.childNodes);
       for (const id of open) document.getElementById(id)?.setAttribute("open", "");
@@ -53,9 +61,7 @@ class LivePage {
 }
 
 const live = [...document.querySelectorAll("[data-live]")];
-if (live.length > 0) {
-  new LivePage(live, Math.min(...live.map((part) => Number(part.dataset.live))));
-}
+if (live.length > 0) new LivePage(live);
 
 const insecure = document.getElementById("insecure");
 if (insecure) insecure.hidden = window.isSecureContext;

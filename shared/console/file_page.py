@@ -1,0 +1,129 @@
+"""What one file's page shows: its way step by step, its counts as an equation, its findings, records and changes."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_decimal, gettext, ngettext
+from sqlalchemy.engine import Connection, RowMapping
+
+from shared.console import words
+from shared.console.language import gist
+from shared.http.requests import Paging
+from shared.imports import ledger, story
+from shared.imports.queries import NextMove, next_move
+from shared.tables import RECORD_OUTCOMES, KernelTables
+
+_MOST_CHANGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened, or is to come. `detail` is for people who may see values."""
+
+    at: datetime
+    what: str
+    tone: words.Tone = "calm"
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of the equation: how many records had this outcome."""
+
+    number: int
+    state: words.State
+
+
+def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: Paging) -> dict[str, Any]:
+    """The values of the page. Raises `NotFound`."""
+    row = ledger.find(connection, kernel, import_id)
+    questions = story.questions(connection, kernel, import_id)
+    outcomes, outcomes_total = story.outcomes(connection, kernel, import_id, offset=page.offset, limit=page.limit)
+    changes, changes_total = story.changes(connection, kernel, import_id, limit=_MOST_CHANGES)
+    return {
+        "file": row,
+        "total": row[kernel.total_column.name],
+        "terms": equation(row),
+        "steps": steps(row, story.actions(connection, kernel, import_id), questions),
+        "next_step": next_step(row),
+        "can_be_mended": row["status"] in ledger.RETRYABLE,
+        "finding_groups": story.finding_groups(connection, kernel, import_id),
+        "outcomes": outcomes,
+        "outcomes_total": outcomes_total,
+        "page": page.page,
+        "pages": max(-(-outcomes_total // page.limit), 1),
+        "changes": changes,
+        "changes_total": changes_total,
+        "questions": questions,
+    }
+
+
+def equation(row: RowMapping) -> list[Term]:
+    """The outcomes that occurred; they add up to the file's total, which the database holds."""
+    return [Term(row[f"{name}_count"], words.outcome(name)) for name in RECORD_OUTCOMES if row[f"{name}_count"]]
+
+
+def steps(row: RowMapping, actions: Sequence[RowMapping], questions: Sequence[RowMapping]) -> list[Step]:
+    """The file's way, oldest first."""
+    found = [*_of_the_file(row), *map(_action, actions), *_of_questions(questions)]
+    return sorted(found, key=lambda step: step.at)
+
+
+def next_step(row: RowMapping) -> str:
+    """What happens next with the file, as a sentence."""
+    texts: Mapping[NextMove, str] = {
+        "import": gettext("It is imported with the next pass."),
+        "retry": gettext("It is tried again by itself; there is nothing to do."),
+        "person": gettext("It waits for you: try again once the cause is mended, or discard it."),
+        "decide": gettext("Some of its records failed or wait for a decision; the rest is imported."),
+        "delete": gettext("It is dealt with; the next pass deletes it in the bucket."),
+        "nothing": gettext("Nothing. It is done."),
+        "discarded": gettext("Nothing. It was decided that it is not imported."),
+    }
+    return texts[next_move(row)]
+
+
+def _of_the_file(row: RowMapping) -> Iterator[Step]:
+    in_bucket = row["bucket"] is not None
+    seen = gettext("Found in the bucket") if in_bucket else gettext("Found in the folder")
+    yield Step(row["first_seen_at"], seen)
+    if row["processed_at"] is not None and row["status"] != "discarded":
+        # Asked for again, it still shows how the attempts before ended.
+        status = "failed" if row["status"] == "pending" else row["status"]
+        yield Step(row["processed_at"], _result(row, status), words.file_state(status).tone)
+    if row["next_attempt_at"] is not None and row["status"] == "retrying":
+        yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
+    if row["source_deleted_at"] is not None:
+        yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
+
+
+def _result(row: RowMapping, status: str) -> str:
+    state = words.file_state(status).word
+    attempts = ngettext("%(num)s attempt", "%(num)s attempts", row["attempts"])
+    result = f"{str(state)[:1].upper()}{str(state)[1:]}, {attempts}"
+    if row["duration_ms"] is not None:
+        seconds = format_decimal(row["duration_ms"] / 1000, "0.0##")
+        result += ", " + gettext("%(seconds)s seconds", seconds=seconds)
+    return result + (f": {gist(row['error_code'])}" if row["error_code"] else "")
+
+
+def _action(action: RowMapping) -> Step:
+    name = words.who(action["actor"])
+    texts = {
+        "retry": gettext("%(name)s asked for another attempt", name=name),
+        "discard": gettext("%(name)s discarded the file", name=name),
+    }
+    tone: words.Tone = "warn" if action["action"] == "discard" else "busy"
+    return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])
+
+
+def _of_questions(questions: Sequence[RowMapping]) -> Iterator[Step]:
+    for question in questions:
+        about = f"{words.number(question['id'])} ({words.review_kind(question['kind'])})"
+        yield Step(question["created_at"], gettext("Question %(about)s was opened", about=about), "warn")
+        if question["decided_at"] is not None:
+            name = words.who(question["decided_by"])
+            decided = gettext("%(name)s decided question %(about)s", name=name, about=about)
+            yield Step(question["decided_at"], decided, "good")

@@ -1,0 +1,552 @@
+"""The console by Flask's test client on real PostgreSQL: who gets in, who sees what, and what never gets out."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from itsdangerous import TimestampSigner
+from structlog.testing import capture_logs
+
+from patient_service.app import create_app as create_patient_app
+from patient_service.models import kernel
+from shared.console import sessions
+from shared.console.access import REFRESH_HEADER
+from shared.database.engine import transaction
+from shared.errors import Finding
+from shared.imports import ledger
+from shared.imports.ledger import Outcome, Settlement
+from therapist_service.app import create_app as create_therapist_app
+
+TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+HTTPS = "https://console.example.com"
+
+
+class Person(FlaskClient):
+    """A browser without a screen: keeps cookies, and sends forms with the token that came with the page."""
+
+    def page(self, path, **options):
+        return self.get(path, base_url=HTTPS, **options)
+
+    def form(self, path, *, csrf=None, **fields):
+        return self.post(path, base_url=HTTPS, data={"csrf_token": self.csrf() if csrf is None else csrf, **fields})
+
+    def csrf(self):
+        page = self.page("/console/sign-in", follow_redirects=True).text
+        return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+
+    def sign_in(self, token, **fields):
+        return self.form("/console/sign-in", token=token, **fields)
+
+    def cookie(self):
+        found = self.get_cookie("__Host-curavani-patient", domain="console.example.com")
+        return found and found.value
+
+
+@pytest.fixture(scope="module")
+def environment(postgres, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("console")
+    yield {
+        "DATABASE_URL": postgres.create_database("console", template="template"),
+        "API_TOKENS": TOKENS,
+        "PATIENT_IMPORT_LOCAL_PATH": str(folder / "copies"),
+        "THERAPIST_IMPORT_FOLDER_PATH": str(folder),
+        "LOG_LEVEL": "ERROR",
+    }
+    postgres.drop_database("console")
+
+
+@pytest.fixture(scope="module")
+def serve(environment):
+    """Makes an application as another replica would; all work on one database."""
+    apps = []
+
+    def make(create_app=create_patient_app, **changes):
+        app = create_app({**environment, **changes}, start_workers=False)
+        app.test_client_class = Person
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.extensions["curavani"].engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def app(serve):
+    return serve()
+
+
+@pytest.fixture
+def engine(app):
+    """The console's own engine; what a test writes is gone after it, and numbers begin at 1 again."""
+    engine = app.extensions["curavani"].engine
+    yield engine
+    tables = ", ".join(str(table) for table in (kernel.import_tracking, kernel.operator_actions, kernel.field_changes))
+    with transaction(engine) as connection:
+        connection.execute(sa.text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.fixture
+def person(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def reader(person):
+    person.sign_in("r-token")
+    return person
+
+
+@pytest.fixture
+def writer(person):
+    person.sign_in("w-token")
+    return person
+
+
+@pytest.fixture
+def operator(person):
+    person.sign_in("o-token")
+    return person
+
+
+@pytest.fixture
+def failed_file(engine):
+    """A failed file whose name and places come from somebody who means no good."""
+    with transaction(engine) as connection:
+        row = ledger.register(connection, kernel, "key", bucket="b", file_name=f"{EVIL}.json", file_version="1")
+        finding = Finding(f"/patient_data/{EVIL}", "unknown_field")
+        ledger.write_findings(connection, kernel, row["id"], [finding])
+        ledger.settle(connection, kernel, row["id"], Settlement("failed", "validation_failed"))
+    return row["id"]
+
+
+PAGES = ["/console", "/console/imports", "/console/imports/1", "/console/imports/1/discard", "/console/nowhere"]
+ACTIONS = [
+    "/console/imports/run",
+    "/console/imports/retry-failed",
+    "/console/imports/1/retry",
+    "/console/imports/1/discard",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nobody_sees_a_page_without_signing_in(person, failed_file, path):
+    answer = person.page(path)
+    assert (answer.status_code, answer.location.split("?")[0]) == (302, "/console/sign-in")
+
+
+@pytest.mark.parametrize("path", ACTIONS)
+def test_nobody_acts_without_signing_in(person, engine, failed_file, path):
+    answer = person.form(path, reason="x")
+    assert (answer.status_code, answer.location) == (302, "/console/sign-in")
+    assert status_of(engine, failed_file) == "failed"
+
+
+@pytest.mark.parametrize("token", ["r-token", "w-token"])
+@pytest.mark.parametrize("path", ACTIONS)
+def test_only_operators_act(person, engine, failed_file, token, path):
+    person.sign_in(token)
+    assert person.form(path, reason="x").status_code == 403
+    assert status_of(engine, failed_file) == "failed"
+
+
+@pytest.mark.parametrize("path", ["/console/imports/1/discard"])
+def test_only_operators_are_asked(writer, failed_file, path):
+    answer = writer.page(path)
+    assert answer.status_code == 403
+    assert "Dafür reicht Ihr Zugang nicht" in answer.text
+
+
+def test_readers_see_states_and_counts_but_no_name_and_no_place(reader, failed_file):
+    for path in ("/console", "/console/imports", f"/console/imports/{failed_file}"):
+        page = reader.page(path)
+        assert page.status_code == 200
+        assert "onerror" not in page.text
+        assert "/patient_data/" not in page.text
+    assert "fehlgeschlagen" in page.text
+
+
+def test_what_comes_from_outside_is_shown_as_text(writer, failed_file):
+    for path in ("/console/imports", f"/console/imports/{failed_file}"):
+        page = writer.page(path).text
+        assert "onerror=alert(2)&gt;" in page
+        assert "<img src=x" not in page
+        assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("path", ["/console/imports", "/console/imports/1", "/console/imports/1/discard"])
+def test_a_look_at_a_file_with_its_name_leaves_a_line_without_data(operator, failed_file, path):
+    with capture_logs() as lines:
+        operator.page(path)
+    (line,) = [line for line in lines if line["event"] == "personal_data_viewed"]
+    assert (line["caller"], line["role"]) == ("Olga", "operate")
+    assert "onerror" not in str(lines)
+
+
+def test_a_page_that_updates_itself_is_one_look(operator, failed_file):
+    with capture_logs() as lines:
+        operator.page("/console/imports/1", headers={REFRESH_HEADER: "1"})
+    assert "personal_data_viewed" not in {line["event"] for line in lines}
+
+
+def test_readers_leave_no_line_because_they_see_no_data(reader, failed_file):
+    with capture_logs() as lines:
+        reader.page("/console/imports/1")
+    assert "personal_data_viewed" not in {line["event"] for line in lines}
+
+
+@pytest.mark.parametrize("path", [*ACTIONS, "/console/sign-in", "/console/sign-out", "/console/language"])
+def test_a_form_without_its_token_is_refused(operator, engine, failed_file, path):
+    for forged in ("", "forged"):
+        answer = operator.form(path, csrf=forged, reason="x")
+        assert answer.status_code == 400
+        assert "Das Formular wurde nicht angenommen" in answer.text
+    assert status_of(engine, failed_file) == "failed"
+
+
+def test_a_token_of_another_session_is_refused(app, operator, engine, failed_file):
+    other = app.test_client()
+    other.sign_in("o-token")
+    assert operator.form(f"/console/imports/{failed_file}/retry", csrf=other.csrf()).status_code == 400
+    assert status_of(engine, failed_file) == "failed"
+
+
+def test_the_api_needs_no_form_token(app, failed_file):
+    answer = app.test_client().post("/api/imports/1/retry", headers={"Authorization": "Bearer o-token"})
+    assert answer.status_code == 200
+
+
+def test_the_api_takes_no_session_for_a_token(operator):
+    assert operator.get("/api/patients", base_url=HTTPS).status_code == 401
+
+
+def test_signing_in_begins_another_session(person):
+    """Whoever put a cookie into somebody's browser beforehand knows nothing of the session that begins then."""
+    planted = person.csrf()
+    before = person.cookie()
+    assert person.sign_in("o-token").location == "/console"
+    assert person.cookie() != before
+    assert person.form("/console/imports/run", csrf=planted).status_code == 400
+    stranger = person.application.test_client()
+    stranger.set_cookie("__Host-curavani-patient", before, domain="console.example.com", secure=True)
+    assert stranger.page("/console").status_code == 302
+
+
+def test_the_cookie_is_for_this_host_over_tls_and_for_no_script(person):
+    cookie = person.sign_in("o-token").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-curavani-patient=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+def test_the_two_services_keep_their_sessions_apart(serve, operator):
+    other = serve(create_therapist_app).test_client()
+    other.set_cookie("__Host-curavani-therapist", operator.cookie(), domain="console.example.com", secure=True)
+    assert other.page("/console").status_code == 302
+
+
+def test_a_session_is_known_to_every_replica(serve, operator):
+    replica = serve().test_client()
+    replica.set_cookie("__Host-curavani-patient", operator.cookie(), domain="console.example.com", secure=True)
+    assert replica.page("/console").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    ["Rita:read:r-token,Olga:operate:another", "Rita:read:r-token", "Olga:read:o-token", "Anna:operate:o-token"],
+    ids=["replaced", "removed", "smaller role", "somebody else's"],
+)
+def test_a_changed_token_ends_its_sessions(serve, operator, tokens):
+    restarted = serve(API_TOKENS=tokens).test_client()
+    restarted.set_cookie("__Host-curavani-patient", operator.cookie(), domain="console.example.com", secure=True)
+    assert restarted.page("/console").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("since", "seen", "status"),
+    [
+        (timedelta(minutes=5), timedelta(minutes=5), 200),
+        (timedelta(hours=3), sessions.IDLE + timedelta(minutes=1), 302),
+        (sessions.ABSOLUTE + timedelta(minutes=1), timedelta(minutes=1), 302),
+    ],
+    ids=["fresh", "idle", "too long"],
+)
+def test_sessions_end_by_themselves(operator, since, seen, status):
+    with operator.session_transaction(base_url=HTTPS) as session:
+        session["since"] -= since.total_seconds()
+        session["seen"] -= seen.total_seconds()
+    answer = operator.page("/console")
+    assert answer.status_code == status
+    if status == 302:
+        assert "abgelaufen" in operator.page("/console", follow_redirects=True).text
+
+
+def test_a_page_that_updates_itself_keeps_no_session_alive(operator):
+    almost = sessions.IDLE - timedelta(minutes=1)
+    with operator.session_transaction(base_url=HTTPS) as session:
+        session["seen"] -= almost.total_seconds()
+        seen = session["seen"]
+    operator.page("/console", headers={REFRESH_HEADER: "1"})
+    with operator.session_transaction(base_url=HTTPS) as session:
+        assert session["seen"] == seen
+    operator.page("/console")
+    with operator.session_transaction(base_url=HTTPS) as session:
+        assert session["seen"] > seen
+
+
+def test_signing_out_ends_the_session(operator):
+    assert operator.form("/console/sign-out").status_code == 302
+    assert operator.page("/console").status_code == 302
+
+
+def test_a_wrong_key_is_refused_and_said_so(person):
+    answer = person.sign_in("wrong")
+    assert answer.status_code == 401
+    assert "Diesen Zugangsschlüssel gibt es nicht" in answer.text
+
+
+def test_guessing_is_slowed_down_but_signing_in_is_not(serve):
+    app = serve()
+    person = app.test_client()
+    for _ in range(12):
+        assert app.test_client().sign_in("o-token").status_code == 302
+    answers = [person.sign_in("wrong").status_code for _ in range(11)]
+    assert answers == [401] * 10 + [429]
+    last = person.sign_in("o-token")
+    assert last.status_code == 429
+    assert last.headers["Retry-After"] == "60"
+    assert "Zu viele Versuche" in last.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reached"),
+    [
+        ("/console/imports?status=failed", "/console/imports?status=failed"),
+        ("https://evil.example.com/console", "/console"),
+        ("//evil.example.com/console", "/console"),
+        ("/console\\@evil.example.com", "/console"),
+        ("/console\n/x", "/console"),
+        ("javascript:alert(1)", "/console"),
+        ("/api/patients", "/console"),
+    ],
+)
+def test_signing_in_leads_to_the_page_that_was_asked_for_and_never_away(person, wanted, reached):
+    assert person.sign_in("o-token", next=wanted).location == reached
+
+
+def test_a_link_from_another_site_is_asked_for_again_without_a_cookie_of_ours(person):
+    """The browser keeps the strict cookie back; a cookie in the answer would replace it and sign the person out."""
+    answer = person.page("/console/imports/12", headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 200
+    assert 'content="0; url=/console/imports/12"' in answer.text
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Origin": "http://192.0.2.1:8001"}, "Diese Adresse beginnt mit http://"),
+        ({"Origin": "https://console.example.com"}, "Bitte erlauben Sie Cookies"),
+        ({"Origin": "http://127.0.0.1:8001"}, "Bitte erlauben Sie Cookies"),
+    ],
+)
+def test_a_browser_that_keeps_no_cookie_is_told_why(app, headers, said):
+    answer = app.test_client().post("/console/sign-in", data={"token": "o-token"}, headers=headers)
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+def test_without_sign_in_everybody_is_the_development_operator(serve, engine, failed_file):
+    visitor = serve(API_AUTH="off", API_TOKENS="").test_client()
+    page = visitor.page("/console")
+    assert "API_AUTH=off" in page.text
+    csrf = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    assert visitor.form(f"/console/imports/{failed_file}/retry", csrf=csrf).status_code == 302
+    assert actions_of(engine) == [("retry", "api:development", failed_file)]
+
+
+def test_every_answer_forbids_what_the_page_does_not_need(operator):
+    for path in ("/console", "/console/nowhere", "/console/static/console.css"):
+        with operator.page(path) as answer:
+            headers = answer.headers
+        assert headers["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'; script-src 'self';")
+        assert "unsafe" not in headers["Content-Security-Policy"]
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+    assert operator.page("/console").headers["Cache-Control"] == "no-store"
+
+
+def test_no_page_carries_a_script_or_a_style_of_its_own(operator, failed_file):
+    for path in PAGES:
+        page = operator.page(path).text
+        assert re.findall(r"<script(?![^>]* src=)", page) == []
+        assert re.findall(r"<style|\sstyle=|\son[a-z]+=\"", page) == []
+
+
+def test_german_is_the_language_until_somebody_chooses_english(operator):
+    german = operator.page("/console", headers={"Accept-Language": "en"}).text
+    assert '<html lang="de">' in german
+    assert "Übersicht" in german
+    chosen = operator.form("/console/language", language="en", next="/console/imports?status=failed")
+    assert chosen.location == "/console/imports?status=failed"
+    english = operator.page("/console").text
+    assert '<html lang="en">' in english
+    assert "Overview" in english
+    assert operator.form("/console/language", language="xx").status_code == 404
+    operator.form("/console/sign-out")
+    assert "Access key" in operator.page("/console/sign-in").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "said"),
+    [
+        ("/console/nowhere/at/all", 404, "Diese Seite gibt es nicht"),
+        ("/console/imports/99", 404, "Diese Seite gibt es nicht"),
+        ("/console/imports/99/discard", 404, "Diese Seite gibt es nicht"),
+        ("/console/imports/99999999999999999999", 404, "Diese Seite gibt es nicht"),
+    ],
+)
+def test_failures_are_pages(operator, path, status, said):
+    answer = operator.page(path)
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_a_database_that_is_away_is_a_page_that_says_so(serve):
+    visitor = serve(DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x").test_client()
+    visitor.sign_in("o-token")
+    answer = visitor.page("/console")
+    assert answer.status_code == 503
+    assert "Die Datenbank ist nicht erreichbar" in answer.text
+    assert "secret" not in answer.text
+
+
+def test_a_file_that_somebody_dealt_with_meanwhile_is_not_touched(operator, engine, failed_file):
+    assert operator.form(f"/console/imports/{failed_file}/discard", reason="zweimal").status_code == 302
+    again = operator.form(f"/console/imports/{failed_file}/retry")
+    assert again.status_code == 409
+    assert "Das geht nicht mehr" in again.text
+    assert operator.page(f"/console/imports/{failed_file}/discard").status_code == 409
+    assert status_of(engine, failed_file) == "discarded"
+
+
+def test_a_discard_needs_a_reason_and_keeps_it_with_the_actor(operator, engine, failed_file):
+    without = operator.form(f"/console/imports/{failed_file}/discard", reason="  ")
+    assert without.status_code == 400
+    assert "Bitte nennen Sie den Grund" in without.text
+    done = operator.form(f"/console/imports/{failed_file}/discard", reason="Testdatei", delete_source="yes")
+    assert "Datei P1 ist verworfen; der nächste Durchlauf löscht sie" in operator.page(done.location).text
+    with transaction(engine) as connection:
+        row = ledger.find(connection, kernel, failed_file)
+    assert (row["status"], row["discard_reason"], row["delete_source"]) == ("discarded", "Testdatei", True)
+    assert actions_of(engine) == [("discard", "api:Olga", failed_file)]
+
+
+def test_failed_files_are_retried_together_by_their_code(operator, engine):
+    with transaction(engine) as connection:
+        for number, code in enumerate(("invalid_json", "empty_file", "invalid_json")):
+            row = ledger.register(connection, kernel, str(number), bucket="b")
+            ledger.settle(connection, kernel, row["id"], Settlement("failed", code))
+    assert operator.form("/console/imports/retry-failed", code="invalid_json").status_code == 302
+    assert [status_of(engine, number) for number in (1, 2, 3)] == ["pending", "failed", "pending"]
+
+
+def test_an_action_without_an_importer_says_so(operator, failed_file):
+    done = operator.form("/console/imports/run")
+    assert "Zurzeit führt kein Prozess den Import aus" in operator.page(done.location).text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("P1", None),
+        ("1", None),
+        (" p 1 ", None),
+        ("T1", "gehört zur Konsole des anderen Dienstes"),
+        ("99", "Es gibt keine Datei P99"),
+        ("Mustermann", "Eine Nummer sieht so aus: P12"),
+    ],
+)
+def test_a_file_is_found_by_its_number(operator, failed_file, wanted, said):
+    answer = operator.page("/console/imports", query_string={"number": wanted})
+    if said is None:
+        assert answer.location == "/console/imports/1"
+    else:
+        assert said in answer.text
+
+
+def test_the_list_is_filtered_and_paged(operator, engine):
+    with transaction(engine) as connection:
+        for number in range(25):
+            row = ledger.register(connection, kernel, str(number), bucket="b")
+            ledger.settle(connection, kernel, row["id"], Settlement("failed", "empty_file"))
+        row = ledger.register(connection, kernel, "good", bucket="b")
+        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"new": 1}))
+        old = kernel.import_tracking.update().where(kernel.import_tracking.c.id == 3)
+        connection.execute(old.values(first_seen_at=sa.text("'2025-07-05 22:30+00'")))
+    assert numbers(operator, "") == list(range(26, 6, -1))
+    assert numbers(operator, "?page=2") == [6, 5, 4, 3, 2, 1]
+    assert numbers(operator, "?status=success") == [26]
+    assert numbers(operator, "?code=empty_file&page=2") == [5, 4, 3, 2, 1]
+    # A German day begins before the one of UTC.
+    assert numbers(operator, "?since=2025-07-06&until=2025-07-06") == [3]
+    assert numbers(operator, "?since=2025-07-05&until=2025-07-05") == []
+    assert len(numbers(operator, "?status=nonsense&since=nonsense&page=-1&limit=x")) == 20
+
+
+def test_a_file_tells_its_counts_rules_and_changes(writer, engine):
+    with transaction(engine) as connection:
+        row = ledger.register(connection, kernel, "key", bucket="b", file_name="a.json")
+        outcome = Outcome(0, "updated", 7, rule="email_and_name")
+        ledger.write_outcomes(connection, kernel, row["id"], [outcome])
+        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"updated": 1}))
+        change = kernel.field_changes.insert().values(
+            entity_id=7, field="strasse", old_value="Weg 1", new_value=EVIL, changed_by=f"import:{row['id']}"
+        )
+        connection.execute(change)
+    page = writer.page("/console/imports/1").text
+    assert "E-Mail und Name stimmen mit genau einer Person überein." in page
+    assert "<del>Weg 1</del>" in page
+    assert "<img src=x" not in page
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "1 Datensatz = 1 geändert" in words
+
+
+def test_the_number_of_records_does_not_make_the_page_longer(operator, engine):
+    with transaction(engine) as connection:
+        row = ledger.register(connection, kernel, "key", bucket="b")
+        many = [Outcome(number, "new", number + 1, rule="new") for number in range(500)]
+        ledger.write_outcomes(connection, kernel, row["id"], many)
+        findings = [Finding(f"/therapists/{number}", "missing_salutation", number) for number in range(500)]
+        ledger.write_findings(connection, kernel, row["id"], findings)
+        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"new": 500}))
+    page = operator.page("/console/imports/1").text
+    assert page.count("Noch niemand dieser Art war bekannt.") == 20
+    assert "Seite 1 von 25" in page
+    assert "(500-mal)" in page
+    assert page.count("/therapists/") == 50
+
+
+def test_a_cookie_signed_with_another_key_is_no_session(person):
+    forged = TimestampSigner("guess", salt="cookie-session").sign("eyJwcm9vZiI6ICJ4In0").decode()
+    person.set_cookie("__Host-curavani-patient", forged, domain="console.example.com", secure=True)
+    assert person.page("/console").status_code == 302
+
+
+def numbers(person, query):
+    return [int(found) for found in re.findall(r">P(\d+)</a>", person.page(f"/console/imports{query}").text)]
+
+
+def status_of(engine, import_id):
+    with transaction(engine) as connection:
+        return ledger.find(connection, kernel, import_id)["status"]
+
+
+def actions_of(engine):
+    table = kernel.operator_actions.c
+    with transaction(engine) as connection:
+        found = connection.execute(sa.select(table.action, table.actor, table.import_id))
+        return [tuple(row) for row in found]
