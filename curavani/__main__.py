@@ -1,15 +1,14 @@
 """The command `curavani`."""
 
-import os
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 
 from curavani.cli import decisions, files, imports, operations
-from curavani.cli.output import told
-from shared.logs import configure_logging
-from shared.settings import LogSettings, read_settings
+from curavani.cli.output import examples, told
+from curavani.cli.services import log_to_stderr
 
 app = typer.Typer(
     name="curavani",
@@ -18,12 +17,17 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-@told
+@app.callback(epilog=examples("curavani doctor", "curavani imports run patient", "curavani reviews list"))
 def prepare() -> None:
-    """Runs and mends the imports of Curavani. Settings come from the environment."""
-    # Data goes to stdout, so the log must not.
-    configure_logging(read_settings(os.environ, LogSettings)[LogSettings], stream=sys.stderr)
+    """Runs and mends the imports of Curavani.
+
+    Settings come from the environment. Data goes to stdout, talk to stderr.
+
+    Exit codes: 0 all well; 1 finished, but something failed, is tried again,
+    is held or waits for its delete; 2 wrong usage or settings; 3 a needed
+    service cannot be had.
+    """
+    log_to_stderr()
 
 
 app.add_typer(imports.app, name="imports")
@@ -31,17 +35,20 @@ app.add_typer(operations.db, name="db")
 app.add_typer(operations.events, name="events")
 app.add_typer(decisions.reviews, name="reviews")
 app.add_typer(decisions.patients, name="patients")
-app.command()(operations.serve)
-app.command()(operations.doctor)
-app.command()(files.check)
-app.command()(files.plan)
+app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(
+    operations.serve
+)
+app.command(epilog=examples("curavani doctor", "curavani doctor --json"))(operations.doctor)
+app.command(epilog=examples("curavani check 52066.json", "curavani check *.json --json"))(files.check)
+app.command(epilog=examples("curavani plan 52066.json", "curavani plan scrapes/20250702/52066.json --json"))(files.plan)
 
 
-@app.command()
+@app.command(epilog=examples("curavani demo", "curavani demo --once --seed 7 --therapists 2000"))
+@told
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the imports instead of serving.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
-    therapists: Annotated[int, typer.Option(help="How many scraped therapists.")] = 500,
+    therapists: Annotated[int, typer.Option(min=0, help="How many scraped therapists.")] = 500,
 ) -> None:
     """Both imports on sample files against embedded parts; says what happened."""
     # Only here: a service's image has none of the demo's parts.
@@ -52,6 +59,10 @@ def demo(
 
 def main() -> None:
     """Runs the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A file's name may hold what the terminal's encoding cannot say; that must not end a command.
+            stream.reconfigure(errors="backslashreplace")
     app()
 
 

@@ -1,83 +1,113 @@
 """`curavani reviews` and `curavani patients`: what a person has to decide, and evidence and erasure of one person."""
 
-import os
+import sys
 from typing import Annotated, Any
 
 import sqlalchemy as sa
 import typer
 
-from curavani.cli.imports import Json
-from curavani.cli.output import USAGE, print_json, print_table, talk, told, who
-from curavani.cli.services import SERVICES, connected, numbered
+from curavani.cli.imports import FEW, Json, Limit
+from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, settings_of
 from patient_service.models import patient_consents
 from patient_service.use_cases import get_patient
+from shared.errors import NotFound
 from shared.http.json_values import plain
 from shared.reviews import CHOICES, Choice, find_review, list_reviews
-from shared.settings import read_settings
 
 reviews = typer.Typer(no_args_is_help=True, help="Questions that wait for a person.")
 patients = typer.Typer(no_args_is_help=True, help="Evidence of consent, and erasure.")
 
+Number = Annotated[str, typer.Argument(help="P3 or T3")]
+PatientId = Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="The patient's number.")]
+_ALL = 2**31 - 1
 
-@reviews.command("list")
+
+@reviews.command("list", epilog=examples("curavani reviews list", "curavani reviews list --all --json"))
 @told
 def list_command(
-    everything: Annotated[bool, typer.Option("--all", help="Decided ones, too.")] = False, as_json: Json = False
+    everything: Annotated[bool, typer.Option("--all", help="Decided ones, too.")] = False,
+    limit: Limit = None,
+    as_json: Json = False,
 ) -> None:
-    """Questions, oldest first. Example: curavani reviews list"""
+    """Questions, oldest first."""
     found: list[dict[str, Any]] = []
+    in_all = 0
+    most = limit or (_ALL if as_json else FEW)
     with connected() as connection:
         for entry in SERVICES.values():
-            rows, _ = list_reviews(connection, entry.kernel, state=None if everything else "open", limit=500)
-            found += [dict(row) | {"id": f"{entry.prefix}{row['id']}"} for row in rows]
+            rows, total = list_reviews(connection, entry.kernel, state=None if everything else "open", limit=most)
+            found += [_numbered(entry, row) for row in rows]
+            in_all += total
     if as_json:
-        print_json([{name: value for name, value in row.items() if name != "fingerprint"} for row in found])
+        print_json(found)
+        return
+    if not found:
+        talk("Nothing waits for a decision.")
         return
     rows_shown = [
-        (row["id"], row["kind"], row["state"], row["entity_id"], row["import_id"], ", ".join(CHOICES[row["kind"]]))
+        (row["id"], row["kind"], row["choice"] or row["state"], row["entity_id"], row["import_id"],
+         ", ".join(CHOICES[row["kind"]]))
         for row in found
-    ]
+    ]  # fmt: skip
     print_table(("id", "kind", "state", "row", "file", "choices"), rows_shown)
+    if in_all > len(found):
+        talk(f"{len(found)} of {in_all} questions. More: --limit {in_all}")
 
 
-@reviews.command()
+@reviews.command(epilog=examples("curavani reviews show T3", "curavani reviews show P3 --json"))
 @told
-def show(number: Annotated[str, typer.Argument(help="P3 or T3")], as_json: Json = False) -> None:
+def show(number: Number, as_json: Json = False) -> None:
     """One question with what it is about."""
     entry, review_id = numbered(number)
     with connected() as connection:
-        row = dict(find_review(connection, entry.kernel, review_id)) | {"id": f"{entry.prefix}{review_id}"}
-    row.pop("fingerprint")
+        row = _numbered(entry, _find(connection, entry, review_id))
     if as_json:
         print_json(row)
         return
-    detail = plain(row.pop("detail"))
-    print_table(("", ""), [*row.items(), *detail.items(), ("choices", ", ".join(CHOICES[row["kind"]]))])
+    detail = row.pop("detail")
+    lists = {name: value for name, value in detail.items() if _is_table(value)}
+    facts = [*row.items(), *[(name, value) for name, value in detail.items() if name not in lists]]
+    choices = ", ".join(CHOICES[row["kind"]])
+    print_table(("", ""), [*[fact for fact in facts if fact[1] is not None], ("choices", choices)], title=row["id"])
+    for name, entries in lists.items():
+        print_table(tuple(entries[0]), [list(entry.values()) for entry in entries], title=name)
 
 
-@reviews.command()
+@reviews.command(
+    epilog=examples(
+        "curavani reviews resolve P3 --choose separate",
+        "curavani reviews resolve P3 --choose merge --into 17",
+        'curavani reviews resolve T4 --choose source --comment "asked by phone"',
+        "curavani reviews resolve T5 --choose apply --only 81 --only 82",
+    )
+)
 @told
 def resolve(
-    number: Annotated[str, typer.Argument(help="P3 or T3")],
+    number: Number,
     choose: Annotated[str, typer.Option(help="merge or separate; source or staff; apply or reject")],
     into: Annotated[int | None, typer.Option(help="With merge, where there are several candidates.")] = None,
+    only: Annotated[list[int] | None, typer.Option(help="With apply: only these therapists.")] = None,
     comment: Annotated[str | None, typer.Option(help="Kept with the decision.")] = None,
 ) -> None:
-    """Decides a question. Example: curavani reviews resolve P3 --choose separate"""
+    """Decides a question."""
     entry, review_id = numbered(number)
     with connected() as connection:
-        entry.resolve(connection, review_id, Choice(choose, who(), comment, into))
-    talk(f"{entry.prefix}{review_id} is decided: {choose}.")
+        _find(connection, entry, review_id)
+        entry.resolve(connection, review_id, Choice(choose, who(), comment, into, tuple(only) if only else None))
+    talk(f"{entry.number(review_id)} is decided: {choose}.")
 
 
-@patients.command()
+@patients.command(epilog=examples("curavani patients consent 17", "curavani patients consent 17 --json"))
 @told
-def consent(patient_id: Annotated[int, typer.Argument()], as_json: Json = False) -> None:
+def consent(patient_id: PatientId, as_json: Json = False) -> None:
     """The evidence of consent: every document, with when, from where and by which file."""
+    patient = SERVICES["patient"]
     with connected() as connection:
         get_patient(connection, patient_id)
         statement = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
-        found = [dict(row) for row in connection.execute(statement.order_by(patient_consents.c.id)).mappings()]
+        rows = connection.execute(statement.order_by(patient_consents.c.id)).mappings()
+        found = [dict(row) | {"import_id": patient.number(row["import_id"])} for row in rows]
     if as_json:
         print_json(found)
         return
@@ -87,19 +117,47 @@ def consent(patient_id: Annotated[int, typer.Argument()], as_json: Json = False)
         talk("There is no consent on record for this patient.")
 
 
-@patients.command()
+@patients.command(epilog=examples("curavani patients erase 17", "curavani patients erase 17 --yes > certificate.json"))
 @told
 def erase(
-    patient_id: Annotated[int, typer.Argument()],
+    patient_id: PatientId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
 ) -> None:
-    """Erases every copy of a patient's data and prints the certificate."""
-    if not yes and typer.prompt("Type the patient's number again to erase", type=int, err=True) != patient_id:
-        talk("The numbers differ; nothing was erased.")
-        raise typer.Exit(USAGE)
+    """Erases every copy of a patient's data and prints the certificate. It cannot be undone."""
     bootstrap = SERVICES["patient"].bootstrap
-    parts = bootstrap.build_parts(read_settings(os.environ, *bootstrap.IMPORT_GROUPS))
+    settings = settings_of(*bootstrap.IMPORT_GROUPS)
+    if not yes and _typed_again() != str(patient_id):
+        end("That is not the number; nothing was erased.", USAGE)
+    parts = bootstrap.build_parts(settings)
     try:
         print_json(parts.erasure.erase(patient_id, who()))
     finally:
         parts.engine.dispose()
+
+
+def _typed_again() -> str:
+    typer.echo("Type the patient's number again to erase: ", err=True, nl=False)
+    line = sys.stdin.readline()
+    if not line:
+        typer.echo(err=True)
+    return line.strip()
+
+
+def _find(connection: Any, entry: ServiceEntry, review_id: int) -> Any:
+    try:
+        return find_review(connection, entry.kernel, review_id)
+    except NotFound:
+        raise NotFound(
+            f"There is no question {entry.number(review_id)}. Known ones: curavani reviews list --all"
+        ) from None
+
+
+def _numbered(entry: ServiceEntry, row: Any) -> dict[str, Any]:
+    """The review as people and programs see it, with the numbers that they type."""
+    known: dict[str, Any] = plain(row)
+    numbers = {"id": entry.number(known["id"]), "import_id": entry.number(known["import_id"])}
+    return {name: value for name, value in (known | numbers).items() if name != "fingerprint"}
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)

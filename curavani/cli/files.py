@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.engine import Connection
 
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, USAGE, print_json, print_table, talk, told
+from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, told
 from curavani.cli.services import database
 from patient_service.imports.registration import parse_registration
 from shared.codes import describe
@@ -32,7 +32,11 @@ _MAX_SCRAPE = int(TherapistImportSettings.model_fields["max_file_bytes"].default
 def check(
     files: Annotated[list[Path], typer.Argument(help="Registration or therapist files.")], as_json: Json = False
 ) -> None:
-    """Validates files, touching nothing: every finding with its place. Example: curavani check 52062.json"""
+    """Validates files, touching nothing; no database is needed. Every finding with its place.
+
+    A file named like a postal code is read as a scrape, any other as a
+    registration. Ends with 1 on an error.
+    """
     results = [(path, _check(path)) for path in files]
     if as_json:
         print_json([{"file": str(path), "findings": [_shown(finding) for finding in found]} for path, found in results])
@@ -51,8 +55,7 @@ def check(
 def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
     """What importing this therapist file would change, per record and field; the database stays as it is."""
     if _ZIP_NAME.fullmatch(file.name) is None:
-        talk(f"{file.name} is no therapist file: its name is not ZIP.json")
-        raise typer.Exit(USAGE)
+        end(f"{file.name} is no therapist file: its name is not a postal code, such as 52066.json", USAGE)
     engine = database()
     found: dict[str, Any] = {}
     try:
@@ -101,8 +104,7 @@ def _check(path: Path) -> list[Finding]:
     except RejectedError as error:
         return list(error.findings) or [Finding("", error.code)]
     except (CuravaniError, OSError):
-        talk(f"{path}: the file cannot be read")
-        raise typer.Exit(USAGE) from None
+        end(f"{path}: the file cannot be read. Check path and permissions.", USAGE)
 
 
 def _check_registration(path: Path) -> list[Finding]:

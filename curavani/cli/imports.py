@@ -1,109 +1,157 @@
 """`curavani imports`: passes and files."""
 
 import os
-import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy.engine import Connection
 
-from curavani.cli.output import TROUBLE, USAGE, out, print_json, print_table, talk, told, who
-from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, service_named
+from curavani.cli.output import TROUBLE, USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
+from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, log_to_stderr, numbered, settings_of
 from shared.codes import describe
 from shared.database.locks import LockName, hold, wait_for
-from shared.errors import LockHeld
+from shared.errors import LockHeld, NotFound
 from shared.imports import ledger
 from shared.imports.passes import PassReport
-from shared.imports.passes import Progress as Done
 from shared.imports.queries import list_imports, show_import, visible
-from shared.logs import configure_logging
-from shared.settings import LogSettings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
 
 Json = Annotated[bool, typer.Option("--json", help="Data for programs.")]
-_LONG = 500
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many of each service; with --json all if left out.")]
+Status = Literal["pending", "retrying", "success", "partial", "failed", "skipped", "discarded"]
+FEW = 50
+"""Rows of a list for people, unless they ask for more."""
+_ALL = 2**31 - 1
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "curavani imports run patient",
+        "curavani imports run therapist --wait",
+        "curavani imports run therapist --json",
+    )
+)
 @told
 def run(
-    service: Annotated[str, typer.Argument(help="patient or therapist")],
+    service: Annotated[Name, typer.Argument(help="Whose import.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another importer instead of ending.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """One pass now, in this process. Example: curavani imports run patient"""
-    entry = service_named(service)
-    settings = read_settings(os.environ, *entry.bootstrap.IMPORT_GROUPS)
-    configure_logging(settings[LogSettings], stream=sys.stderr, service=entry.bootstrap.NAME)
+    """One pass now, in this process.
+
+    Ends with 0 if all is well, 1 if something of this pass failed, is tried
+    again, is held or waits for its delete, 3 if database, storage or the
+    import lock cannot be had. Ctrl-C finishes the file in hand, and ends
+    with 130.
+    """
+    entry = SERVICES[service]
+    settings = settings_of(*entry.bootstrap.IMPORT_GROUPS)
+    log_to_stderr(service=entry.bootstrap.NAME)
     base_url = os.environ.get("CONSOLE_BASE_URL") or None
     parts = entry.bootstrap.build_parts(settings, console_base_url=base_url)
     try:
-        report = _pass(entry, parts, wait=wait)
-        _deliver(entry, parts)
+        report, stop = _pass(entry, parts, wait=wait)
+        if not stop.asked():
+            _deliver(entry, parts)
     finally:
         parts.engine.dispose()
-    _print_report(entry, report)
+    _print_report(entry, report, as_json=as_json)
+    if stop.asked():
+        end("Stopped before the pass was through. The next run goes on with the rest.", stop.exit_code)
     if report.has_trouble:
+        talk(f"Something needs a look: curavani imports list {entry.name}, curavani reviews list")
         raise typer.Exit(TROUBLE)
 
 
-@app.command("list")
+@app.command(
+    "list",
+    epilog=examples(
+        "curavani imports list", "curavani imports list patient --status failed", "curavani imports list --json"
+    ),
+)
 @told
 def list_command(
-    service: Annotated[str | None, typer.Argument(help="patient or therapist; both if left out")] = None,
-    status: Annotated[str | None, typer.Option(help="Only files of this status, such as failed.")] = None,
+    service: Annotated[Name | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
+    status: Annotated[Status | None, typer.Option(help="Only files of this status.")] = None,
+    limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Files that the imports know, newest first. Example: curavani imports list --status failed"""
-    entries = [service_named(service)] if service else list(SERVICES.values())
+    """Files that the imports know, newest first."""
+    most = limit or (_ALL if as_json else FEW)
     found: list[dict[str, Any]] = []
+    in_all = 0
     with connected() as connection:
-        for entry in entries:
-            rows, _ = list_imports(connection, entry.kernel, status=status, limit=_LONG)
-            found += [visible(row) | {"id": f"{entry.prefix}{row['id']}"} for row in rows]
+        for entry in [SERVICES[service]] if service else SERVICES.values():
+            rows, total = list_imports(connection, entry.kernel, status=status, limit=most)
+            found += [visible(row) | {"id": entry.number(row["id"])} for row in rows]
+            in_all += total
     if as_json:
         print_json(found)
         return
+    if not found:
+        talk("There are no such files. A pass looks for them: curavani imports run patient|therapist")
+        return
     columns = ("id", "status", "error_code", "attempts", "processed_at", "file_name")
-    print_table(columns, [[_short(row[name]) for name in columns] for row in found])
+    print_table(("id", "status", "code", "tries", "processed (UTC)", "file"), _picked(found, columns))
+    if in_all > len(found):
+        talk(f"{len(found)} of {in_all} files. More: --limit {in_all}")
 
 
-@app.command()
+@app.command(epilog=examples("curavani imports show P12", "curavani imports show T7 --json"))
 @told
 def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json = False) -> None:
     """One file: outcomes, findings, attempts, and what happens next."""
     entry, import_id = numbered(number)
     with connected() as connection:
+        _must_exist(connection, entry, import_id)
         found = show_import(connection, entry.kernel, import_id)
-    found["id"] = f"{entry.prefix}{import_id}"
+    found["id"] = entry.number(import_id)
+    found["reviews"] = [review | {"id": entry.number(review["id"])} for review in found["reviews"]]
     if as_json:
         print_json(found)
-        return
-    _print_file(found)
+    else:
+        _print_file(found)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "curavani imports retry P12 T7",
+        "curavani imports retry --all-failed patient",
+        "curavani imports retry --all-failed patient --code storage_unavailable",
+    )
+)
 @told
 def retry(
     numbers: Annotated[list[str] | None, typer.Argument(help="P12 T7 …")] = None,
-    all_failed: Annotated[str | None, typer.Option(help="patient or therapist: every failed file.")] = None,
+    all_failed: Annotated[Name | None, typer.Option(help="Every failed file of this service.")] = None,
     code: Annotated[str | None, typer.Option(help="With --all-failed: only those with this code.")] = None,
 ) -> None:
-    """Makes files due at once; a running service is woken. Example: curavani imports retry P12"""
+    """Makes files due at once; a running service is woken."""
     if bool(numbers) == bool(all_failed):
-        talk("Give numbers, or --all-failed patient|therapist.")
-        raise typer.Exit(USAGE)
+        end("Give numbers, or --all-failed patient|therapist.", USAGE)
+    if code and not all_failed:
+        end("--code goes with --all-failed.", USAGE)
     wanted = [numbered(number) for number in numbers or []]
     with connected() as connection:
         if all_failed:
-            entry = service_named(all_failed)
+            entry = SERVICES[all_failed]
             wanted = [(entry, found) for found in ledger.failed_ids(connection, entry.kernel, code)]
         for entry in {entry.name: entry for entry, _ in wanted}.values():
-            ledger.retry(connection, entry.kernel, [found for other, found in wanted if other is entry], who())
-    talk(f"{len(wanted)} file(s) are due now.")
+            ids = [found for other, found in wanted if other is entry]
+            for import_id in ids:
+                _must_exist(connection, entry, import_id)
+            ledger.retry(connection, entry.kernel, ids, who())
+    talk(f"{len(wanted)} file(s) are due now. Where no service runs: curavani imports run patient|therapist")
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        'curavani imports discard P12 --reason "sent twice by the form"',
+        'curavani imports discard P12 --reason "a test" --delete-source',
+    )
+)
 @told
 def discard(
     number: Annotated[str, typer.Argument(help="P12 or T7")],
@@ -113,39 +161,28 @@ def discard(
     ] = False,
 ) -> None:
     """The file is never imported; its local copy stays."""
+    if not reason.strip():
+        end("Say why: somebody will want to know it.", USAGE)
     entry, import_id = numbered(number)
     with connected() as connection:
+        _must_exist(connection, entry, import_id)
         ledger.discard(connection, entry.kernel, import_id, who(), reason, delete_source=delete_source)
         if delete_source:
             ledger.wake(connection, entry.kernel)
-    talk(f"{entry.prefix}{import_id} is discarded.")
+    talk(f"{entry.number(import_id)} is discarded.")
 
 
-def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> PassReport:
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=out() if sys.stdout.isatty() else None,
-        disable=not sys.stdout.isatty(),
-        transient=True,
-    ) as progress:
-        task = progress.add_task(f"{entry.name} import", total=None)
-
-        def watch(done: Done) -> None:
-            progress.update(task, completed=done.done, total=done.due)
-
-        parts.importer.watch = watch
-        while True:
-            try:
-                report: PassReport = parts.monitor.run_once(who())
-            except LockHeld:
-                if not wait:
-                    raise
-                wait_for(parts.engine, LockName(entry.kernel.schema, "import"))
-            else:
-                return report
+def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, Stop]:
+    while True:
+        try:
+            with stopping_by_signal() as stop, progress_bar(entry.name) as watch:
+                parts.importer.watch = watch
+                return parts.monitor.run_once(who(), stop.asked), stop
+        except LockHeld as held:
+            if not wait:
+                raise
+            talk(f"Waiting for {held.holder}, which is importing just now …")
+            wait_for(parts.engine, LockName(entry.kernel.schema, "import"))
 
 
 def _deliver(entry: ServiceEntry, parts: Any) -> None:
@@ -159,27 +196,44 @@ def _deliver(entry: ServiceEntry, parts: Any) -> None:
     parts.relay.close()
 
 
-def _print_report(entry: ServiceEntry, report: PassReport) -> None:
+def _must_exist(connection: Connection, entry: ServiceEntry, import_id: int) -> None:
+    try:
+        ledger.find(connection, entry.kernel, import_id)
+    except NotFound:
+        raise NotFound(f"There is no file {entry.number(import_id)}. Known ones: curavani imports list") from None
+
+
+def _print_report(entry: ServiceEntry, report: PassReport, *, as_json: bool) -> None:
+    if as_json:
+        trouble = report.has_trouble
+        print_json({"service": entry.name, "files": report.counts, "left_alone": report.ignored, "trouble": trouble})
+        return
     rows = [(status, number) for status, number in sorted(report.counts.items())]
     rows += [(f"left alone: {reason}", number) for reason, number in sorted(report.ignored.items())]
     print_table(("what became of it", "files"), rows or [("nothing to do", 0)], title=f"{entry.name} import")
 
 
 def _print_file(found: dict[str, Any]) -> None:
-    counts = {name: number for name, number in found.items() if name.endswith("_count") and number}
-    head = ("id", "status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
-    rows = [(name, _short(found[name])) for name in head] + list(counts.items())
-    print_table(("", ""), [*rows, ("next", found["next_step"])])
+    counts = [(name, number) for name, number in found.items() if name.endswith("_count") and number]
+    head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
+    facts = [*[(name, found[name]) for name in head], *counts, ("next", found["next_step"])]
+    print_table(("", ""), facts, title=found["id"])
     findings = [(f["record_index"], f["pointer"], f["code"], describe(f["code"]).english) for f in found["findings"]]
-    if findings:
-        print_table(("record", "place", "code", "meaning"), findings, title="Findings")
-    if found["outcomes"]:
-        columns = ("record_index", "outcome", "entity_id", "code", "rule")
-        print_table(columns, [[o[name] for name in columns] for o in found["outcomes"]], title="Records")
-    if found["changed_fields"]:
-        changed = [(entry["entity_id"], entry["field"]) for entry in found["changed_fields"]]
-        print_table(("row", "field"), changed, title="Changed fields")
+    _print_section(("record", "place", "code", "meaning"), findings, "Findings")
+    outcomes = ("record_index", "outcome", "entity_id", "code", "rule")
+    _print_section(("record", "outcome", "row", "code", "rule"), _picked(found["outcomes"], outcomes), "Records")
+    changed = _picked(found["changed_fields"], ("entity_id", "field"))
+    _print_section(("row", "field"), changed, "Changed fields")
+    reviews = _picked(found["reviews"], ("id", "kind", "state"))
+    _print_section(("review", "kind", "state"), reviews, "Questions: curavani reviews show ID")
+    actions = _picked(found["actions"], ("at", "action", "actor", "reason"))
+    _print_section(("when (UTC)", "what", "who", "why"), actions, "What people did")
 
 
-def _short(value: Any) -> str:
-    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S}" if hasattr(value, "hour") else str(value)
+def _print_section(columns: tuple[str, ...], rows: list[list[Any]] | list[tuple[Any, ...]], title: str) -> None:
+    if rows:
+        print_table(columns, rows, title=title)
+
+
+def _picked(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Any]]:
+    return [[row[name] for name in names] for row in rows]

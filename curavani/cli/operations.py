@@ -2,6 +2,7 @@
 
 import os
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -9,8 +10,8 @@ import typer
 
 from curavani import schema
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, print_json, print_table, talk, told
-from curavani.cli.services import SERVICES, connected, database, service_named
+from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, end, examples, print_json, print_table, talk, told
+from curavani.cli.services import SERVICES, Name, connected, database
 from curavani.doctor import examine
 from shared.database.engine import transaction
 from shared.events.relay import replay, waiting
@@ -19,7 +20,7 @@ db = typer.Typer(no_args_is_help=True, help="The database schema.")
 events = typer.Typer(no_args_is_help=True, help="Events that wait, and sending again what was sent.")
 
 
-@db.command()
+@db.command(epilog=examples("curavani db upgrade"))
 @told
 def upgrade() -> None:
     """Brings the schema up to date; safe to run again, and while services run."""
@@ -31,22 +32,28 @@ def upgrade() -> None:
     typer.echo(f"The schema is at revision {state.current}.")
 
 
-@db.command()
+@db.command(epilog=examples("curavani db current", "curavani db current --json"))
 @told
-def current() -> None:
+def current(as_json: Json = False) -> None:
     """The schema's revision, and the newest one."""
     with connected() as connection:
         state = schema.state(connection)
+    if as_json:
+        print_json(asdict(state))
+        return
     typer.echo(f"current {state.current or 'none'}, newest {state.newest}")
 
 
-@db.command()
+@db.command(epilog=examples("curavani db check", "curavani db check --json"))
 @told
-def check() -> None:
-    """Whether the schema is what this program needs; exit 1 if not."""
+def check(as_json: Json = False) -> None:
+    """Whether the schema is what this program needs; ends with 1 if not."""
     with connected() as connection:
         state = schema.state(connection)
         found = schema.differences(connection) if state.up_to_date else []
+    if as_json:
+        print_json({"up_to_date": state.up_to_date, "differences": found})
+        raise typer.Exit(TROUBLE if found or not state.up_to_date else 0)
     if not state.up_to_date:
         talk("The schema is missing or old. Run: curavani db upgrade")
         raise typer.Exit(TROUBLE)
@@ -59,12 +66,14 @@ def check() -> None:
 
 @told
 def serve(
-    service: Annotated[str, typer.Argument(help="patient or therapist")],
-    host: Annotated[str, typer.Option()] = "127.0.0.1",
-    port: Annotated[int | None, typer.Option(help="8001 for patient, 8002 for therapist.")] = None,
+    service: Annotated[Name, typer.Argument(help="Which one.")],
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="If left out: 8001 for patient, 8002 for therapist.")
+    ] = None,
 ) -> None:
     """Runs a service with its background work, by gunicorn. Ends in good order on SIGTERM."""
-    entry = service_named(service)
+    entry = SERVICES[service]
     entry.bootstrap.read_service_settings(os.environ)
     chosen = port or {"patient": 8001, "therapist": 8002}[entry.name]
     workers = os.environ.get("WEB_CONCURRENCY", "1")
@@ -92,7 +101,7 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(UNAVAILABLE)
 
 
-@events.command()
+@events.command(epilog=examples("curavani events status", "curavani events status --json"))
 @told
 def status(as_json: Json = False) -> None:
     """What waits for the brokers, and for how long."""
@@ -112,18 +121,20 @@ def status(as_json: Json = False) -> None:
     print_table(("service", "waiting", "oldest (s)", "parked"), rows)
 
 
-@events.command("replay")
+@events.command(
+    "replay",
+    epilog=examples("curavani events replay patient --entity 7", "curavani events replay therapist --since 2025-07-01"),
+)
 @told
 def replay_command(
-    service: Annotated[str, typer.Argument(help="patient or therapist")],
+    service: Annotated[Name, typer.Argument(help="Whose events.")],
     since: Annotated[datetime | None, typer.Option(help="Events created since, in UTC.")] = None,
     entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
 ) -> None:
-    """Sends again what was sent, under the same event ids. Example: curavani events replay patient --entity 7"""
+    """Sends again what was sent, under the same event ids."""
     if since is None and entity is None:
-        talk("Say --since or --entity.")
-        raise typer.Exit(USAGE)
-    entry = service_named(service)
+        end("Say which ones: --since or --entity.", USAGE)
+    entry = SERVICES[service]
     engine = database()
     try:
         with transaction(engine) as connection:

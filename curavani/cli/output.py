@@ -2,15 +2,20 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from functools import wraps
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from shared.codes import describe
 from shared.errors import (
@@ -29,21 +34,42 @@ from shared.validation import InvalidInput
 TROUBLE = 1
 USAGE = 2
 UNAVAILABLE = 3
+INTERRUPTED = 130
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PLAIN_WIDTH = 160
+_BOUNDLESS = 10_000
+_SHORT = 24
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_STYLES = {
+    "ok": "green",
+    "success": "green",
+    "new": "green",
+    "partial": "yellow",
+    "retrying": "yellow",
+    "held": "yellow",
+    "open": "yellow",
+    "finding": "yellow",
+    "not configured": "yellow",
+    "failed": "red",
+    "failing": "red",
+    "error": "red",
+    "settings": "red",
+}
 
 
 def out() -> Console:
-    """The console for data; wide enough not to cut tables where nobody is watching."""
-    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+    """The console for data: as wide as the terminal; where there is none, a row is one line, however long.
+
+    Colours appear on a terminal only, and not with `NO_COLOR`.
+    """
+    return Console(width=None if sys.stdout.isatty() else _BOUNDLESS, highlight=False)
 
 
 def talk(message: str) -> None:
     """Says something to the person, next to the data."""
-    typer.echo(message, err=True)
+    typer.echo(printable(message, keep="\n"), err=True)
 
 
 def print_json(value: Any) -> None:
@@ -52,11 +78,44 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
-    """Prints data for people."""
-    table = Table(*columns, title=title, title_justify="left", header_style="bold")
-    for row in rows:
-        table.add_row(*["" if cell is None else str(cell) for cell in row])
-    out().print(table)
+    """Prints data for people. Long columns fold where the terminal is narrow; nothing is cut off."""
+    cells = [[shown(cell) for cell in row] for row in rows]
+    table = Table(box=box.SIMPLE_HEAD, show_header=any(columns), header_style="bold", padding=(0, 1, 0, 0))
+    table.show_edge = table.pad_edge = False
+    for number, name in enumerate(columns):
+        longest = max((len(row[number]) for row in cells), default=0)
+        table.add_column(name, no_wrap=longest <= _SHORT, overflow="fold")
+    for row in cells:
+        table.add_row(*[Text(cell, style=_STYLES.get(cell, "")) for cell in row])
+    console = out()
+    if not console.is_terminal:
+        console.width = max(1, Measurement.get(console, console.options, table).maximum)
+    if title:
+        console.print(Text(printable(title), style="bold italic"), soft_wrap=True)
+    console.print(table)
+    if title:
+        console.print()
+
+
+def shown(value: Any) -> str:
+    """One cell's text: times to the minute, in UTC; lists and objects as JSON; nothing that could steer a terminal."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    if isinstance(value, (dict, list)):
+        return printable(json.dumps(plain(value), ensure_ascii=False, default=str))
+    return printable(str(value))
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with control characters made visible: an object's name may hold escape sequences."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\x{ord(found[0]):02x}", text)
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help: how it is typed. A test holds that each one is understood."""
+    return "\n\n".join(["Examples:", *[f"  {command}" for command in commands]])
 
 
 def told(command: Callable[P, R]) -> Callable[P, R]:
@@ -75,22 +134,26 @@ def _told() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
-        _end(str(error), USAGE)
+        end(f"{error}\ndocs/settings.md lists them all; `curavani doctor` looks at every part.", USAGE)
     except (NotFound, NotAllowedError, InvalidInput) as error:
-        _end(error.message, USAGE)
+        end(error.message, USAGE)
     except LockHeld as error:
-        _end(f"Another process is importing just now: {error.holder}. Wait for it, or use --wait.", UNAVAILABLE)
-    except (TransientError, DatabaseNotMigrated) as error:
-        _end(f"{error.code}: {describe(error.code).english}", UNAVAILABLE)
+        end(f"Another process is importing just now: {error.holder}. Wait for it, or use --wait.", UNAVAILABLE)
+    except DatabaseNotMigrated as error:
+        end(f"{error.code}: {describe(error.code).english}", UNAVAILABLE)
+    except TransientError as error:
+        advice = "`curavani doctor` tells which part is away."
+        end(f"{error.code}: {describe(error.code).english} {advice}", UNAVAILABLE)
     except RejectedError as error:
-        _end(f"{error.code}: {describe(error.code).english}", TROUBLE)
+        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
     except CuravaniError as error:
-        _end(f"{error.code}: {describe(error.code).english}", TROUBLE)
+        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
     except KeyboardInterrupt:
-        _end("Stopped. Nothing is half done: what was in hand is finished or starts anew.", 130)
+        end("Stopped. Nothing is half done: what was in hand is finished or starts anew.", INTERRUPTED)
 
 
-def _end(message: str, code: int) -> NoReturn:
+def end(message: str, code: int) -> NoReturn:
+    """Says why, and ends the command with this exit code."""
     talk(message)
     raise typer.Exit(code)
 

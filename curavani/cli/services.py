@@ -2,23 +2,28 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, TextIO, cast
 
 import typer
 from sqlalchemy.engine import Connection, Engine
 
+from curavani.cli.output import printable
 from patient_service import models as patient_models
 from shared.database.engine import create_engine, transaction
-from shared.errors import NotFound
-from shared.settings import DatabaseSettings, read_settings
+from shared.errors import NotFound, SettingsError
+from shared.logs import configure_logging
+from shared.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.tables import KernelTables
 from therapist_service import models as therapist_models
 
 Name = Literal["patient", "therapist"]
+"""A service's word; on the command line, in help and in shell completion these are the choices."""
+
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
 
 
@@ -43,8 +48,17 @@ class ServiceEntry:
         return import_module(f"{self.name}_service.reviews").resolve_review
 
     @property
+    def undo(self) -> Any:
+        """The function that undoes a review's decision."""
+        return import_module(f"{self.name}_service.reviews").undo_review
+
+    @property
     def prefix(self) -> str:
         return self.name[0].upper()
+
+    def number(self, row_id: int | None) -> str | None:
+        """How people name a file or a review of this service: `P12`."""
+        return None if row_id is None else f"{self.prefix}{row_id}"
 
 
 SERVICES: dict[str, ServiceEntry] = {
@@ -53,27 +67,54 @@ SERVICES: dict[str, ServiceEntry] = {
 }
 
 
-def service_named(name: str) -> ServiceEntry:
-    """The service. Ends with a usage error for another word."""
-    if name not in SERVICES:
-        raise typer.BadParameter(f"'{name}' is neither patient nor therapist")
-    return SERVICES[name]
-
-
 def numbered(text: str) -> tuple[ServiceEntry, int]:
     """The service and number in `P12` or `T7`. Ends with a usage error for anything else."""
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
-        raise typer.BadParameter(f"'{text}' is no number like P12 (patient) or T7 (therapist)")
+        raise typer.BadParameter(f"'{printable(text)}' is no number like P12 (patient) or T7 (therapist)")
     entry = SERVICES["patient" if match[1].upper() == "P" else "therapist"]
     if int(match[2]) >= 2**63:
         raise NotFound("There is no such number")
     return entry, int(match[2])
 
 
+def settings_of(*groups: type[SettingsGroup]) -> Settings:
+    """The settings that a command needs, and those of its log with them, so that one message names all that is wrong.
+
+    Raises `SettingsError`.
+    """
+    return read_settings(os.environ, *groups, *([] if LogSettings in groups else [LogSettings]))
+
+
+def log_to_stderr(**bound: str) -> None:
+    """Sends the log to stderr, away from the data: lines for programs, but on a terminal warnings for people.
+
+    What is wrong with the log's own settings is told by the command that reads its settings, with all the rest.
+    """
+    for_people = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "console"} if sys.stderr.isatty() else {}
+    try:
+        settings = read_settings({**for_people, **os.environ}, LogSettings)[LogSettings]
+    except SettingsError:
+        settings = LogSettings.model_validate({})
+    configure_logging(settings, cast("TextIO", _Stderr()), **bound)
+
+
+class _Stderr:
+    """Whatever `sys.stderr` is at the moment: a progress bar replaces it, so that lines appear above the bar."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr.isatty()
+
+
 def database() -> Engine:
     """The engine of `DATABASE_URL`. Raises `SettingsError`."""
-    settings = read_settings(os.environ, DatabaseSettings)
+    settings = settings_of(DatabaseSettings)
     url = settings[DatabaseSettings].database_url.get_secret_value()
     return create_engine(url, application_name="curavani command line", pool_size=2)
 
