@@ -98,6 +98,25 @@ def resolve(
     talk(f"{entry.number(review_id)} is decided: {choose}.")
 
 
+@reviews.command(
+    epilog=examples("curavani reviews undo P3", 'curavani reviews undo T4 --comment "the source was right after all"')
+)
+@told
+def undo(
+    number: Number, comment: Annotated[str | None, typer.Option(help="Why; kept with the question.")] = None
+) -> None:
+    """Undoes a decision: the rows are as before it, and the question is open again.
+
+    A merge is final. Ends with 2, and changes nothing, where a row was
+    changed since.
+    """
+    entry, review_id = numbered(number)
+    with connected() as connection:
+        _find(connection, entry, review_id)
+        entry.undo(connection, review_id, who(), comment)
+    talk(f"{entry.number(review_id)} is open again. Decide it: curavani reviews show {entry.number(review_id)}")
+
+
 @patients.command(epilog=examples("curavani patients consent 17", "curavani patients consent 17 --json"))
 @told
 def consent(patient_id: PatientId, as_json: Json = False) -> None:

@@ -50,7 +50,7 @@ class ServiceEntry:
     @property
     def undo(self) -> Any:
         """The function that undoes a review's decision."""
-        return import_module(f"{self.name}_service.reviews").undo_review
+        return import_module(f"{self.name}_service.undo").undo_review
 
     @property
     def prefix(self) -> str:
