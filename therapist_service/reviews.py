@@ -15,6 +15,7 @@ from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
 from therapist_service.imports.removals import remove
 from therapist_service.models import kernel, therapeuten
+from therapist_service.questions import has_reappeared
 from therapist_service.use_cases import Row, TherapistChange, create_therapists, lock_therapists, update_therapists
 
 Done = dict[str, Any]
@@ -53,7 +54,7 @@ def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) 
     seen_at = review["detail"]["seen_at"]
     statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
     rows = [dict(row) for row in connection.execute(statement).mappings()]
-    gone = [row for row in rows if not _reappeared(row, seen_at)]
+    gone = [row for row in rows if not has_reappeared(row, seen_at)]
     after = remove(connection, gone, seen_at, choice.actor)
     return {"rows": [_marked(old, new) for old, new in zip(gone, after, strict=True)]}
 
@@ -109,10 +110,6 @@ def _technical(detail: dict[str, Any], import_id: int | None) -> dict[str, Any]:
         "source_plz": detail["record"].get("plz"),
         "source_import_id": import_id,
     }
-
-
-def _reappeared(row: dict[str, Any], seen_at: str) -> bool:
-    return row["source_seen_at"] is not None and row["source_seen_at"] > datetime.fromisoformat(seen_at)
 
 
 _DECISIONS = {
