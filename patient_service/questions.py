@@ -10,7 +10,7 @@ from patient_service.models import patienten
 from patient_service.schemas import PatientOut
 from shared.comparison import Duplicate, Side, side_by_side
 
-_COMPARED = tuple(name for name in PatientOut.model_fields if name not in ("id", "updated_at"))
+_COMPARED = tuple(name for name in PatientOut.model_fields if name not in ("id", "created_at", "updated_at"))
 
 
 def subject_of(connection: Connection, review: Mapping[Any, Any]) -> Duplicate:

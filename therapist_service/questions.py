@@ -21,7 +21,6 @@ from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.models import therapeuten
 
 Review = Mapping[Any, Any]
-_COMPARED = (*MAPPED_FIELDS, "status", "created_at")
 
 
 def subject_of(connection: Connection, review: Review) -> Subject:
@@ -40,7 +39,7 @@ def _duplicate(connection: Connection, review: Review) -> Duplicate:
     record = Side(None, detail.get("record", {}))
     rows = _rows(connection, detail.get("candidates", ()))
     sides = (record, *(Side(number, row) for number, row in rows.items()))
-    return Duplicate(sides, side_by_side(_COMPARED, sides))
+    return Duplicate(sides, side_by_side(MAPPED_FIELDS, sides))
 
 
 def _conflict(connection: Connection, review: Review) -> Conflict:

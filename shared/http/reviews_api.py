@@ -21,7 +21,7 @@ from shared.validation import InvalidInput
 Resolve = Callable[[Connection, int, Choice], RowMapping]
 Undo = Callable[[Connection, int, str, str | None], RowMapping]
 _ONE = "/<int(max=2147483647):review_id>"
-_LONGEST_COMMENT = 1000
+LONGEST_COMMENT = 1000
 
 
 class ReviewQuery(BaseModel):
@@ -111,7 +111,7 @@ def read_choice(body: dict[str, Any], who: str) -> Choice:
 
 def _comment(body: dict[str, Any]) -> str | None:
     comment = body.get("comment")
-    if comment is not None and (not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT or "\x00" in comment):
+    if comment is not None and (not isinstance(comment, str) or len(comment) > LONGEST_COMMENT or "\x00" in comment):
         raise InvalidInput("Field comment must be a text", [Finding("/comment", "invalid_type")])
     return comment
 

@@ -27,6 +27,7 @@ def the_history(imported, kernel, entity_id):
 
 def test_two_patients_of_one_mailbox_stand_side_by_side(patients, make_registration):
     patients.upload(make_registration(), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
     patients.upload(make_registration("aaaaaaaa", vorname="Erika"), "Mustermann_Erika_20250706_aaaaaaaa.json")
     patients.run()
     (review,) = patients.rows("SELECT * FROM patient_service.reviews")

@@ -223,6 +223,7 @@ def test_an_open_or_unknown_question_has_nothing_to_undo(conflict):
 def duplicate(patients, make_registration):
     """Two patients with one e-mail address."""
     patients.upload(make_registration(), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
     patients.upload(make_registration("aaaaaaaa", vorname="Erika"), "Mustermann_Erika_20250706_aaaaaaaa.json")
     patients.run()
     return patients
