@@ -7,7 +7,9 @@ from flask import Flask
 
 from patient_service.api import patient_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from patient_service.console import console_sections
 from patient_service.reviews import resolve_review
+from patient_service.undo import undo_review
 from shared.console.install import install_console
 from shared.http.app import build_app
 from shared.http.imports_api import import_routes
@@ -33,9 +35,9 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     app = build_app(service)
     app.register_blueprint(patient_routes(document, parts.erasure))
     app.register_blueprint(import_routes(document))
-    app.register_blueprint(review_routes(document, resolve_review))
+    app.register_blueprint(review_routes(document, resolve_review, undo_review))
     document.register(app)
-    install_console(app, service)
+    install_console(app, service, console_sections(parts.erasure))
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

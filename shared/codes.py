@@ -164,6 +164,22 @@ CATALOGUE: dict[str, Code] = {
         "The entry's state does not allow this. Look at it again; somebody may have been faster.",
         "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",
     ),
+    "decision_final": _error(
+        "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
+        "Diese Entscheidung lässt sich nicht rückgängig machen: Zwei Einträge wurden zusammengeführt, oder die Daten wurden inzwischen gelöscht. Bitte den Eintrag von Hand berichtigen.",
+    ),
+    "changed_since": _error(
+        "What the decision wrote has been changed since, so it cannot be undone without losing that. Correct the record by hand.",
+        "Was die Entscheidung geschrieben hat, wurde inzwischen geändert und ginge verloren. Bitte den Eintrag von Hand berichtigen.",
+    ),
+    "gone_since": _error(
+        "A record that the decision was about does not exist any more, so there is nothing to undo.",
+        "Ein Eintrag, um den es ging, besteht nicht mehr. Es gibt nichts rückgängig zu machen.",
+    ),
+    "asked_again": _error(
+        "A newer question about the same record has been asked since. Decide that one.",
+        "Zum selben Eintrag gibt es inzwischen eine neuere Frage. Bitte diese entscheiden.",
+    ),
     # Findings on registrations
     "unknown_field": _finding(
         "A field this program does not know; its value stays in the local copy.",

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.clock import now
+from shared.codes import describe
 from shared.errors import Finding, NotFound
 from shared.imports import ledger
 from shared.imports.ledger import NotAllowedError
@@ -21,6 +22,9 @@ CHOICES = {
 }
 """What a person can choose for each kind of question."""
 
+UNDOABLE = frozenset({"separate", "source", "staff", "apply", "reject"})
+"""Choices that leave enough to be undone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -32,6 +36,14 @@ class Choice:
     comment: str | None = None
     into: int | None = None
     only: tuple[int, ...] | None = None
+
+
+class UndoRefused(NotAllowedError):
+    """The decision cannot be undone; `code` says why."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(describe(code).english)
+        self.args, self.code = (code,), code
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +130,17 @@ def lock_open(connection: Connection, kernel: KernelTables, review_id: int, choi
     return row
 
 
-def close(connection: Connection, kernel: KernelTables, review_id: int, choice: Choice) -> RowMapping:
-    """Keeps the decision, and who made it; returns the review."""
+def close(
+    connection: Connection,
+    kernel: KernelTables,
+    review_id: int,
+    choice: Choice,
+    done: Mapping[str, Any] | None = None,
+) -> RowMapping:
+    """Keeps the decision, and who made it; returns the review.
+
+    `done` is what an undo needs to know of what the decision wrote, as JSON values.
+    """
     table = kernel.reviews
     ledger.record_action(connection, kernel, "resolve", choice.actor, review_id=review_id, reason=choice.choose)
     decided = {
@@ -128,6 +149,56 @@ def close(connection: Connection, kernel: KernelTables, review_id: int, choice: 
         "comment": choice.comment,
         "decided_by": choice.actor,
         "decided_at": now(),
+        "detail": table.c.detail.concat({"done": dict(done or {})}),
     }
     statement = sa.update(table).where(table.c.id == review_id).values(decided).returning(table)
+    return connection.execute(statement).mappings().one()
+
+
+def lock_decided(connection: Connection, kernel: KernelTables, review_id: int) -> RowMapping:
+    """The decided review, locked. Raises `NotFound`, `NotAllowedError` where it is open, or `UndoRefused` for a
+    decision that is final."""
+    table = kernel.reviews
+    statement = sa.select(table).where(table.c.id == review_id).with_for_update()
+    row = connection.execute(statement).mappings().one_or_none()
+    if row is None:
+        raise NotFound("Review not found")
+    if row["state"] != "resolved":
+        raise NotAllowedError(f"Review {review_id} is open; there is nothing to undo")
+    if not can_undo(row):
+        raise UndoRefused("decision_final")
+    return row
+
+
+def can_undo(review: Mapping[Any, Any]) -> bool:
+    """Whether the decision is of a kind that can be undone: a merge removed a row, an erasure everything."""
+    return review["state"] == "resolved" and review["choice"] in UNDOABLE and "done" in review["detail"]
+
+
+def reopen(
+    connection: Connection, kernel: KernelTables, review: RowMapping, actor: str, comment: str | None = None
+) -> RowMapping:
+    """Opens the question again and keeps the decision that was undone, and who undid it, in `detail.earlier`."""
+    table = kernel.reviews
+    moment = now()
+    about = f"{review['choice']}: {comment}" if comment else review["choice"]
+    ledger.record_action(connection, kernel, "undo", actor, review_id=review["id"], reason=about)
+    undone = {
+        **{name: review[name] for name in ("choice", "comment", "decided_by")},
+        "decided_at": review["decided_at"].isoformat(),
+        "undone_by": actor,
+        "undone_at": moment.isoformat(),
+        "why": comment,
+    }
+    detail = {name: value for name, value in review["detail"].items() if name != "done"}
+    detail["earlier"] = [*detail.get("earlier", []), undone]
+    opened = {
+        "state": "open",
+        "choice": None,
+        "comment": None,
+        "decided_by": None,
+        "decided_at": None,
+        "detail": detail,
+    }
+    statement = sa.update(table).where(table.c.id == review["id"]).values(opened).returning(table)
     return connection.execute(statement).mappings().one()

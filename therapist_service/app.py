@@ -15,7 +15,9 @@ from shared.settings import LogSettings, ServingSettings
 from shared.workers.background import BackgroundWorkers
 from therapist_service.api import therapist_routes
 from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from therapist_service.console import console_sections
 from therapist_service.reviews import resolve_review
+from therapist_service.undo import undo_review
 
 _DESCRIPTION = "Therapists that Curavani knows, and the import of scraped practices. Domain fields are German."
 
@@ -33,9 +35,9 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     app = build_app(service)
     app.register_blueprint(therapist_routes(document))
     app.register_blueprint(import_routes(document))
-    app.register_blueprint(review_routes(document, resolve_review))
+    app.register_blueprint(review_routes(document, resolve_review, undo_review))
     document.register(app)
-    install_console(app, service)
+    install_console(app, service, console_sections())
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

@@ -15,7 +15,11 @@ from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
 from therapist_service.imports.removals import remove
 from therapist_service.models import kernel, therapeuten
-from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
+from therapist_service.questions import has_reappeared
+from therapist_service.use_cases import Row, TherapistChange, create_therapists, lock_therapists, update_therapists
+
+Done = dict[str, Any]
+"""What a decision wrote, as far as an undo needs it."""
 
 
 def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
@@ -24,47 +28,66 @@ def resolve_review(connection: Connection, review_id: int, choice: Choice) -> Ro
     Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had.
     """
     review = lock_open(connection, kernel, review_id, choice)
-    _DECISIONS[review["kind"]](connection, review, choice)
-    return close(connection, kernel, review_id, choice)
+    done = _DECISIONS[review["kind"]](connection, review, choice)
+    return close(connection, kernel, review_id, choice, done)
 
 
-def _conflict(connection: Connection, review: RowMapping, choice: Choice) -> None:
+def _conflict(connection: Connection, review: RowMapping, choice: Choice) -> Done:
     """`source` takes over the source's values; `staff` leaves the row as it is."""
     if choice.choose == "staff":
-        return
+        return {}
     row = lock_therapists(connection, [review["entity_id"]])[review["entity_id"]]
     wanted = {entry["field"]: entry["source"] for entry in review["detail"]["fields"]}
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {field: value for field, value in wanted.items() if field in MAPPED_FIELDS}
     update_therapists(connection, [TherapistChange(dict(row), changes)], choice.actor)
+    before = {field: row[field] for field in changes}
+    return {"rows": [{"entity_id": row["id"], "before": before, "after": changes}]}
 
 
-def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) -> None:
+def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) -> Done:
     """`apply` marks the therapists as gone, all or those ticked; `reject` leaves them. Who reappeared is left, too."""
     if choice.choose == "reject":
-        return
+        return {}
     listed = {entry["entity_id"] for entry in review["detail"]["deletions"]}
     wanted = listed if choice.only is None else listed & set(choice.only)
     seen_at = review["detail"]["seen_at"]
     statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
     rows = [dict(row) for row in connection.execute(statement).mappings()]
-    remove(connection, [row for row in rows if not _reappeared(row, seen_at)], seen_at, choice.actor)
+    gone = [row for row in rows if not has_reappeared(row, seen_at)]
+    after = remove(connection, gone, seen_at, choice.actor)
+    return {"rows": [_marked(old, new) for old, new in zip(gone, after, strict=True)]}
 
 
-def _possible_duplicate(connection: Connection, review: RowMapping, choice: Choice) -> None:
+def _marked(before: Row, after: Row) -> Done:
+    """How a therapist was before and after being marked as gone, as JSON values."""
+    return {
+        "entity_id": before["id"],
+        **{name: {"status": row["status"], "source_removed_at": _iso(row)} for name, row in
+           (("before", before), ("after", after))},
+    }  # fmt: skip
+
+
+def _iso(row: Row) -> str | None:
+    removed_at = row["source_removed_at"]
+    return removed_at.isoformat() if removed_at else None
+
+
+def _possible_duplicate(connection: Connection, review: RowMapping, choice: Choice) -> Done:
     """`merge` gives the held record to one of the candidates; `separate` makes it a row of its own."""
     detail = review["detail"]
     technical = _technical(detail, review["import_id"])
     fields = {name: detail["record"].get(name) for name in MAPPED_FIELDS}
     if choice.choose == "separate":
         new = {**fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value, **technical}
-        create_therapists(connection, [new], choice.actor)
-        return
+        (created,) = create_therapists(connection, [new], choice.actor)
+        return {"created": created}
     row_id = _chosen(detail["candidates"], choice)
     row = dict(lock_therapists(connection, [row_id])[row_id])
     merged = merge(row["source_record"], fields, row)
     technical |= {"source_record": merged.new_base, "source_removed_at": None}
     update_therapists(connection, [TherapistChange(row, merged.changes, technical)], choice.actor)
+    return {}
 
 
 def _chosen(candidates: Sequence[int], choice: Choice) -> int:
@@ -87,10 +110,6 @@ def _technical(detail: dict[str, Any], import_id: int | None) -> dict[str, Any]:
         "source_plz": detail["record"].get("plz"),
         "source_import_id": import_id,
     }
-
-
-def _reappeared(row: dict[str, Any], seen_at: str) -> bool:
-    return row["source_seen_at"] is not None and row["source_seen_at"] > datetime.fromisoformat(seen_at)
 
 
 _DECISIONS = {

@@ -11,6 +11,7 @@ from curavani.cli.imports import FEW, Json, Limit
 from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, settings_of
 from patient_service.use_cases import list_consents
+from shared.comparison import Conflict, Duplicate, HeldDeletion, Subject
 from shared.errors import NotFound
 from shared.http.json_values import plain
 from shared.reviews import CHOICES, Choice, find_review, list_reviews
@@ -61,17 +62,20 @@ def show(number: Number, as_json: Json = False) -> None:
     """One question with what it is about."""
     entry, review_id = numbered(number)
     with connected() as connection:
-        row = _numbered(entry, _find(connection, entry, review_id))
+        review = _find(connection, entry, review_id)
+        subject = entry.subject_of(connection, review) if review["detail"] else None
+    row = _numbered(entry, review)
     if as_json:
         print_json(row)
         return
-    detail = row.pop("detail")
-    lists = {name: value for name, value in detail.items() if _is_table(value)}
-    facts = [*row.items(), *[(name, value) for name, value in detail.items() if name not in lists]]
+    facts = [(name, row[name]) for name in row if name != "detail" and row[name] is not None]
     choices = ", ".join(CHOICES[row["kind"]])
-    print_table(("", ""), [*[fact for fact in facts if fact[1] is not None], ("choices", choices)], title=row["id"])
-    for name, entries in lists.items():
-        print_table(tuple(entries[0]), [list(entry.values()) for entry in entries], title=name)
+    print_table(("", ""), [*facts, ("choices", choices)], title=row["id"])
+    if subject is not None:
+        _print_subject(subject)
+    earlier = [list(entry.values()) for entry in row["detail"].get("earlier", [])]
+    if earlier:
+        print_table(tuple(row["detail"]["earlier"][0]), earlier, title="Decided and undone before")
 
 
 @reviews.command(
@@ -96,6 +100,25 @@ def resolve(
         _find(connection, entry, review_id)
         entry.resolve(connection, review_id, Choice(choose, who(), comment, into, tuple(only) if only else None))
     talk(f"{entry.number(review_id)} is decided: {choose}.")
+
+
+@reviews.command(
+    epilog=examples("curavani reviews undo P3", 'curavani reviews undo T4 --comment "the source was right after all"')
+)
+@told
+def undo(
+    number: Number, comment: Annotated[str | None, typer.Option(help="Why; kept with the question.")] = None
+) -> None:
+    """Undoes a decision: the rows are as before it, and the question is open again.
+
+    A merge is final. Ends with 2, and changes nothing, where a row was
+    changed since.
+    """
+    entry, review_id = numbered(number)
+    with connected() as connection:
+        _find(connection, entry, review_id)
+        entry.undo(connection, review_id, who(), comment)
+    talk(f"{entry.number(review_id)} is open again. Decide it: curavani reviews show {entry.number(review_id)}")
 
 
 @patients.command(epilog=examples("curavani patients consent 17", "curavani patients consent 17 --json"))
@@ -177,5 +200,26 @@ def _numbered(entry: ServiceEntry, row: Any) -> dict[str, Any]:
     return {name: value for name, value in (known | numbers).items() if name != "fingerprint"}
 
 
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
+def _print_subject(subject: Subject) -> None:
+    if isinstance(subject, Duplicate):
+        sides = ["this record" if side.entity_id is None else f"row {side.entity_id}" for side in subject.sides]
+        lines = [("*" if line.differs else "", line.field, *line.values) for line in subject.lines]
+        print_table(("", "field", *sides), lines, title="Side by side; what differs is marked")
+    elif isinstance(subject, Conflict):
+        lines = [(line.field, line.base, line.staff, line.source, line.present) for line in subject.lines]
+        print_table(("field", "source before", "staff", "source", "holds now"), lines, title=f"Row {subject.entity_id}")
+    else:
+        lines = [(held.entity_id, *_of_held(held)) for held in subject.deletions]
+        title = f"{len(lines)} deletions; {subject.active_before} were active before"
+        print_table(("row", "name", "place", "now"), lines, title=title)
+
+
+def _of_held(held: HeldDeletion) -> tuple[str, str, str]:
+    if held.row is None:
+        return "", "", "does not exist any more"
+    name, place = (" ".join(filter(None, map(held.row.get, names))) for names in (_NAME, _PLACE))
+    return name, place, "listed again" if held.reappeared else str(held.row["status"])
+
+
+_NAME = ("titel", "vorname", "nachname")
+_PLACE = ("plz", "ort", "strasse")

@@ -48,9 +48,14 @@ class ServiceEntry:
         return import_module(f"{self.name}_service.reviews").resolve_review
 
     @property
+    def subject_of(self) -> Any:
+        """The function that reads what a review is about."""
+        return import_module(f"{self.name}_service.questions").subject_of
+
+    @property
     def undo(self) -> Any:
         """The function that undoes a review's decision."""
-        return import_module(f"{self.name}_service.reviews").undo_review
+        return import_module(f"{self.name}_service.undo").undo_review
 
     @property
     def prefix(self) -> str:

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
-from flask_babel import LazyString, format_decimal, gettext, lazy_gettext, ngettext
+from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import RowMapping
 
 from shared.codes import describe
@@ -125,6 +126,11 @@ _FIELD_NAMES: Mapping[str, str] = {
     "letzter_kontakt": "Letzter Kontakt",
     "letzter_kontakt_email": "Letzter Kontakt per E-Mail",
     "letzter_kontakt_telefon": "Letzter Kontakt per Telefon",
+    "psychotherapeutische_sprechstunde": "Psychotherapeutische Sprechstunde",
+    "external_id": "Kennung",
+    "source_zip": "PLZ der Datei",
+    "source_seen_at": "Zuletzt genannt",
+    "source_removed_at": "Weggefallen",
     "bevorzugte_diagnosen": "Bevorzugte Diagnosen",
     "bevorzugtes_therapeutengeschlecht": "Bevorzugtes Therapeutengeschlecht",
     "bevorzugtes_therapieverfahren": "Bevorzugtes Therapieverfahren",
@@ -216,8 +222,21 @@ def value(content: Any) -> str:
     if isinstance(content, list):
         return ", ".join(value(entry) for entry in content)
     if isinstance(content, dict):
-        return "; ".join(f"{str(key).capitalize()}: {value(inner)}" for key, inner in content.items())
+        return "; ".join(f"{str(key).replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in content.items())
+    return _text(content)
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, datetime):
+        return str(format_datetime(content, "short"))
+    if isinstance(content, date):
+        return str(format_date(content, "medium"))
     return str(content).replace("_", " ") if str(content) in _UNDERSCORED else str(content)
+
+
+def moment_of(iso: str) -> str:
+    """A point in time that is kept as an ISO 8601 text, for people."""
+    return str(format_datetime(datetime.fromisoformat(iso), "short"))
 
 
 def who(actor: str | None) -> str:

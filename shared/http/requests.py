@@ -29,6 +29,11 @@ class Paging:
 FIRST_PAGE = Paging(1, 20)
 
 
+def has_body() -> bool:
+    """Whether the request carries anything, for endpoints that need nothing."""
+    return bool(request.get_data())
+
+
 def json_body() -> dict[str, Any]:
     """The request's JSON object. Raises `InvalidInput` for anything else, `UnsupportedMediaType` for another type."""
     if not request.is_json:

@@ -12,15 +12,16 @@ from shared.errors import Finding
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
-from shared.http.requests import json_body, paging, word
+from shared.http.requests import has_body, json_body, paging, word
 from shared.reviews import Choice, find_review, list_reviews
 from shared.service import current_service
 from shared.tokens import Role
 from shared.validation import InvalidInput
 
 Resolve = Callable[[Connection, int, Choice], RowMapping]
+Undo = Callable[[Connection, int, str, str | None], RowMapping]
 _ONE = "/<int(max=2147483647):review_id>"
-_LONGEST_COMMENT = 1000
+LONGEST_COMMENT = 1000
 
 
 class ReviewQuery(BaseModel):
@@ -62,8 +63,14 @@ class ResolveIn(BaseModel):
     only: list[int] | None = None
 
 
-def review_routes(document: ApiDocument, resolve: Resolve) -> Blueprint:
-    """The endpoints below `/api/reviews`; `resolve` is the service's own."""
+class UndoIn(BaseModel):
+    """Why the decision is undone, if somebody wants to say so. The body may be left out."""
+
+    comment: str | None = None
+
+
+def review_routes(document: ApiDocument, resolve: Resolve, undo: Undo) -> Blueprint:
+    """The endpoints below `/api/reviews`; `resolve` and `undo` are the service's own."""
     routes = Blueprint("reviews", __name__, url_prefix="/api/reviews")
 
     @requires(Role.OPERATE)
@@ -73,25 +80,40 @@ def review_routes(document: ApiDocument, resolve: Resolve) -> Blueprint:
         with transaction(current_service().engine) as connection:
             return jsonify(_out(resolve(connection, review_id, choice)))
 
+    @requires(Role.OPERATE)
+    def _undo(review_id: int) -> Response:
+        """Undoes a decision, with history and events: the question is open again. 409 where that is not possible."""
+        comment = _comment(json_body() if has_body() else {})
+        with transaction(current_service().engine) as connection:
+            return jsonify(_out(undo(connection, review_id, actor(), comment)))
+
     routes.get("")(document.describes(ReviewPage, query=ReviewQuery, tag="reviews")(_list))
     routes.get(_ONE)(document.describes(ReviewOut, errors=(404,), tag="reviews")(_show))
     deciding = document.describes(ReviewOut, body=ResolveIn, errors=(404, 409, 415), tag="reviews")
     routes.post(f"{_ONE}/resolve")(deciding(_resolve))
+    undoing = document.describes(ReviewOut, body=UndoIn, errors=(404, 409, 415), tag="reviews")
+    routes.post(f"{_ONE}/undo")(undoing(_undo))
     return routes
 
 
 def read_choice(body: dict[str, Any], who: str) -> Choice:
     """The decision in a request. Raises `InvalidInput`."""
-    choose, comment, into, only = (body.get(name) for name in ("choose", "comment", "into", "only"))
+    choose, into, only = (body.get(name) for name in ("choose", "into", "only"))
+    comment = _comment(body)
     if not isinstance(choose, str) or not choose:
         raise InvalidInput("Missing required field: choose", [Finding("/choose", "missing")])
-    if comment is not None and (not isinstance(comment, str) or len(comment) > _LONGEST_COMMENT or "\x00" in comment):
-        raise InvalidInput("Field comment must be a text", [Finding("/comment", "invalid_type")])
     if into is not None and not _is_number(into):
         raise InvalidInput("Field into must be a number", [Finding("/into", "invalid_type")])
     if only is not None and not (isinstance(only, list) and all(map(_is_number, only))):
         raise InvalidInput("Field only must be a list of numbers", [Finding("/only", "invalid_type")])
     return Choice(choose, who, comment, into, None if only is None else tuple(only))
+
+
+def _comment(body: dict[str, Any]) -> str | None:
+    comment = body.get("comment")
+    if comment is not None and (not isinstance(comment, str) or len(comment) > LONGEST_COMMENT or "\x00" in comment):
+        raise InvalidInput("Field comment must be a text", [Finding("/comment", "invalid_type")])
+    return comment
 
 
 def _is_number(value: object) -> bool:

@@ -81,7 +81,8 @@ def test_what_staff_changed_stays_and_a_conflict_is_asked_once(therapists, make_
     assert (row["telefon"], row["potenziell_verfuegbar_notizen"]) == ("0241 777", "nett")
     (review,) = therapists.reviews()
     assert review["kind"] == "conflict"
-    assert review["detail"]["fields"] == [{"field": "telefon", "staff": "0241 777", "source": "+49 241 99999"}]
+    asked = {"field": "telefon", "base": "+49 241 12345", "staff": "0241 777", "source": "+49 241 99999"}
+    assert review["detail"]["fields"] == [asked]
     assert [counts(file) for file in therapists.files()[1:]] == [{"held": 1}, {"unchanged": 1}]
     resolve(therapists, review["id"], choose="source")
     assert therapists.therapists()[0]["telefon"] == "+49 241 99999"

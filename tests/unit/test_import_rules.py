@@ -18,6 +18,7 @@ PURE = [
     "shared/errors.py",
     "shared/codes.py",
     "shared/clock.py",
+    "shared/comparison.py",
     "shared/tokens.py",
     "shared/text_keys.py",
     "shared/strict_json.py",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -141,8 +142,11 @@ class Removals:
         return Outcome(index, outcome, row_id, code, removal.match.rule), finding
 
 
-def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> None:
-    """Marks locked rows as gone at the source since `seen_at`; who was active becomes inactive, nobody is deleted."""
+def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> list[Mapping[str, Any]]:
+    """Marks locked rows as gone at the source since `seen_at` and returns them as they are afterwards.
+
+    Who was active becomes inactive, nobody is deleted.
+    """
     changes = [
         TherapistChange(
             row,
@@ -151,7 +155,7 @@ def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str
         )
         for row in rows
     ]
-    update_therapists(connection, changes, actor)
+    return update_therapists(connection, changes, actor)
 
 
 def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int]:

@@ -183,7 +183,10 @@ class _Run:
         return _Plan(record, match, row_id, outcome, code, change, merged.conflicts)
 
     def _ask_about(self, plan: "_Plan") -> None:
-        shown = [{"field": c.field, "staff": c.staff, "source": c.source} for c in plan.conflicts]
+        base = (plan.change.before["source_record"] if plan.change else None) or {}
+        shown = [
+            {"field": c.field, "staff": c.staff, "source": c.source, "base": base.get(c.field)} for c in plan.conflicts
+        ]
         self.findings.append(self._finding(plan.record, "conflict"))
         self._questions.append(
             Question("conflict", self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown})

@@ -1,0 +1,84 @@
+"""Words for a person's history and for the certificate of an erasure."""
+
+from collections.abc import Mapping
+
+from flask_babel import LazyString, gettext, lazy_gettext
+
+from shared.console import decision_words, words
+from shared.person_history import Happening
+
+_ACTIONS: Mapping[str, LazyString] = {
+    "resolve": lazy_gettext("decided"),
+    "undo": lazy_gettext("undid the decision"),
+    "retry": lazy_gettext("asked for another attempt"),
+    "discard": lazy_gettext("discarded the file"),
+    "erase": lazy_gettext("erased the person's data"),
+}
+
+_REMOVED: Mapping[str, LazyString] = {
+    "patient": lazy_gettext("Entry of the patient"),
+    "consents": lazy_gettext("Consents"),
+    "field_changes": lazy_gettext("History of changes"),
+    "reviews": lazy_gettext("Questions"),
+    "outcomes": lazy_gettext("Records in files"),
+    "findings": lazy_gettext("Findings in files"),
+    "events": lazy_gettext("Events kept here"),
+    "files": lazy_gettext("Files' names and fingerprints"),
+    "local_copies": lazy_gettext("Local copies"),
+    "cloud_objects": lazy_gettext("Files in the bucket"),
+    "tombstones": lazy_gettext("Marks against a return"),
+}
+
+_OUT_OF_REACH: Mapping[str, LazyString] = {
+    "kafka_retention": lazy_gettext(
+        "Earlier events stay with Kafka until their retention ends; the other services were told to delete."
+    ),
+    "storage_soft_delete": lazy_gettext(
+        "The bucket's owner can restore a deleted file for up to 7 days (soft delete)."
+    ),
+    "database_backups": lazy_gettext(
+        "Backups made before hold the data until they expire; after a restore the erasure has to be run again."
+    ),
+    "local_copies": lazy_gettext("Local copies could not be removed; it is tried again by itself."),
+    "cloud_objects": lazy_gettext("The bucket could not be reached; it is tried again by itself."),
+    "tombstones": lazy_gettext("The list beside the local copies could not be written; it is tried again by itself."),
+}
+
+
+def what(happening: Happening) -> str:
+    """What happened, in a few words after who did it."""
+    if happening.kind == "import":
+        return str(gettext("Named in a file"))
+    if happening.kind == "question":
+        return str(gettext("Question: %(kind)s", kind=words.review_kind(happening.word or "")))
+    if happening.kind == "event":
+        sent = gettext("sent") if happening.rule == "sent" else gettext("waiting")
+        return str(gettext("Event %(name)s, %(state)s", name=happening.word, state=sent))
+    if happening.kind == "action":
+        return str(_ACTIONS.get(happening.word or "", happening.word))
+    return str(gettext("changed"))
+
+
+def choice_of(happening: Happening) -> str:
+    """What a person decided or undid; empty for anything else. What they wrote with it stands at the question."""
+    if happening.kind != "action" or happening.word not in ("resolve", "undo"):
+        return ""
+    return decision_words.chosen((happening.rule or "").partition(":")[0])
+
+
+def tone(happening: Happening) -> words.Tone:
+    """The colour of an entry's dot; its words say the same."""
+    if happening.kind == "import":
+        return words.outcome(happening.word or "unchanged").tone
+    tones: Mapping[str, words.Tone] = {"change": "busy", "question": "warn", "action": "good"}
+    return tones.get(happening.kind, "calm")
+
+
+def removed(what_was: str) -> str:
+    """A line of the certificate."""
+    return str(_REMOVED.get(what_was, what_was))
+
+
+def out_of_reach(sentence: str) -> str:
+    """What an erasure could not reach; the certificate itself keeps the English sentence."""
+    return str(_OUT_OF_REACH.get(sentence.partition(":")[0], sentence))
