@@ -139,12 +139,12 @@ def test_killed_between_commit_and_send(counted, serve, broker, new_topic, datab
 
 @pytest.mark.parametrize("counted", ["patient", "therapist"])
 def test_killed_between_send_and_mark(counted, serve, broker, new_topic, database):
+    topic = new_topic(f"{counted}-events")
     service = serve(counted)
     broker.down(1)
     number = service.create()
     for name in ("Aachen", "Bonn"):
         service.rename(number, name)
-    topic = new_topic(f"{counted}-events")
     with database.held_marks(service.schema) as relay_waits:
         broker.up(1)
         assert wait_until(relay_waits, 60)
