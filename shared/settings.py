@@ -160,12 +160,29 @@ class KafkaSettings(SettingsGroup):
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL", description="How to talk to the brokers."
     )
-    sasl_mechanism: str | None = Field(None, alias="KAFKA_SASL_MECHANISM", description="For example `SCRAM-SHA-512`.")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, alias="KAFKA_SASL_MECHANISM", description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
     sasl_username: str | None = Field(None, alias="KAFKA_SASL_USERNAME", description="User at the brokers.")
     sasl_password: SecretStr | None = Field(None, alias="KAFKA_SASL_PASSWORD", description="Password at the brokers.")
     ssl_ca_location: str | None = Field(
         None, alias="KAFKA_SSL_CA_LOCATION", description="CA file for the brokers' certificates."
     )
+
+    @model_validator(mode="after")
+    def _the_client_can_use_them(self) -> "KafkaSettings":
+        """What the client would only refuse when it is made, in the middle of the background work."""
+        wanted = {
+            "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
+            "KAFKA_SASL_USERNAME": self.sasl_username,
+            "KAFKA_SASL_PASSWORD": self.sasl_password,
+        }
+        missing = [name for name, value in wanted.items() if value is None]
+        if self.security_protocol.startswith("SASL") and missing:
+            raise ValueError(f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL")
+        if self.ssl_ca_location is not None and not Path(self.ssl_ca_location).is_file():
+            raise ValueError("KAFKA_SSL_CA_LOCATION: no such file")
+        return self
 
 
 class MailSettings(SettingsGroup):

@@ -36,7 +36,7 @@ def status(as_json: Json = False) -> None:
     rows = [
         (name, state["waiting"], _age(state["oldest_seconds"]), len(state["parked"])) for name, state in found.items()
     ]
-    print_table(("service", "waiting", "oldest", "parked"), rows)
+    print_table(("service", "waiting", "oldest", "parked"), rows, title="Not sent")
     refused = [event for state in found.values() for event in state["parked"]]
     if refused:
         columns = ("number", "event", "of", "since", "code", "waiting behind")

@@ -41,6 +41,10 @@ class QueuedEvent(NamedTuple):
     created_at: datetime
     payload: str
 
+    @property
+    def is_deletion(self) -> bool:
+        return self.event_type.endswith(".deleted")
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -106,6 +110,20 @@ def is_parked(connection: Connection, kernel: KernelTables, code: str | None = N
     parked = table.c.parked_code.is_not(None) if code is None else table.c.parked_code == code
     exists = sa.exists().where(table.c.sent_at.is_(None), parked)
     return bool(connection.execute(sa.select(exists)).scalar_one())
+
+
+def forget_deleted(connection: Connection, kernel: KernelTables, deletions: Sequence[QueuedEvent]) -> None:
+    """Forgets the earlier events of entities whose deletion is sent.
+
+    Nobody needs them again, and their data would outlive the entity: an erasure does not know who had been merged into
+    the person before.
+    """
+    if not deletions:
+        return
+    table = kernel.event_outbox
+    keys, ids = [event.key for event in deletions], [event.id for event in deletions]
+    earlier = sa.and_(table.c.key.in_(keys), table.c.id.not_in(ids), table.c.sent_at.is_not(None))
+    connection.execute(sa.delete(table).where(earlier))
 
 
 def prune(connection: Connection, kernel: KernelTables) -> None:

@@ -23,6 +23,7 @@ from shared.events.outbox import topic_of
 from shared.events.queue import (
     BROKER_PROBLEM,
     QueuedEvent,
+    forget_deleted,
     is_parked,
     mark_sent,
     next_events,
@@ -185,6 +186,10 @@ class EventRelay:
     def _settle(self, connection: Connection, events: Sequence[QueuedEvent], delivery: _Delivery) -> None:
         """Writes down what became of the batch, in one transaction."""
         mark_sent(connection, self._kernel, delivery.confirmed)
+        confirmed = set(delivery.confirmed)
+        forget_deleted(
+            connection, self._kernel, [event for event in events if event.is_deletion and event.id in confirmed]
+        )
         for event in events:
             if event.id in delivery.refused:
                 self._park(connection, event, delivery.refused[event.id])

@@ -51,6 +51,29 @@ def test_an_empty_variable_counts_as_unset():
     assert settings[MailSettings].port == 587
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD: missing"),
+        ({"KAFKA_SASL_MECHANISM": "", "KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME: missing"),
+        ({"KAFKA_SASL_MECHANISM": "hunter2"}, "KAFKA_SASL_MECHANISM"),
+        ({"KAFKA_SSL_CA_LOCATION": "/nowhere/hunter2.pem"}, "KAFKA_SSL_CA_LOCATION: no such file"),
+    ],
+)
+def test_what_the_kafka_client_could_not_use_is_named_at_the_start(changes, named):
+    environ = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+        "KAFKA_SASL_USERNAME": "curavani",
+        "KAFKA_SASL_PASSWORD": "hunter2",
+    }
+    assert read_settings(environ, KafkaSettings)[KafkaSettings].sasl_username == "curavani"
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ | changes, KafkaSettings)
+    assert named in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["alice", "alice:read", "alice:king:t", "a:read:same,b:read:same", ":read:t"])
 def test_malformed_tokens_are_named_without_their_text(text):
     with pytest.raises(SettingsError) as caught:

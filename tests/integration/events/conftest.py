@@ -1,12 +1,11 @@
 """Brokers in a process of their own, relays, and what consumers see."""
 
-import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from sqlalchemy.engine import Engine
 
 from curavani.demo.local import wait_until
@@ -20,16 +19,19 @@ from shared.events.relay import EventRelay
 from shared.settings import KafkaSettings
 from shared.tables import KernelTables
 
-_numbers = itertools.count(1)
-
 
 class Topic:
     """What a consumer that reads everything from the beginning has seen so far."""
 
     def __init__(self, servers: str, *topics: str) -> None:
-        settings = {"bootstrap.servers": servers, "auto.offset.reset": "earliest", "log_level": 0}
-        self._consumer = Consumer({**settings, "group.id": f"test-{next(_numbers)}", "enable.auto.commit": False})
-        self._consumer.subscribe(list(topics))
+        self._consumer = Consumer(
+            {"bootstrap.servers": servers, "group.id": "test", "enable.auto.commit": False, "log_level": 0}
+        )
+        # Not as a member of a group: it would need the broker that coordinates the group, and some tests end that one.
+        known = [(topic, self._consumer.list_topics(topic, timeout=30).topics[topic]) for topic in topics]
+        self._consumer.assign(
+            [TopicPartition(topic, number, OFFSET_BEGINNING) for topic, about in known for number in about.partitions]
+        )
         self.messages: list[Message] = []
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from shared.events.control import replay
+from shared.events.outbox import Event, write_events
 from shared.events.queue import forget_events
 
 pytestmark = pytest.mark.slow
@@ -90,6 +91,15 @@ def test_what_was_sent_long_ago_is_forgotten_and_nothing_else(outbox, relay):
     outbox.ask(f"UPDATE {table} SET created_at = now() - interval '1 year' WHERE key IN ('2', '4') RETURNING id")
     relay.turn()
     assert outbox.ask(f"SELECT key FROM {table} ORDER BY id") == ["2", "3", "4"]
+
+
+def test_once_a_deletion_is_sent_the_earlier_events_of_its_key_are_forgotten(outbox, relay, topic):
+    outbox.write(1, 2, 1)
+    outbox.do(write_events, [Event("patient.deleted", 1, {"patient_id": 1})])
+    relay.once()
+    assert topic.has(4)
+    kept = "SELECT key, event_type FROM patient_service.event_outbox ORDER BY id"
+    assert outbox.ask(kept) == [("2", "patient.updated"), ("1", "patient.deleted")]
 
 
 def test_the_events_of_an_erased_person_are_gone_with_the_alert_about_them(outbox, broker, relay):
