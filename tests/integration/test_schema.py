@@ -1,7 +1,5 @@
 """The database is what the models say, and can be made from nothing."""
 
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -93,17 +91,6 @@ def environment(database_url, bucket, storage_server, tmp_path):
 
 
 @pytest.fixture
-def curavani(environment):
-    def run(*arguments, **changes):
-        command = [sys.executable, "-m", "curavani", *arguments]
-        return subprocess.run(
-            command, env={**environment, **changes}, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    return run
-
-
-@pytest.fixture
 def service(environment):
     app = create_app(environment, start_workers=False)
     with app.test_client() as client:
@@ -122,7 +109,7 @@ def test_a_service_does_not_start_on_a_missing_or_older_schema_and_says_what_to_
     empty = postgres.create_database("without_schema")
     set_revision(engine, OLDER)
     for changes in ({}, {"DATABASE_URL": empty}):
-        started = curavani("serve", "patient", **changes)
+        started = curavani("serve", "patient", API_TOKENS="olga:operate:o-token", **changes)
         assert started.returncode == 3
         assert "database_not_migrated" in started.stderr
         assert "curavani db upgrade" in started.stderr
