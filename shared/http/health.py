@@ -57,6 +57,7 @@ def _import_health() -> Answer:
 def _from_the_database(service: Service) -> list[Check]:
     try:
         with transaction(service.engine) as connection:
+            require_revision(connection)
             return [Check("database", ok=True), *import_health(connection, service.kernel, service.expected)]
     except CuravaniError as error:
         return [Check("database", ok=False, code=error.code)]

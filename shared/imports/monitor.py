@@ -11,6 +11,7 @@ from sqlalchemy.engine import Engine
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.clock import now
 from shared.database.locks import LockedConnection, LockName, hold
+from shared.database.revision import require_revision
 from shared.errors import CuravaniError, DatabaseUnavailable, LockLost
 from shared.imports import ledger
 from shared.imports.passes import PassReport, finish_pass, start_pass
@@ -64,6 +65,7 @@ class ImportMonitor:
     def _pass(self, locked: LockedConnection, trigger: str, actor: str, stopping: Callable[[], bool]) -> PassReport:
         report = PassReport(watch=self.watch)
         with locked.transaction() as connection:
+            require_revision(connection)
             pass_id = start_pass(connection, self.kernel, trigger, actor)
         with structlog.contextvars.bound_contextvars(component="import", pass_id=pass_id):
             try:

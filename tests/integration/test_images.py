@@ -162,6 +162,10 @@ def test_an_image_migrates_serves_imports_and_stops(image, environment):
         assert wait_until(lambda: process.poll() is not None or total(image.service, port) == 1, 120)
         assert process.poll() is None
         assert image.run(*health_check(image.service, port))[0] == 0
+        # Templates, translations and the API's pages are files that a wheel can leave out.
+        assert "Anmelden" in page(port, "/console/sign-in")
+        assert "color" in page(port, "/console/static/console.css")
+        assert "swagger" in page(port, "/docs").lower()
     finally:
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
@@ -169,6 +173,12 @@ def test_an_image_migrates_serves_imports_and_stops(image, environment):
     # Whatever cannot be written where there is no home and nothing else to write to shows up as a line of another form.
     assert [line for line in output.splitlines() if not line.startswith("{")] == []
     assert image.run(*health_check(image.service, port))[0] != 0
+
+
+def page(port, path):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Accept-Language": "de"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return answer.read().decode()
 
 
 def total(service, port):

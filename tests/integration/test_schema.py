@@ -1,7 +1,6 @@
 """The database is what the models say, and can be made from nothing."""
 
-import subprocess
-import sys
+import itertools
 import threading
 
 import pytest
@@ -93,17 +92,6 @@ def environment(database_url, bucket, storage_server, tmp_path):
 
 
 @pytest.fixture
-def curavani(environment):
-    def run(*arguments, **changes):
-        command = [sys.executable, "-m", "curavani", *arguments]
-        return subprocess.run(
-            command, env={**environment, **changes}, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    return run
-
-
-@pytest.fixture
 def service(environment):
     app = create_app(environment, start_workers=False)
     with app.test_client() as client:
@@ -118,11 +106,12 @@ def test_the_program_needs_the_newest_revision_and_revisions_are_in_a_row():
     assert revisions[-1] == NEEDED_REVISION
 
 
-def test_a_service_does_not_start_on_a_missing_or_older_schema_and_says_what_to_do(curavani, engine, postgres):
+def test_neither_service_nor_import_starts_on_a_missing_or_older_schema_and_says_what_to_do(curavani, engine, postgres):
     empty = postgres.create_database("without_schema")
     set_revision(engine, OLDER)
-    for changes in ({}, {"DATABASE_URL": empty}):
-        started = curavani("serve", "patient", **changes)
+    attempts = itertools.product(({}, {"DATABASE_URL": empty}), (("serve", "patient"), ("imports", "run", "patient")))
+    for changes, command in attempts:
+        started = curavani(*command, API_TOKENS="olga:operate:o-token", **changes)
         assert started.returncode == 3
         assert "database_not_migrated" in started.stderr
         assert "curavani db upgrade" in started.stderr
@@ -134,6 +123,8 @@ def test_a_service_on_an_older_schema_says_so_and_is_not_ready(service, engine):
     for path in ("/readyz", "/health"):
         answer = service.get(path)
         assert (answer.status_code, answer.json["code"]) == (503, "database_not_migrated")
+    health = service.get("/health/import")
+    assert (health.status_code, health.json["details"]["database"]["code"]) == (503, "database_not_migrated")
     assert service.get("/livez").status_code == 200
 
 

@@ -43,7 +43,7 @@ def test_every_substituted_variable_is_in_the_example_and_the_deployments_own_ha
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
 def test_every_image_is_an_exact_version(name, service):
-    assert re.search(r":(\d+\.\d+(\.\d+)?|\$\{CURAVANI_VERSION:-local\})$", service["image"]), name
+    assert re.search(r":v?(\d+\.\d+(\.\d+)?|\$\{CURAVANI_VERSION:-local\})$", service["image"]), name
 
 
 @pytest.mark.parametrize(("name", "service"), OURS.items())
@@ -70,8 +70,15 @@ def test_a_service_waits_for_the_schema_and_is_asked_whether_it_is_ready(name):
 
 
 def test_networks_and_volumes_are_declared():
-    volumes = {volume.partition(":")[0] for name in ("postgres", "kafka") for volume in SERVICES[name]["volumes"]}
-    assert volumes == set(COMPOSE["volumes"])
+    mounted = {
+        source
+        for service in SERVICES.values()
+        for source in (
+            str(volume).partition(":")[0] for volume in service.get("volumes", []) if isinstance(volume, str)
+        )
+    }
+    assert {source for source in mounted if not source.startswith(".")} == set(COMPOSE["volumes"])
+    assert all((ROOT / "deploy" / source).exists() for source in mounted if source.startswith("."))
     assert {network for service in SERVICES.values() for network in service["networks"]} == set(COMPOSE["networks"])
 
 

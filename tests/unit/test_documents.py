@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from babel.messages import pofile
 
 from curavani.__main__ import app
 from curavani.pages.environment import DEPLOYMENT
@@ -98,3 +99,13 @@ def test_every_code_of_the_handbooks_is_in_the_catalogue(page):
     secrets = {"database_url", "api_tokens", "smtp_password", "gcs_service_account"}
     assert codes
     assert codes - secrets <= set(CATALOGUE)
+
+
+def test_every_label_that_the_handbook_quotes_is_one_of_the_console():
+    catalogues = list((ROOT / "shared" / "console" / "translations").rglob("de/**/*.po"))
+    with catalogues[0].open("rb") as opened:
+        shown = [str(message.string) for message in pofile.read_po(opened) if message.string]
+    labels = {re.sub(r"%\(\w+\)s", "…", text).rstrip(".") for text in shown}
+    quoted = re.findall(r"\*\*„(.+?)“\*\*", text_of(ROOT / "docs" / "handbook.md"))
+    assert len(quoted) > 20
+    assert {label.rstrip(".") for label in quoted} <= labels
