@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.alerts.outbox import alerts_waiting
+from shared.alerts.outbox import alerts_waiting, watched
 from shared.clock import now
 from shared.database.locks import LockName, holder
 from shared.events.queue import waiting as events_waiting
@@ -167,11 +167,6 @@ def _alerts(connection: Connection, kernel: KernelTables, expected: Expectations
     code = "alerts_waiting" if late else None if expected.sends_mail else NOT_CONFIGURED
     seconds = int((now() - found.oldest).total_seconds()) if found.oldest else 0
     return Check("alerts_waiting", ok=not late, code=code, number=found.number, seconds=seconds)
-
-
-def watched(check: str) -> str:
-    """The fingerprint of the alert about a check."""
-    return f"watch:{check}"
 
 
 def _older_than(moment: datetime | None, limit: timedelta) -> bool:
