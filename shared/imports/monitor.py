@@ -65,7 +65,7 @@ class ImportMonitor:
         report = PassReport(watch=self.watch)
         with locked.transaction() as connection:
             pass_id = start_pass(connection, self.kernel, trigger, actor)
-        with structlog.contextvars.bound_contextvars(component="import", pass_id=pass_id):
+        with structlog.contextvars.bound_contextvars(component="import", run_id=pass_id):
             try:
                 self.importer.run_pass(locked, report, stopping)
             except (DatabaseUnavailable, LockLost):

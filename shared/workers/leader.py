@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.engine import Engine
 
 from shared.database.locks import LockedConnection, LockName, hold
@@ -46,6 +47,7 @@ class Leader:
 
     def run(self, stopping: threading.Event) -> None:
         """Runs until `stopping`; a turn in hand is finished first."""
+        structlog.contextvars.bind_contextvars(component=self._job.worker)
         while not stopping.is_set():
             try:
                 with hold(self._engine, self._lock) as locked:
