@@ -128,9 +128,13 @@ def _is_running(connection: Connection, kernel: KernelTables) -> bool:
     return bool(now() - max(found.started_at, settled or found.started_at) < HUNG_AFTER)
 
 
+def waiting_for_scrape_since(connection: Connection, kernel: KernelTables) -> datetime | None:
+    """When the latest new scrape came in; where none has yet, since when somebody looks for one."""
+    return last_new_scrape(connection, kernel) or _installed_at(connection, kernel)
+
+
 def _scrapes(connection: Connection, kernel: KernelTables) -> Check:
-    """Counted from the installation where there was none yet."""
-    latest = last_new_scrape(connection, kernel) or _installed_at(connection, kernel)
+    latest = waiting_for_scrape_since(connection, kernel)
     age = now() - latest if latest else timedelta()
     late = age > SCRAPE_LIMIT
     return Check("new_scrape", ok=not late, code="no_scrape" if late else None, seconds=int(age.total_seconds()))

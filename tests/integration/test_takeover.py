@@ -4,14 +4,11 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
-from contextlib import suppress
 
 import psycopg
 import pytest
 
-from curavani.demo.local import free_port, wait_until
+from curavani.demo.local import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -22,41 +19,6 @@ LEADER = (
     "SELECT process FROM {}.worker_heartbeats WHERE worker = 'import' AND state = 'leading'"
     " AND beat_at > now() - interval '12 seconds'"
 )
-
-
-@pytest.fixture
-def environment(database_url, bucket, storage_server, tmp_path):
-    (tmp_path / "scrapes").mkdir()
-    return {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token",
-        "GCS_IMPORT_BUCKET": bucket,
-        "STORAGE_EMULATOR_HOST": storage_server.host,
-        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
-        "PATIENT_IMPORT_CHECK_INTERVAL_SECONDS": "1",
-        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
-        "THERAPIST_IMPORT_CHECK_INTERVAL_SECONDS": "1",
-        "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
-    }
-
-
-@pytest.fixture
-def serve(environment):
-    """Starts a service as a group of processes of its own."""
-    processes = []
-
-    def start(service, *options, **changes):
-        command = [sys.executable, "-m", "curavani", "serve", service, *options]
-        command += [] if "--port" in options else ["--port", str(free_port())]
-        processes.append(subprocess.Popen(command, env={**environment, **changes}, start_new_session=True))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @pytest.fixture
@@ -81,11 +43,11 @@ def await_everybody(ask, schema, number):
 
 
 @pytest.fixture
-def holder_in_mid_file(serve, ask, storage_server, bucket, make_registration):
+def holder_in_mid_file(run_service, ask, storage_server, bucket, make_registration):
     """Three services, one of them with two preloaded workers, one of the four in the middle of a download."""
-    serve("patient")
-    serve("patient")
-    serve("patient", "--workers", "2", GUNICORN_CMD_ARGS="--preload")
+    run_service("patient")
+    run_service("patient")
+    run_service("patient", "--workers", "2", GUNICORN_CMD_ARGS="--preload")
     await_everybody(ask, "patient_service", 4)
     leader = await_leader(ask, "patient_service")
     storage_server.faults.add("download", "stall")
@@ -132,20 +94,21 @@ def test_a_frozen_holder_whose_connection_is_gone_is_replaced_and_does_no_harm_w
     assert_imported_once(ask, storage_server, bucket)
 
 
-def test_sigterm_finishes_the_file_in_hand_and_begins_no_other(serve, ask, database_url, tmp_path, make_therapist):
+def test_sigterm_finishes_the_file_in_hand_and_begins_no_other(
+    run_service, ask, database_url, tmp_path, make_therapist
+):
     for zip_code in ("52066", "52070"):
         document = {"metadata": {}, "therapists": [make_therapist(number) for number in range(50)]}
         (tmp_path / "scrapes" / f"{zip_code}.json").write_text(json.dumps(document))
-    port = free_port()
     with psycopg.connect(database_url) as other:
         other.execute("LOCK TABLE therapist_service.therapeuten IN SHARE MODE")  # nobody can write into it meanwhile
-        process = serve("therapist", "--port", str(port))
+        started = run_service("therapist")
         begun = "SELECT count(*) FROM therapist_service.import_tracking WHERE attempts = 1"
         assert wait_until(lambda: ask(begun) == [(1,)], PATIENCE)
-        process.terminate()
-        assert wait_until(lambda: not listens(port), PATIENCE)
+        started.process.terminate()
+        assert wait_until(lambda: not listens(started.port), PATIENCE)
         other.rollback()
-        assert process.wait(PATIENCE) == 0
+        assert started.process.wait(PATIENCE) == 0
     counts = "SELECT status, attempts, therapist_count FROM therapist_service.import_tracking ORDER BY attempts DESC"
     assert ask(counts) == [("success", 1, 50), ("pending", 0, 0)]
     assert ask("SELECT count(*) FROM therapist_service.therapeuten") == [(50,)]
@@ -157,10 +120,33 @@ def listens(port):
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_a_pass_by_hand_says_who_holds_the_lock(serve, ask, environment):
-    serve("therapist")
+def test_a_pass_by_hand_says_who_holds_the_lock(run_service, ask, curavani):
+    run_service("therapist")
     leader = await_leader(ask, "therapist_service")
-    command = [sys.executable, "-m", "curavani", "imports", "run", "therapist"]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = curavani("imports", "run", "therapist")
     assert ran.returncode == 3
     assert leader in ran.stderr
+
+
+def test_a_service_killed_at_random_moments_loses_and_doubles_nothing(
+    run_service, ask, storage_server, bucket, make_registration
+):
+    names = [f"Person{number}" for number in range(30)]
+    for number, name in enumerate(names):
+        token = f"{number:08x}"
+        data = make_registration(token=token, nachname=name, email=f"{name}@example.com", geburtsdatum="")
+        storage_server.put(bucket, f"{name}_Max_20250705_{token}.json", data)
+    number = "SELECT count(*) FROM patient_service.patienten"
+    for target in (3, 11, 19):
+        process = run_service("patient").process
+        assert wait_until(lambda target=target: ask(number)[0][0] >= target, PATIENCE)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    run_service("patient")
+    assert wait_until(lambda: storage_server.names(bucket) == [], PATIENCE)
+    assert wait_until(lambda: ask(number) == [(len(names),)], PATIENCE)
+    found = ask("SELECT nachname FROM patient_service.patienten ORDER BY id")
+    assert sorted(row[0] for row in found) == sorted(names)
+    events = ask("SELECT count(*), count(DISTINCT key) FROM patient_service.event_outbox")
+    assert events == [(30, 30)]
+    assert ask("SELECT count(*) FROM patient_service.patient_consents") == [(30,)]
