@@ -1,9 +1,9 @@
 """Puts the patient service together from its settings: the one place that knows every part."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from patient_service.erasure import Erasure
 from patient_service.imports.bucket import GcsBucket, Patience
@@ -13,9 +13,11 @@ from patient_service.imports.gcs_monitor import RegistrationImport
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
+from shared.alerts.digest import Digest
 from shared.alerts.mailer import Mailer
 from shared.alerts.outage import OutageMail
 from shared.alerts.smtp import mail_dependency
+from shared.alerts.watch import Watch
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
 from shared.dependencies import Dependency, Probes
@@ -106,6 +108,7 @@ def build_parts(
             settings[MailSettings],
             console_base_url,
             outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+            looks=_looks(settings),
         ),
         metrics=metrics,
     )
@@ -131,6 +134,13 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
             ]
         ),
     )
+
+
+def _looks(settings: Settings) -> list[Callable[[Connection], None]]:
+    """What is looked for with each turn of the mailer."""
+    expected = expectations(settings)
+    watch = Watch(kernel, expected)
+    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look]
 
 
 def expectations(settings: Settings) -> Expectations:

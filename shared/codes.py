@@ -240,6 +240,14 @@ CATALOGUE: dict[str, Code] = {
         "No new scrape has come in for ten days. Look whether the scraper runs and writes to the folder.",
         "Seit zehn Tagen ist kein neuer Abruf eingegangen. Bitte prüfen, ob der Scraper läuft und in den Ordner schreibt.",
     ),
+    "fill_rate_dropped": _error(
+        "A field is filled far less often in the latest scrapes than before. The source or the scraper may have changed.",
+        "Ein Feld ist in den neuesten Abrufen viel seltener gefüllt als sonst. Quelle oder Scraper könnten sich geändert haben.",
+    ),
+    "daily_digest": _finding(
+        "The daily digest: whether all is well, something changed, or somebody is needed.",
+        "Der Tagesbericht: ob alles in Ordnung ist, sich etwas geändert hat oder jemand gebraucht wird.",
+    ),
     "files_failed": _finding(
         "Failed files wait for a person: retry or discard each, see `curavani imports list --status failed`.",
         "Fehlgeschlagene Dateien warten: bitte jede erneut versuchen oder verwerfen.",

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.alerts.outbox import alerts_waiting
+from shared.alerts.outbox import alerts_waiting, watched
 from shared.clock import now
 from shared.database.locks import LockName, holder
 from shared.events.queue import waiting as events_waiting
@@ -128,9 +128,13 @@ def _is_running(connection: Connection, kernel: KernelTables) -> bool:
     return bool(now() - max(found.started_at, settled or found.started_at) < HUNG_AFTER)
 
 
+def waiting_for_scrape_since(connection: Connection, kernel: KernelTables) -> datetime | None:
+    """When the latest new scrape came in; where none has yet, since when somebody looks for one."""
+    return last_new_scrape(connection, kernel) or _installed_at(connection, kernel)
+
+
 def _scrapes(connection: Connection, kernel: KernelTables) -> Check:
-    """Counted from the installation where there was none yet."""
-    latest = last_new_scrape(connection, kernel) or _installed_at(connection, kernel)
+    latest = waiting_for_scrape_since(connection, kernel)
     age = now() - latest if latest else timedelta()
     late = age > SCRAPE_LIMIT
     return Check("new_scrape", ok=not late, code="no_scrape" if late else None, seconds=int(age.total_seconds()))
@@ -167,11 +171,6 @@ def _alerts(connection: Connection, kernel: KernelTables, expected: Expectations
     code = "alerts_waiting" if late else None if expected.sends_mail else NOT_CONFIGURED
     seconds = int((now() - found.oldest).total_seconds()) if found.oldest else 0
     return Check("alerts_waiting", ok=not late, code=code, number=found.number, seconds=seconds)
-
-
-def watched(check: str) -> str:
-    """The fingerprint of the alert about a check."""
-    return f"watch:{check}"
 
 
 def _older_than(moment: datetime | None, limit: timedelta) -> bool:

@@ -1,10 +1,12 @@
 """Logging: JSON lines with a static event name and fields, and one redaction processor before every sink.
 
 What may be logged is listed, everything else is dropped: a name that somebody logs by mistake never gets out. Records
-of libraries keep their place and level only, because their texts carry addresses and object names.
+of libraries keep their place and level only, because their texts carry addresses and object names; without their texts
+the ones below WARNING tell nothing and are left out, except at level DEBUG. No value can begin a line of its own.
 """
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import MutableMapping
@@ -18,7 +20,7 @@ from shared.settings import LogSettings
 ALLOWED_FIELDS = frozenset(
     {
         "event", "level", "logger", "timestamp", "component", "service", "process", "request_id", "run_id",
-        "import_id", "review_id", "entity_id", "event_id", "record_index", "pass_id",
+        "import_id", "review_id", "entity_id", "event_id", "record_index",
         "code", "codes", "status", "outcome", "counts", "ignored", "attempts", "trigger",
         "duration_ms", "delay_seconds", "method", "route", "http_status", "caller", "role",
         "state", "holder", "worker", "number", "signal", "place", "error", "frames", "revision",
@@ -28,6 +30,9 @@ ALLOWED_FIELDS = frozenset(
 """Every field that may be logged. All hold ids, counts, codes, or names of parts of the program."""
 
 _LONGEST = 200
+# Ends of lines as editors, terminals and log tools see them, escape sequences, marks that turn the direction of text,
+# and halves of characters, which no stream can write.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 Logger = structlog.stdlib.BoundLogger
 
 
@@ -61,6 +66,8 @@ def configure_logging(settings: LogSettings, stream: TextIO = sys.stdout, **boun
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
+    if settings.level != "DEBUG":
+        handler.addFilter(_tells_something)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)
@@ -97,12 +104,21 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {_safe(str(key)): _plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(inner) for inner in value]
     if isinstance(value, logging.LogRecord):
         return value
-    return str(value)[:_LONGEST]
+    return _safe(str(value))
+
+
+def _safe(text: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text[:_LONGEST])
+
+
+def _tells_something(record: logging.LogRecord) -> bool:
+    # What comes from structlog is a dictionary until it is rendered.
+    return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
 def _exception(exc_info: Any) -> BaseException | None:
@@ -123,4 +139,4 @@ def _chain(exception: BaseException) -> list[BaseException]:
 
 
 def _frame(frame: traceback.FrameSummary) -> str:
-    return f"{frame.filename.rsplit('/', 2)[-2]}/{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
+    return f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno} {frame.name}"

@@ -5,7 +5,9 @@ once and names every missing or malformed variable of all of them in one `Settin
 may come as `X_FILE`, the path of a file that holds it. An empty variable counts as unset: container tools write it so.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -20,6 +22,12 @@ G = TypeVar("G", bound="SettingsGroup")
 def _postgresql_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must start with postgresql://")
+    return value
+
+
+def _off_or_time(value: str) -> str:
+    if value != "off" and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be off, or a time of day such as 07:30")
     return value
 
 
@@ -197,6 +205,16 @@ class MailSettings(SettingsGroup):
     recipient: str = Field(
         "info@curavani.com", alias="SYSTEM_NOTIFICATION_EMAIL", description="Receiver of the alerts."
     )
+    daily_digest: Annotated[str, AfterValidator(_off_or_time)] = Field(
+        "off",
+        alias="DAILY_DIGEST",
+        description="`HH:MM` in Germany: one mail a day on whether all is well. `off`: none.",
+    )
+
+    @property
+    def digest_at(self) -> time | None:
+        """The time of day of the digest, None where none is wanted."""
+        return None if self.daily_digest == "off" else time.fromisoformat(self.daily_digest)
 
 
 ALL_GROUPS: tuple[type[SettingsGroup], ...] = (

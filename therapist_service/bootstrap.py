@@ -1,14 +1,16 @@
 """Puts the therapist service together from its settings: the one place that knows every part."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from shared.alerts.digest import Digest
 from shared.alerts.mailer import Mailer
 from shared.alerts.outage import OutageMail
 from shared.alerts.smtp import mail_dependency
+from shared.alerts.watch import Watch
 from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.dependencies import Dependency, Probes
@@ -31,6 +33,7 @@ from shared.settings import (
 )
 from shared.workers.leader import Job
 from therapist_service.imports.file_monitor import ScrapeImport
+from therapist_service.imports.fill_rates import look_at_fill_rates
 from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes
 from therapist_service.models import kernel
@@ -95,6 +98,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
             settings[MailSettings],
             console_base_url,
             outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+            looks=_looks(settings),
         ),
         metrics=metrics,
     )
@@ -119,6 +123,13 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
             ]
         ),
     )
+
+
+def _looks(settings: Settings) -> list[Callable[[Connection], None]]:
+    """What is looked for with each turn of the mailer."""
+    expected = expectations(settings)
+    watch = Watch(kernel, expected, [look_at_fill_rates])
+    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look]
 
 
 def expectations(settings: Settings) -> Expectations:

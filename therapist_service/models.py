@@ -83,3 +83,13 @@ therapeuten = Table(
     Index(None, "status", "id"),
     Index(None, "created_at", "id"),
 )
+
+# How many records of each scrape had each field filled: what a sudden drop is measured by.
+scrape_fill = Table(
+    "scrape_fill",
+    metadata,
+    Column("scrape_day", sa.Date, primary_key=True),
+    Column("zip", sa.String(5), primary_key=True),
+    Column("records", sa.Integer, nullable=False),
+    Column("filled", JSONB, nullable=False),
+)

@@ -82,7 +82,7 @@ def serve(
     _require_schema()
     listening = _listen(host, port or _PORTS[entry.name])
     # The library's multiprocess mode begins with its import, so the folder has to be there before the new program is.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="curavani-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder_for_metrics()
     command = [
         "gunicorn",
         f"{entry.name}_service.app:create_app()",
@@ -91,6 +91,15 @@ def serve(
     ]
     # Replaces this process, so that signals reach gunicorn itself.
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - a fixed command, no shell
+
+
+def _folder_for_metrics() -> str:
+    """Where the workers count; gunicorn removes it at its end."""
+    try:
+        return tempfile.mkdtemp(prefix="curavani-metrics-")
+    except OSError:
+        talk("No folder for temporary files can be written. Make one writable, such as /tmp, or name it by TMPDIR.")
+        raise typer.Exit(USAGE) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

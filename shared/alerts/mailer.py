@@ -37,6 +37,8 @@ class Mailer:
     console_base_url: str | None = None
     clock: Callable[[], datetime] = now
     outage: OutageMail | None = None
+    looks: Sequence[Callable[[Connection], None]] = ()
+    """What may find something to tell, asked with each turn of the background work."""
 
     def job(self) -> Job:
         """The mailer as background work; where there is no database to read from, `outage` tells that."""
@@ -44,19 +46,25 @@ class Mailer:
         return Job("mailer", self.kernel.channel("alerts"), self._turn, away)
 
     def run_once(self, locked: LockedConnection) -> bool:
-        """Sends what is due, in one mail; False where the server did not take it."""
+        """Sends what is due, in one mail, and a digest in one of its own; False where the server did not take it."""
         if self.settings.host is None:
             return True
         with locked.transaction() as connection:
             self._remind(connection)
             due = self._due(connection)
-        return not due or self._send(locked, due)
+        digests = [row for row in due if row["kind"] == "digest"]
+        alerts = [row for row in due if row["kind"] != "digest"]
+        return all(self._send(locked, rows) for rows in (alerts, *([row] for row in digests)) if rows)
 
     def _turn(self, locked: LockedConnection, _stopping: Callable[[], bool]) -> float:
         with locked.transaction() as connection:
             if self._pass_runs(connection):
                 return _PASS_RUNS_SECONDS
+        # First, so that a fault in what follows keeps no mail back.
         self.run_once(locked)
+        for look in self.looks:
+            with locked.transaction() as connection:
+                look(connection)
         return _LOOK_SECONDS
 
     def _pass_runs(self, connection: Connection) -> bool:
@@ -80,6 +88,7 @@ class Mailer:
             open_problems.c.code,
             open_problems.c.import_id,
             open_problems.c.fingerprint,
+            open_problems.c.detail,
             sa.literal(self.clock()),
         ).where(
             open_problems.c.kind == "problem",
@@ -87,7 +96,7 @@ class Mailer:
             open_problems.c.sent_at.is_not(None),
             latest < self.clock() - REMIND_AFTER,
         )
-        columns = ["kind", "code", "import_id", "fingerprint", "created_at"]
+        columns = ["kind", "code", "import_id", "fingerprint", "detail", "created_at"]
         connection.execute(sa.insert(table).from_select(columns, due))
 
     def _due(self, connection: Connection) -> Sequence[RowMapping]:
@@ -98,7 +107,7 @@ class Mailer:
                 sa.select(table)
                 .where(
                     table.c.sent_at.is_(None),
-                    sa.or_(open_problem, table.c.kind.in_(("reminder", "resolved"))),
+                    sa.or_(open_problem, table.c.kind.in_(("reminder", "resolved", "digest"))),
                     sa.or_(table.c.next_attempt_at.is_(None), table.c.next_attempt_at <= self.clock()),
                 )
                 .order_by(table.c.id)
@@ -111,7 +120,7 @@ class Mailer:
         table = self.kernel.alert_outbox
         rows = table.c.id.in_([row["id"] for row in due])
         try:
-            alerts = [Alert(row["kind"], row["code"], row["import_id"]) for row in due]
+            alerts = [Alert(row["kind"], row["code"], row["import_id"], row["detail"]) for row in due]
             send(
                 self.settings,
                 compose(self.settings, self.kernel.counted, alerts, self.console_base_url, self.clock()),

@@ -1,26 +1,28 @@
 """German plain-text mails from alert rows: numbers, codes and what to do; never a name, an address or a file name."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import make_msgid
-from typing import Literal
+from typing import Any, Literal
 
+from shared.alerts.digest_text import GIST, digest_text, state_of
 from shared.codes import describe
 from shared.settings import MailSettings
 
-Kind = Literal["problem", "reminder", "resolved"]
+Kind = Literal["problem", "reminder", "resolved", "digest"]
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One row to tell of; `import_id` where it is about a file."""
+    """One row to tell of; `import_id` where it is about a file. `detail` holds ids, counts and codes."""
 
     kind: str
     code: str
     import_id: int | None
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compose(
@@ -43,13 +45,17 @@ def subject(counted: str, alerts: Sequence[Alert]) -> str:
 
 
 def body(counted: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
-    """A paragraph per alert: which file, what it means and what to do, and where to look."""
+    """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
+    if alerts[0].kind == "digest":
+        return "\n\n".join([digest_text(alerts[0].detail), _closing(console_base_url)]) + "\n"
     paragraphs = [_paragraph(counted, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
 
 
 def _gist(alerts: Sequence[Alert]) -> str:
     kinds = {alert.kind for alert in alerts}
+    if kinds == {"digest"}:
+        return f"Tagesbericht, {GIST[state_of(alerts[0].detail)]}"
     if kinds == {"resolved"}:
         return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
     files = [alert for alert in alerts if alert.import_id is not None and alert.kind != "resolved"]
@@ -69,6 +75,8 @@ def _paragraph(counted: str, alert: Alert, console_base_url: str | None) -> str:
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
     if alert.kind != "resolved":
         lines.append(describe(alert.code).german)
+    if "field" in alert.detail:
+        lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))
     if alert.import_id is not None and console_base_url:
         lines.append(f"{console_base_url.rstrip('/')}/console/imports/{alert.import_id}")
     return "\n".join(lines)

@@ -74,6 +74,11 @@ def is_open(connection: Connection, kernel: KernelTables, fingerprint: str) -> b
     return bool(connection.execute(found).scalar())
 
 
+def watched(check: str) -> str:
+    """The fingerprint of the alert about a check of health."""
+    return f"watch:{check}"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertsWaiting:
     """How many alerts the mail server has not taken, and since when the oldest waits."""

@@ -91,7 +91,16 @@ def wait_for(engine: Engine, name: LockName) -> None:
 
 def holder(connection: Connection, name: LockName) -> str | None:
     """Who holds the lock, as PostgreSQL knows it: the `application_name` that `identity` set; None if it is free."""
-    return connection.execute(_HOLDER, {"name": str(name)}).scalar_one_or_none()
+    found = connection.execute(_HOLDER, {"name": str(name)}).one_or_none()
+    return found.application_name if found else None
+
+
+def end_holder(connection: Connection, name: LockName, process: str) -> bool:
+    """Ends the session that holds the lock, if it is that of `process`: the lock is free then, and whatever the process
+    had not committed is undone. False where it is not the holder.
+    """
+    statement = sa.text(f"SELECT pg_terminate_backend(pid) FROM ({_HOLDER}) held WHERE application_name = :process")
+    return bool(connection.execute(statement, {"name": str(name), "process": process}).scalar_one_or_none())
 
 
 def identity() -> str:
@@ -101,7 +110,7 @@ def identity() -> str:
 
 _HOLDER = sa.text(
     # pg_locks shows a bigint key as two halves.
-    "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
+    "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(:name, 0)"

@@ -67,7 +67,7 @@ class ImportMonitor:
         with locked.transaction() as connection:
             require_revision(connection)
             pass_id = start_pass(connection, self.kernel, trigger, actor)
-        with structlog.contextvars.bound_contextvars(component="import", pass_id=pass_id):
+        with structlog.contextvars.bound_contextvars(component="import", run_id=pass_id):
             try:
                 self.importer.run_pass(locked, report, stopping)
             except (DatabaseUnavailable, LockLost):

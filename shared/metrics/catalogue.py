@@ -62,7 +62,7 @@ OLDEST_DELETE = Metric(
 LAST_NEW_SCRAPE = Metric(
     "curavani_import_last_new_scrape_timestamp_seconds",
     "gauge",
-    "When the latest scrape that was applied came in; 0 before the first. Therapist service only.",
+    "When the latest scrape that was applied came in, or the first look for one. Therapist service only.",
 )
 EVENTS_WAITING = Metric(
     "curavani_events_waiting", "gauge", "Events that the brokers have not confirmed, without parked ones."

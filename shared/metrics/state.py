@@ -15,9 +15,9 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, holder
 from shared.errors import CuravaniError
 from shared.events.queue import waiting as events_waiting
-from shared.health import Expectations
+from shared.health import Expectations, waiting_for_scrape_since
 from shared.imports.passes import last_pass
-from shared.imports.queries import deletes_pending, last_new_scrape
+from shared.imports.queries import deletes_pending
 from shared.metrics import catalogue
 from shared.metrics.catalogue import Metric
 from shared.tables import FILE_STATUSES, RECORD_OUTCOMES, REVIEW_KINDS, WORKERS, KernelTables
@@ -61,7 +61,7 @@ class StateCollector:
         found |= _outboxes(connection, self.kernel)
         found |= _workers(connection, self.kernel)
         if self.expected.expects_scrapes:
-            found[catalogue.LAST_NEW_SCRAPE] = {(): _timestamp(last_new_scrape(connection, self.kernel))}
+            found[catalogue.LAST_NEW_SCRAPE] = {(): _timestamp(waiting_for_scrape_since(connection, self.kernel))}
         return found
 
     def _family(self, metric: Metric, values: Values) -> Family:

@@ -62,7 +62,7 @@ class BackgroundWorkers:
         if self._threads:
             return
         leaders = {
-            f"curavani-{job.worker}": Leader(self._engine, self._kernel.schema, job, self._heartbeats).run
+            f"curavani-{job.worker}": Leader(self._engine, self._kernel, job, self._heartbeats).run
             for job in self._make_jobs()
         }
         for name, run in {**leaders, "curavani-heartbeats": self._heartbeats.run}.items():

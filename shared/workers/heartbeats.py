@@ -94,6 +94,17 @@ def leader_of(connection: Connection, kernel: KernelTables, worker: str) -> RowM
     return connection.execute(statement).mappings().one_or_none()
 
 
+def is_silent(connection: Connection, kernel: KernelTables, worker: str, process: str) -> bool:
+    """Whether the process once gave signs of life of this work, and has given none for `STALE_AFTER`.
+
+    By the database's clock alone: those of two machines may differ by more than that.
+    """
+    beats = kernel.worker_heartbeats.c
+    stale = beats.beat_at < sa.func.now() - STALE_AFTER
+    silent = sa.exists().where(beats.worker == worker, beats.process == process, stale)
+    return bool(connection.execute(sa.select(silent)).scalar())
+
+
 def ought_to_run(connection: Connection, kernel: KernelTables) -> bool:
     """Whether a process was seen that did not stop in good order since."""
     beats = kernel.worker_heartbeats.c

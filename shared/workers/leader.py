@@ -4,13 +4,16 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.engine import Engine
 
-from shared.database.locks import LockedConnection, LockName, hold
+from shared.database.engine import transaction
+from shared.database.locks import LockedConnection, LockName, end_holder, hold
 from shared.database.revision import require_revision
 from shared.errors import DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
 from shared.logs import get_logger
-from shared.workers.heartbeats import Heartbeats
+from shared.tables import KernelTables
+from shared.workers.heartbeats import Heartbeats, is_silent
 
 log = get_logger(__name__)
 
@@ -36,24 +39,25 @@ class Job:
 
 
 class Leader:
-    """Leads a job while it holds the job's lock, and stands by while another process does."""
+    """Leads a job while it holds the job's lock, and stands by while another process does.
 
-    def __init__(self, engine: Engine, schema: str, job: Job, heartbeats: Heartbeats) -> None:
+    A standby ends the session of a holder that has fallen silent: one that is frozen, whose machine still keeps its
+    connection, would hold the lock for ever. Should it wake, it can no longer commit.
+    """
+
+    def __init__(self, engine: Engine, kernel: KernelTables, job: Job, heartbeats: Heartbeats) -> None:
         self._engine = engine
-        self._lock = LockName(schema, job.worker)
+        self._kernel = kernel
+        self._lock = LockName(kernel.schema, job.worker)
         self._job = job
         self._heartbeats = heartbeats
 
     def run(self, stopping: threading.Event) -> None:
         """Runs until `stopping`; a turn in hand is finished first."""
+        structlog.contextvars.bind_contextvars(component=self._job.worker)
         while not stopping.is_set():
             try:
-                with hold(self._engine, self._lock) as locked:
-                    log.info("worker_leads", worker=self._job.worker)
-                    self._heartbeats.set(self._job.worker, "leading")
-                    self._lead(locked, stopping)
-            except LockHeld:
-                self._heartbeats.set(self._job.worker, "standby")
+                self._lead_or_stand_by(stopping)
             except (TransientError, DatabaseNotMigrated) as error:
                 log.warning("worker_interrupted", worker=self._job.worker, code=error.code)
                 self._heartbeats.set(self._job.worker, "standby")
@@ -64,6 +68,23 @@ class Leader:
                 self._heartbeats.set(self._job.worker, "standby")
             stopping.wait(STANDBY_SECONDS)
         self._heartbeats.set(self._job.worker, "stopped")
+
+    def _lead_or_stand_by(self, stopping: threading.Event) -> None:
+        try:
+            with hold(self._engine, self._lock) as locked:
+                log.info("worker_leads", worker=self._job.worker)
+                self._heartbeats.set(self._job.worker, "leading")
+                self._lead(locked, stopping)
+        except LockHeld as held:
+            self._heartbeats.set(self._job.worker, "standby")
+            self._end_if_silent(held.holder)
+
+    def _end_if_silent(self, process: str) -> None:
+        with transaction(self._engine) as connection:
+            if is_silent(connection, self._kernel, self._job.worker, process) and end_holder(
+                connection, self._lock, process
+            ):
+                log.warning("silent_holder_ended", worker=self._job.worker, holder=process)
 
     def _lead(self, locked: LockedConnection, stopping: threading.Event) -> None:
         # A program that came before its schema waits for it, rather than failing halfway through a file.

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from curavani.demo.local import free_port
 from curavani.demo.storage_emulator import StorageEmulator
 from patient_service import bootstrap as patient_bootstrap
 from patient_service.imports.bucket import Patience
@@ -223,27 +227,65 @@ def make_therapist() -> Callable[..., dict[str, Any]]:
     return therapist
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceProcess:
+    """A service that was started: gunicorn's process, its port, and the file of its log."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+
 @pytest.fixture
-def curavani(
+def process_environment(
     database_url: str, bucket: str, storage_server: StorageEmulator, tmp_path: Path
-) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line as a process of its own; keywords are changes of its environment, `before` runs in its shell."""
+) -> dict[str, str]:
+    """What a process of either service, or a command, finds in its environment; passes come every second."""
     (tmp_path / "scrapes").mkdir(exist_ok=True)
-    environment = {
+    return {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
+        "API_TOKENS": "t:operate:token",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+        "PATIENT_IMPORT_CHECK_INTERVAL_SECONDS": "1",
         "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
+        "THERAPIST_IMPORT_CHECK_INTERVAL_SECONDS": "1",
         "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
         "NO_COLOR": "1",
     }
 
+
+@pytest.fixture
+def run_service(process_environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., ServiceProcess]]:
+    """Starts `curavani serve` as a group of processes of its own; keywords are changes of its environment."""
+    started: list[ServiceProcess] = []
+
+    def start(service: str, *options: str, **changes: str) -> ServiceProcess:
+        port, log = free_port(), tmp_path / f"log-{len(started)}"
+        command = [sys.executable, "-m", "curavani", "serve", service, "--port", str(port), *options]
+        environment = {**process_environment, **changes}
+        with log.open("w") as opened:
+            process = subprocess.Popen(command, env=environment, stdout=opened, stderr=opened, start_new_session=True)
+        started.append(ServiceProcess(process, port, log))
+        return started[-1]
+
+    yield start
+    for service in started:
+        with suppress(ProcessLookupError):
+            os.killpg(service.process.pid, signal.SIGKILL)
+        service.process.wait()
+
+
+@pytest.fixture
+def curavani(process_environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command line as a process of its own; keywords are changes of its environment, `before` runs in its shell."""
+
     def run(*arguments: str, before: str = "true", **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "-m", "curavani", *arguments],
-            env={**environment, **changes},
+            env={**process_environment, **changes},
             capture_output=True,
             text=True,
             timeout=120,

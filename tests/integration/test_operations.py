@@ -4,18 +4,16 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from curavani.demo.local import free_port, wait_until
+from curavani.demo.local import wait_until
 from curavani.demo.mail_sink import MailSink
 from curavani.demo.mock_broker import MockBroker
 from curavani.demo.storage_emulator import StorageEmulator
@@ -27,12 +25,12 @@ PATIENCE = 60.0
 
 
 class Served:
-    """A service in its own process."""
+    """A service in its own process, with what one can ask it."""
 
-    def __init__(self, process, port, log):
-        self.process = process
-        self.port = port
-        self.log = log
+    def __init__(self, started):
+        self.process = started.process
+        self.port = started.port
+        self.log = started.log
 
     def get(self, path):
         """Status and body; status 0 where nobody answers."""
@@ -69,45 +67,15 @@ class Served:
 
 
 @pytest.fixture
-def environment(database_url, tmp_path):
-    (tmp_path / "scrapes").mkdir()
-    (tmp_path / "temporary").mkdir()
-    return {
-        "PATH": os.environ["PATH"],
-        "TMPDIR": str(tmp_path / "temporary"),
-        "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token",
-        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
-        "PATIENT_IMPORT_CHECK_INTERVAL_SECONDS": "1",
-        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path / "scrapes"),
-        "THERAPIST_IMPORT_CHECK_INTERVAL_SECONDS": "1",
-        "THERAPIST_IMPORT_SETTLE_SECONDS": "0",
-    }
-
-
-@pytest.fixture
-def serve(environment, tmp_path):
-    """Starts a service and returns it once it answers; everything it says goes to its log."""
-    started = []
+def serve(run_service):
+    """Starts a service and returns it once it answers."""
 
     def start(service, *options, **changes):
-        port = free_port()
-        log = tmp_path / f"log-{len(started)}"
-        command = [sys.executable, "-m", "curavani", "serve", service, "--port", str(port), *options]
-        with log.open("w") as opened:
-            process = subprocess.Popen(
-                command, env={**environment, **changes}, stdout=opened, stderr=opened, start_new_session=True
-            )
-        served = Served(process, port, log)
-        started.append(served)
-        assert wait_until(lambda: served.get("/livez")[0] == 200, PATIENCE), log.read_text()
+        served = Served(run_service(service, *options, **changes))
+        assert wait_until(lambda: served.get("/livez")[0] == 200, PATIENCE), served.log.read_text()
         return served
 
-    yield start
-    for served in started:
-        with suppress(ProcessLookupError):
-            os.killpg(served.process.pid, signal.SIGKILL)
-        served.process.wait()
+    return start
 
 
 @pytest.fixture
@@ -209,8 +177,9 @@ def test_health_follows_the_folder_of_the_therapist_service(serve, tmp_path):
     assert wait_until(lambda: is_healthy(served), PATIENCE), served.health()
 
 
-def test_two_workers_give_one_answer_and_leave_nothing_behind(serve, storage, environment):
-    served = serve("patient", "--workers", "2", GCS_IMPORT_BUCKET="registrations", STORAGE_EMULATOR_HOST=storage.host)
+def test_two_workers_give_one_answer_and_leave_nothing_behind(serve, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    served = serve("patient", "--workers", "2", TMPDIR=str(tmp_path / "temporary"))
     standby = ("curavani_worker_processes", "import", "standby")
     assert wait_until(lambda: served.metrics().get(standby) == 1, PATIENCE)
     for _ in range(20):
@@ -219,11 +188,11 @@ def test_two_workers_give_one_answer_and_leave_nothing_behind(serve, storage, en
     assert len({served.metrics()[counted] for _ in range(6)}) == 1
     served.process.terminate()
     assert served.process.wait(PATIENCE) == 0
-    assert not [path.name for path in Path(environment["TMPDIR"]).iterdir() if "metrics" in path.name]
+    assert not [path.name for path in (tmp_path / "temporary").iterdir() if "metrics" in path.name]
 
 
-def test_every_line_of_a_service_is_json_of_ours(serve, storage):
-    served = serve("patient", "--workers", "2", GCS_IMPORT_BUCKET="registrations", STORAGE_EMULATOR_HOST=storage.host)
+def test_every_line_of_a_service_is_json_of_ours(serve):
+    served = serve("patient", "--workers", "2")
     killed, _ = served.workers()
     os.kill(killed, signal.SIGKILL)
     assert wait_until(lambda: "worker_process_killed" in served.events(), PATIENCE)
@@ -242,18 +211,17 @@ def test_every_line_of_a_service_is_json_of_ours(serve, storage):
 def test_a_service_ends_in_good_order(serve, database_url, number):
     served = serve("therapist")
     assert wait_until(lambda: is_healthy(served), PATIENCE)
-    served.process.send_signal(number)
+    os.killpg(served.process.pid, number)  # Ctrl-C reaches the workers as well
     assert served.process.wait(PATIENCE) == 0
     with psycopg.connect(database_url) as connection:
         states = connection.execute("SELECT DISTINCT state FROM therapist_service.worker_heartbeats").fetchall()
     assert states == [("stopped",)]
 
 
-def test_a_port_in_use_is_said_at_once(environment):
+def test_a_port_in_use_is_said_at_once(curavani):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        command = [sys.executable, "-m", "curavani", "serve", "therapist", "--port", port]
-        ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ended = curavani("serve", "therapist", "--port", port)
     assert ended.returncode == 2
     assert f"port {port}: Address already in use" in ended.stderr
     assert "Traceback" not in ended.stderr

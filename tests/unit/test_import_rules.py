@@ -32,6 +32,7 @@ PURE = [
     "therapist_service/imports/identity.py",
     "therapist_service/imports/merge.py",
     "therapist_service/imports/deletions.py",
+    "therapist_service/imports/drift.py",
 ]
 
 

@@ -18,6 +18,7 @@ from shared.logs import get_logger
 from shared.metrics.process import Stage, unmeasured
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import plausibility
+from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.scrape import Scrape, faults_of, read_scrape
 from therapist_service.imports.scrape_files import FileChanging, ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes, apply_scrape
@@ -118,4 +119,5 @@ class ScrapeImport:
         if implausible:
             ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
             return Settlement("failed", implausible)
+        keep_fill(connection, envelope, scrape.fill)
         return apply_scrape(connection, import_id, scrape, self.wishes)

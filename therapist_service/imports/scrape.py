@@ -12,8 +12,9 @@ from shared.clock import now
 from shared.errors import Finding, RejectedError
 from shared.json_stream import JsonStream
 from shared.strict_json import escaped, parse_document
+from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, read_envelope
-from therapist_service.imports.mapping import MappedRecord, map_record
+from therapist_service.imports.mapping import Claim, MappedRecord, map_record
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 
 CHUNK_RECORDS = 1000
@@ -44,10 +45,17 @@ class Scrape:
     valid: int = 0
     invalid: int = 0
     claims: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    """In how many of the listed records, those that are not claimed deleted, each mapped column is filled."""
 
     @property
     def total(self) -> int:
         return self.valid + self.invalid
+
+    @property
+    def fill(self) -> Fill:
+        """How full the listed records are."""
+        return Fill(self.valid - self.claims[Claim.DELETED], self.filled)
 
 
 def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrape:
@@ -99,6 +107,8 @@ def _scrape(
             else:
                 scrape.valid += 1
                 scrape.claims[record.claim] += 1
+                if record.claim is not Claim.DELETED:
+                    scrape.filled.update([name for name, value in record.fields.items() if value])
     return scrape
 
 

@@ -1,0 +1,98 @@
+"""Who leads, and when a standby ends the session of a holder that has fallen silent."""
+
+import threading
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from curavani.demo.local import wait_until
+from patient_service.models import kernel
+from shared.database.engine import transaction
+from shared.database.locks import LockName, end_holder, hold, holder, identity
+from shared.workers.heartbeats import Heartbeats, is_silent
+from shared.workers.leader import Job, Leader
+
+LOCK = LockName(kernel.schema, "import")
+OTHER = "elsewhere:7"
+
+
+@pytest.fixture
+def held_elsewhere(database_url):
+    """The lock in the hands of another process, whose connection is well."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [str(LOCK)])
+        connection.execute("SELECT set_config('application_name', %s, false)", [OTHER])
+        yield connection
+
+
+@pytest.fixture
+def beat(engine):
+    """The other process's last heartbeat, so long ago."""
+
+    def write(age):
+        with transaction(engine) as connection:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO patient_service.worker_heartbeats (worker, process, state, beat_at)"
+                    " VALUES ('import', :process, 'leading', now() - CAST(:age AS interval))"
+                ),
+                {"process": OTHER, "age": age},
+            )
+
+    return write
+
+
+@contextmanager
+def standing_by(engine):
+    """A leader of this process; tells whether it leads."""
+    leads, stopping = threading.Event(), threading.Event()
+
+    def turn(_locked, _stopping):
+        leads.set()
+        return 60.0
+
+    leader = Leader(engine, kernel, Job("import", kernel.channel("import"), turn), Heartbeats(engine, kernel))
+    thread = threading.Thread(target=leader.run, args=(stopping,))
+    thread.start()
+    try:
+        yield leads
+    finally:
+        stopping.set()
+        thread.join()
+
+
+@pytest.mark.slow
+def test_a_holder_that_has_fallen_silent_is_replaced(engine, held_elsewhere, beat):
+    beat("31 seconds")
+    with standing_by(engine) as leads:
+        assert leads.wait(30)
+        with transaction(engine) as connection:
+            assert holder(connection, LOCK) == identity()
+    with pytest.raises(psycopg.OperationalError):
+        held_elsewhere.execute("SELECT 1")
+
+
+@pytest.mark.parametrize(("age", "silent"), [("31 seconds", True), ("20 seconds", False), (None, False)])
+def test_only_a_process_that_gave_signs_of_life_can_fall_silent(engine, beat, age, silent):
+    # A pass from the command line gives none, however long it takes.
+    if age is not None:
+        beat(age)
+    with transaction(engine) as connection:
+        assert is_silent(connection, kernel, "import", OTHER) is silent
+
+
+def test_only_the_session_of_the_process_that_is_meant_is_ended(engine, held_elsewhere):
+    with transaction(engine) as connection:
+        assert not end_holder(connection, LOCK, "another:8")
+        assert holder(connection, LOCK) == OTHER
+        assert end_holder(connection, LOCK, OTHER)
+
+    def is_free():
+        with transaction(engine) as connection:
+            return holder(connection, LOCK) is None
+
+    assert wait_until(is_free, 30)
+    with hold(engine, LOCK), transaction(engine) as connection:
+        assert not end_holder(connection, LOCK, OTHER)
