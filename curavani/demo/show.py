@@ -159,8 +159,8 @@ def _serve(stack: DemoStack) -> None:
     ]
     try:
         for name, port in _PORTS.items():
-            out().print(f"{name} service: http://127.0.0.1:{port}/docs")
-        out().print(f"Token for both: {TOKEN}")
+            out().print(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
+        out().print(f"Token for both, also to sign in: {TOKEN}")
         talk("Ctrl-C ends everything.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         for process in processes:
