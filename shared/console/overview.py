@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import LazyString, format_timedelta, gettext, lazy_gettext, ngettext
 
 from shared.clock import now
@@ -12,7 +12,7 @@ from shared.console.figures import Overview, Week, overview_of
 from shared.console.language import meaning
 from shared.database.engine import transaction
 from shared.health import Check
-from shared.service import current_service
+from shared.service import Service, current_service
 
 _CHECKS = {
     "import": lazy_gettext("Import"),
@@ -44,6 +44,7 @@ class Line:
 def add_overview(console: Blueprint) -> None:
     """The overview at `/console`."""
     console.get("", endpoint="index")(_overview)
+    console.get("/", endpoint="slash")(lambda: redirect(url_for("console.index")))
 
 
 def _overview() -> str:
@@ -54,7 +55,7 @@ def _overview() -> str:
         "console/overview.html",
         overview=found,
         headline=_headline(found),
-        lines=[_line(check) for check in found.checks if check.name != "failed_files"],
+        lines=[_line(check) for check in found.checks if check.name not in _shown_elsewhere(service)],
         files_plot=plot.stacked_bars([_files(week) for week in found.weeks]),
         records_plot=plot.stacked_bars([_records(week) for week in found.weeks]),
         plot=plot,
@@ -62,6 +63,11 @@ def _overview() -> str:
         import_enabled=service.import_enabled,
         now=now(),
     )
+
+
+def _shown_elsewhere(service: Service) -> set[str]:
+    """Checks that have a card of their own, or are about nothing: scrapes stay in their folder."""
+    return {"failed_files"} if service.kernel.counted == "patient" else {"failed_files", "deletes_pending"}
 
 
 def _headline(found: Overview) -> tuple[words.Tone, str]:
