@@ -20,7 +20,7 @@ from curavani.demo.samples.scrapes import Scrape, broken_scrapes, generate_scrap
 from curavani.demo.storage_emulator import StorageEmulator
 from shared.database.engine import create_engine
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 TOKENS = {"read": "r-token", "write": "w-token", "operate": "o-token"}
 CHROMIUM = "/usr/bin/chromium"
 SWITCHES = [
@@ -31,6 +31,8 @@ SWITCHES = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A host that is another machine to the browser, and is reached all the same.
+    "--host-resolver-rules=MAP console.test 127.0.0.1",
 ]
 _FIRST_SCRAPE = date(2025, 7, 9)
 _WEEKS = 9
@@ -68,7 +70,10 @@ class Services:
         }
 
     def address(self, service: str, path: str = "/console") -> str:
-        return f"http://127.0.0.1:{self._ports[service]}{path}"
+        return f"http://127.0.0.1:{self.port(service)}{path}"
+
+    def port(self, service: str) -> int:
+        return self._ports[service]
 
     def start(self) -> None:
         for name, port in self._ports.items():

@@ -4,10 +4,16 @@
 """
 
 import json
+import socket
+import socketserver
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+from curavani.demo.mail_sink import _self_signed
 
 pytestmark = pytest.mark.slow
 
@@ -95,6 +101,61 @@ def test_signing_in_and_out_by_keyboard(visit):
     assert page.url.endswith("/console/sign-in?next=/console")
     # The one answer that a browser reports as an error: 401 for the wrong key.
     assert [text for text in visitor.complaints if "401" not in text] == []
+    visitor.complaints.clear()
+
+
+@pytest.fixture
+def tls_port(services, tmp_path):
+    """The port of a proxy that takes TLS off in front of the patient service, as one does in production."""
+    context = _self_signed(tmp_path)
+
+    class Connection(socketserver.BaseRequestHandler):
+        def handle(self):
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as outer,
+                socket.create_connection(("127.0.0.1", services.port("patient"))) as inner,
+            ):
+                back = threading.Thread(target=pump, args=(inner, outer))
+                back.start()
+                pump(outer, inner)
+                back.join()
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def pump(source, target):
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_signing_in_works_behind_a_proxy_that_ends_tls(visit, tls_port):
+    visitor = visit(ignore_https_errors=True)
+    page = visitor.page
+    page.goto(f"https://console.test:{tls_port}/console/imports")
+    page.get_by_label("Zugangsschlüssel").fill("o-token")
+    page.get_by_role("button", name="Anmelden").click()
+    page.get_by_role("heading", name="Importe").wait_for()
+    page.get_by_role("button", name="Jetzt importieren").click()
+    page.get_by_text("Ein Durchlauf beginnt, sobald der Import frei ist.").wait_for()
+
+
+def test_without_tls_from_another_machine_the_page_says_why_nobody_gets_in(visit, services):
+    visitor = visit()
+    page = visitor.page
+    page.goto(f"http://console.test:{services.port('patient')}/console")
+    page.get_by_text("Der Browser behält hier keine Sitzung: Bitte nehmen Sie die Adresse").wait_for()
+    page.get_by_label("Zugangsschlüssel").fill("o-token")
+    page.get_by_role("button", name="Anmelden").click()
+    page.get_by_text("weil unterwegs jeder mitlesen könnte").wait_for()
+    assert [text for text in visitor.complaints if "400" not in text] == []
     visitor.complaints.clear()
 
 
