@@ -49,8 +49,10 @@ def add_overview(console: Blueprint) -> None:
 
 def _overview() -> str:
     service = current_service()
+    # Before the transaction: a part that does not answer may take seconds, and no connection is to wait for it.
+    outside = service.probes.checks()
     with transaction(service.engine) as connection:
-        found = overview_of(connection, service)
+        found = overview_of(connection, service, outside)
     return render_template(
         "console/overview.html",
         overview=found,
