@@ -1,6 +1,6 @@
 """The first page: is all well, and what is there to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -57,7 +57,7 @@ def _overview() -> str:
         "console/overview.html",
         overview=found,
         headline=_headline(found),
-        lines=[_line(check) for check in found.checks if check.name not in _shown_elsewhere(service)],
+        lines=_lines(check for check in found.checks if check.name not in _shown_elsewhere(service)),
         files_plot=plot.stacked_bars([_files(week) for week in found.weeks]),
         records_plot=plot.stacked_bars([_records(week) for week in found.weeks]),
         plot=plot,
@@ -85,6 +85,12 @@ def _headline(found: Overview) -> tuple[words.Tone, str]:
     if todo:
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
     return "good", gettext("All is well. There is nothing to do.")
+
+
+def _lines(checks: Iterable[Check]) -> list[Line]:
+    """The checks in words, trouble first."""
+    urgency = {"bad": 0, "warn": 1}
+    return sorted(map(_line, checks), key=lambda line: urgency.get(line.state.tone, 2))
 
 
 def _line(check: Check) -> Line:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 README_PICTURE = {"width": 1120, "height": 760}
-LARGEST_PICTURE_BYTES = 150_000
+LARGEST_PICTURE_BYTES = 200_000
 REGISTRATION = {
     "patient_data": {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Erika", "nachname": "Musterfrau"},
     "consent_metadata": {"timestamp_utc": "2025-07-05T14:33:55Z"},
