@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from babel.dates import format_skeleton
 from flask import Blueprint, redirect, render_template, url_for
-from flask_babel import LazyString, format_timedelta, gettext, lazy_gettext, ngettext
+from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
 from shared.clock import now
 from shared.console import plot, words
@@ -112,10 +113,15 @@ _OWN_WORDS: Mapping[str | None, LazyString] = {
 }
 
 
+def _day(week: Week) -> str:
+    """The week's first day, as short as a label has to be."""
+    return format_skeleton("Md", week.monday, locale=get_locale())
+
+
 def _files(week: Week) -> plot.Column:
     parts = (("good", week.imported), ("calm", week.left_out), ("bad", week.failed))
-    return plot.Column(plot.day(week.monday), parts)
+    return plot.Column(_day(week), parts)
 
 
 def _records(week: Week) -> plot.Column:
-    return plot.Column(plot.day(week.monday), (("good", week.records),))
+    return plot.Column(_day(week), (("good", week.records),))
