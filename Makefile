@@ -5,7 +5,7 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check format docs messages bench
+.PHONY: help setup demo serve test test-fast check format docs messages screenshots bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ docs: $(STAMP)  ## write the documents that are made from the code anew
 
 messages: $(STAMP)  ## bring the console's catalogue in line with code and templates
 	@$(BIN)/python -m curavani.messages
+
+screenshots: $(STAMP)  ## take the README's pictures of the console anew; needs chromium
+	$(BIN)/pytest -q tests/acceptance -k readme --write-images
 
 bench: $(STAMP)  ## benchmarks side by side, a table with ratios
 	@$(BIN)/uv sync --quiet --locked --group bench

@@ -16,6 +16,10 @@ from shared.database.engine import create_engine
 _numbers = itertools.count(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-images", action="store_true", help="write the README's pictures of the console anew")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A server with the database `template`, migrated."""

@@ -7,13 +7,16 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
+import requests
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from curavani.cli.output import out, print_table, talk
 from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.demo.local import wait_until
 from curavani.demo.samples.registrations import generate_registrations, specification_example
 from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
 from curavani.demo.samples.scrapes import specification_example as therapist_example
@@ -29,6 +32,7 @@ _REGISTRATIONS = 12
 _FIRST_SCRAPE = date(2025, 7, 9)
 _PORTS = {"patient": 8001, "therapist": 8002}
 _SHOWN = 15
+_START_SECONDS = 60
 
 
 def run_demo(*, once: bool, seed: int, therapists: int) -> int:
@@ -148,6 +152,13 @@ def _print_mails(stack: DemoStack) -> None:
     print_table(("mail to", "subject"), rows, title="Mails that were sent")
 
 
+def _answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=1).ok
+    except requests.RequestException:
+        return False
+
+
 def _serve(stack: DemoStack) -> None:
     environment = {**os.environ, **stack.environment}
     processes = [
@@ -159,8 +170,10 @@ def _serve(stack: DemoStack) -> None:
     ]
     try:
         for name, port in _PORTS.items():
-            out().print(f"{name} service: http://127.0.0.1:{port}/docs")
-        out().print(f"Token for both: {TOKEN}")
+            # An address that does not answer yet would be taken for a broken one.
+            wait_until(partial(_answers, port), _START_SECONDS)
+            out().print(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
+        out().print(f"Token for both, also to sign in: {TOKEN}")
         talk("Ctrl-C ends everything.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         for process in processes:

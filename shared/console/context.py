@@ -25,7 +25,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "person": g.get("caller"),
             "sign_in_is_off": service.serving.api_auth == "off",
             "sections": [section for section in sections if may(section.role)],
-            "here": (request.blueprint or "").removeprefix("console").removeprefix("."),
+            "here": _section_in_hand(),
             "language": current_language(),
             "languages": LANGUAGES,
             "may_write": may(Role.WRITE),
@@ -36,6 +36,13 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "link_to": link_to,
             "words": words,
         }
+
+
+def _section_in_hand() -> str:
+    """The section that the page belongs to; empty for pages of none."""
+    if request.endpoint == "console.index":
+        return "overview"
+    return (request.blueprint or "").removeprefix("console").removeprefix(".")
 
 
 def link_to(endpoint: str, **values: Any) -> str | None:

@@ -68,13 +68,13 @@ class Overview:
     weeks: Sequence[Week]
 
 
-def overview_of(connection: Connection, service: Service) -> Overview:
-    """The overview of one service's import."""
+def overview_of(connection: Connection, service: Service, outside: Sequence[Check]) -> Overview:
+    """The overview of one service's import; `outside` is how the parts are that it depends on."""
     kernel = service.kernel
     latest = last_pass(connection, kernel)
     failed, failed_total = _failed(connection, kernel)
     return Overview(
-        checks=[*import_health(connection, kernel, service.expected), *service.probes.checks()],
+        checks=[*import_health(connection, kernel, service.expected), *outside],
         running=running_pass(connection, kernel),
         last=latest,
         next_at=_next_pass(latest, service),

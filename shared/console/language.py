@@ -18,13 +18,15 @@ from shared.console import sessions
 LANGUAGES: Final = {"de": "Deutsch", "en": "English"}
 """Each language in its own name; the first is the default."""
 _DEFAULT: Final = next(iter(LANGUAGES))
+_LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
+"""How dates and numbers are written; English as in Europe, with the day first."""
 
 
 class _Catalogues(Domain):  # type: ignore[misc] # the library ships no types
     """Catalogues read from their sources when asked for: no compiled file could be missing or old."""
 
     def get_translations(self) -> NullTranslations:
-        code = str(get_locale() or "en")
+        code = current_language()
         if code not in self.cache:
             self.cache[code] = _read_catalogue(code)
         found: NullTranslations = self.cache[code]
@@ -40,7 +42,10 @@ class _Babel(Babel):  # type: ignore[misc] # the library ships no types
 def install_languages(app: Flask) -> None:
     """German unless the person chose otherwise; times as in Germany."""
     _Babel(
-        app, default_locale=_DEFAULT, default_timezone="Europe/Berlin", locale_selector=lambda: _selected() or _DEFAULT
+        app,
+        default_locale=_LOCALES[_DEFAULT],
+        default_timezone="Europe/Berlin",
+        locale_selector=lambda: _LOCALES[_selected() or _DEFAULT],
     )
 
 

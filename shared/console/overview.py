@@ -1,10 +1,11 @@
 """The first page: is all well, and what is there to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
-from flask_babel import LazyString, format_timedelta, gettext, lazy_gettext, ngettext
+from babel.dates import format_skeleton
+from flask import Blueprint, redirect, render_template, url_for
+from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
 from shared.clock import now
 from shared.console import plot, words
@@ -12,7 +13,7 @@ from shared.console.figures import Overview, Week, overview_of
 from shared.console.language import meaning
 from shared.database.engine import transaction
 from shared.health import Check
-from shared.service import current_service
+from shared.service import Service, current_service
 
 _CHECKS = {
     "import": lazy_gettext("Import"),
@@ -44,17 +45,20 @@ class Line:
 def add_overview(console: Blueprint) -> None:
     """The overview at `/console`."""
     console.get("", endpoint="index")(_overview)
+    console.get("/", endpoint="slash")(lambda: redirect(url_for("console.index")))
 
 
 def _overview() -> str:
     service = current_service()
+    # Before the transaction: a part that does not answer may take seconds, and no connection is to wait for it.
+    outside = service.probes.checks()
     with transaction(service.engine) as connection:
-        found = overview_of(connection, service)
+        found = overview_of(connection, service, outside)
     return render_template(
         "console/overview.html",
         overview=found,
         headline=_headline(found),
-        lines=[_line(check) for check in found.checks if check.name != "failed_files"],
+        lines=_lines(check for check in found.checks if check.name not in _shown_elsewhere(service)),
         files_plot=plot.stacked_bars([_files(week) for week in found.weeks]),
         records_plot=plot.stacked_bars([_records(week) for week in found.weeks]),
         plot=plot,
@@ -62,6 +66,11 @@ def _overview() -> str:
         import_enabled=service.import_enabled,
         now=now(),
     )
+
+
+def _shown_elsewhere(service: Service) -> set[str]:
+    """Checks that have a card of their own, or are about nothing: scrapes stay in their folder."""
+    return {"failed_files"} if service.kernel.counted == "patient" else {"failed_files", "deletes_pending"}
 
 
 def _headline(found: Overview) -> tuple[words.Tone, str]:
@@ -77,6 +86,12 @@ def _headline(found: Overview) -> tuple[words.Tone, str]:
     if todo:
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
     return "good", gettext("All is well. There is nothing to do.")
+
+
+def _lines(checks: Iterable[Check]) -> list[Line]:
+    """The checks in words, trouble first."""
+    urgency = {"bad": 0, "warn": 1}
+    return sorted(map(_line, checks), key=lambda line: urgency.get(line.state.tone, 2))
 
 
 def _line(check: Check) -> Line:
@@ -98,10 +113,15 @@ _OWN_WORDS: Mapping[str | None, LazyString] = {
 }
 
 
+def _day(week: Week) -> str:
+    """The week's first day, as short as a label has to be."""
+    return format_skeleton("Md", week.monday, locale=get_locale())
+
+
 def _files(week: Week) -> plot.Column:
     parts = (("good", week.imported), ("calm", week.left_out), ("bad", week.failed))
-    return plot.Column(plot.day(week.monday), parts)
+    return plot.Column(_day(week), parts)
 
 
 def _records(week: Week) -> plot.Column:
-    return plot.Column(plot.day(week.monday), (("good", week.records),))
+    return plot.Column(_day(week), (("good", week.records),))

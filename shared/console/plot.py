@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 WIDTH, HEIGHT = 720, 180
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 8, 14, 30
@@ -82,8 +81,3 @@ def round_up(number: int) -> int:
 
 def _marks(top: int) -> Sequence[int]:
     return (0, top // 2, top)
-
-
-def day(moment: date) -> str:
-    """A day and a month, as short as a label has to be."""
-    return f"{moment.day}.{moment.month}."

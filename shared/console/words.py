@@ -211,6 +211,12 @@ def field(name: str) -> str:
     return _FIELD_NAMES.get(name, name.replace("_", " ").capitalize())
 
 
+def field_at(pointer: str) -> str:
+    """The field that a place in a registration is about; empty where it is about none."""
+    section, _, name = pointer.removeprefix("/").partition("/")
+    return field(name) if section == "patient_data" and name.isidentifier() else ""
+
+
 def value(content: Any) -> str:
     """A value for people; empty for none. Texts of the history that hold JSON are read as such."""
     if isinstance(content, str):

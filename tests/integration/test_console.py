@@ -71,7 +71,7 @@ def serve(environment):
 
     yield make
     for app in apps:
-        app.extensions["curavani"].engine.dispose()
+        app.extensions["curavani"].close()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,10 @@ def failed_file(engine):
         ledger.write_findings(connection, kernel, row["id"], [finding])
         ledger.settle(connection, kernel, row["id"], Settlement("failed", "validation_failed"))
     return row["id"]
+
+
+def test_the_address_with_a_slash_at_its_end_leads_to_the_overview(operator):
+    assert operator.page("/console/").location == "/console"
 
 
 PAGES = ["/console", "/console/imports", "/console/imports/1", "/console/imports/1/discard", "/console/nowhere"]
@@ -454,6 +458,13 @@ def test_failed_files_are_retried_together_by_their_code(operator, engine):
     assert [status_of(engine, number) for number in (1, 2, 3)] == ["pending", "failed", "pending"]
 
 
+def test_only_what_a_service_does_is_checked(serve, operator):
+    therapists = serve(create_therapist_app).test_client()
+    therapists.sign_in("r-token")
+    assert "Importierte Dateien verlassen die Ablage" in operator.page("/console").text
+    assert "Importierte Dateien verlassen die Ablage" not in therapists.page("/console").text
+
+
 def test_an_action_without_an_importer_says_so(operator, failed_file):
     done = operator.form("/console/imports/run")
     assert "Zurzeit führt kein Prozess den Import aus" in operator.page(done.location).text
@@ -524,7 +535,7 @@ def test_the_number_of_records_does_not_make_the_page_longer(operator, engine):
         ledger.write_findings(connection, kernel, row["id"], findings)
         ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"new": 500}))
     page = operator.page("/console/imports/1").text
-    assert page.count("Noch niemand dieser Art war bekannt.") == 20
+    assert page.count("Diese Person war noch nicht bekannt.") == 20
     assert "Seite 1 von 25" in page
     assert "(500-mal)" in page
     assert page.count("/therapists/") == 50
