@@ -102,6 +102,10 @@ THERAPISTS: Mapping[str, Stored] = {
             ),
         },
     ),
+    "scrape_fill": Stored(
+        "Wie viele Einträge je Abruf welches Feld gefüllt hatten.", "unbefristet", _NOBODY,
+        {"technical": ("scrape_day", "zip", "records", "filled")},
+    ),
 }  # fmt: skip
 
 _UNSORTED_COUNTS = (
