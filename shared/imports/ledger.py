@@ -254,6 +254,9 @@ def discard(
     )
     record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
     resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
+    if delete_source:
+        # The importer is who deletes it; there is no reason to wait for the next pass.
+        wake(connection, kernel)
 
 
 def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:
