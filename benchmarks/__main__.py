@@ -6,12 +6,13 @@ Some take too long for every day and run only when they are named.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import relay, therapists
+from benchmarks import registrations, relay, therapists
 from benchmarks.tables import Row, print_table
 from shared.logs import configure_logging
 from shared.settings import LogSettings
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
+    "registrations": registrations.run,
     "therapists": therapists.run,
     "relay": relay.run,
 }

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from patient_service import events
 from patient_service.imports.bucket_ledger import ERASED, fingerprint
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
+from patient_service.merges import merged_into
 from patient_service.models import erasures, kernel, patient_consents
 from patient_service.use_cases import delete_patient, lock_patients
 from shared.alerts.outbox import resolve_problem
 from shared.clock import now
+from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE
 
@@ -108,8 +111,19 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "outcomes": _blank_outcomes(connection, patient_id),
         "findings": _delete(connection, findings, findings.c.import_id.in_(import_ids)),
         "reasons": _blank_reasons(connection, patient_id, import_ids),
-        "events": forget_events(connection, kernel, [patient_id]),
+        "events": _forget_events(connection, patient_id),
     }
+
+
+def _forget_events(connection: Connection, patient_id: int) -> int:
+    """Removes the events of the person, and of the records that were merged into theirs.
+
+    That those are gone may not have been sent yet, and is told again.
+    """
+    merged = merged_into(connection, patient_id)
+    forgotten = forget_events(connection, kernel, [patient_id, *merged])
+    write_events(connection, kernel, [events.deleted(number) for number in merged])
+    return forgotten
 
 
 def _remove_consents(connection: Connection, patient_id: int) -> int:

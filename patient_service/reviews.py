@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.imports.registration import SELF_REPORTED
+from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.errors import Finding
@@ -43,6 +44,7 @@ def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     update_patients(connection, {older: _said(rows[newer])}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
+    record_merge(connection, newer, older, actor)
     delete_patient(connection, newer, actor)
 
 
@@ -67,8 +69,9 @@ def _move_consents(connection: Connection, newer: int, older: int) -> None:
 
 
 def _move_references(connection: Connection, newer: int, older: int) -> None:
-    """An erasure of the older patient has to find the newer one's files, too."""
-    outcomes, reviews = kernel.import_outcomes, kernel.reviews
+    """History and files go with the person; an erasure of the older patient has to find them, too."""
+    outcomes, reviews, changes = kernel.import_outcomes, kernel.reviews, kernel.field_changes
+    connection.execute(sa.update(changes).where(changes.c.entity_id == newer).values(entity_id=older))
     connection.execute(sa.update(outcomes).where(outcomes.c.entity_id == newer).values(entity_id=older))
     connection.execute(sa.update(reviews).where(reviews.c.entity_id == newer).values(entity_id=older))
     connection.execute(sa.update(reviews).where(reviews.c.other_id == newer).values(other_id=older))

@@ -167,8 +167,6 @@ def discard(
     with connected() as connection:
         _must_exist(connection, entry, import_id)
         ledger.discard(connection, entry.kernel, import_id, who(), reason, delete_source=delete_source)
-        if delete_source:
-            ledger.wake(connection, entry.kernel)
     talk(f"{entry.number(import_id)} is discarded.")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from sqlalchemy.engine import RowMapping
@@ -115,15 +115,18 @@ class RegistrationImport:
         file = self._fetch(row, stored)
         with locked.transaction() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
-            ledger.note(connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256)
+            ledger.note_without_waiting(
+                connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256
+            )
         with self.stage("parse"):
             registration = parse_registration(file.data, row["file_name"] or "")
         with self.stage("transaction"), locked.transaction() as connection:
             ledger.claim(connection, kernel, row["id"])
             settlement = import_registration(connection, row["id"], file, registration, self.policy)
-            resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
             duration = round((monotonic() - started) * 1000)
-            ledger.note(connection, kernel, row["id"], duration_ms=duration)
+            ledger.settle(connection, kernel, row["id"], replace(settlement, duration_ms=duration))
+            if row["attempts"]:
+                resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
         log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
         return settlement
 

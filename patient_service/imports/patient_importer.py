@@ -29,7 +29,7 @@ class Policy:
 def import_registration(
     connection: Connection, import_id: int, file: RegistrationFile, registration: Registration, policy: Policy
 ) -> Settlement:
-    """Imports the registration and settles its ledger row; returns how.
+    """Imports the registration; returns how its ledger row is to be settled, in the same transaction.
 
     Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
@@ -37,18 +37,15 @@ def import_registration(
     _serialise(connection, person, registration.token)
     if is_erased(connection, registration.token, file.sha256):
         raise RejectedError("erased_registration")
-    known = _known_registration(connection, registration.token, file.sha256)
-    if known is not None:
-        return _settle_known(connection, import_id, known)
+    if _is_known(connection, registration.token, file.sha256):
+        return Settlement("skipped", "duplicate_content", {"unchanged": 1})
     decision = decide(person, _candidates(connection, person, registration.token))
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
     ledger.write_findings(connection, kernel, import_id, [*registration.findings, *findings])
     ledger.write_outcomes(connection, kernel, import_id, [outcome])
     status = "skipped" if outcome.outcome == "skipped" else "success"
-    settlement = Settlement(status, outcome.code if status == "skipped" else None, {outcome.outcome: 1})
-    ledger.settle(connection, kernel, import_id, settlement)
-    return settlement
+    return Settlement(status, outcome.code if status == "skipped" else None, {outcome.outcome: 1})
 
 
 def _apply(
@@ -129,14 +126,6 @@ def _keep_consent(
     )
 
 
-def _settle_known(connection: Connection, import_id: int, patient_id: int) -> Settlement:
-    outcome = Outcome(0, "unchanged", patient_id, "duplicate_content")
-    ledger.write_outcomes(connection, kernel, import_id, [outcome])
-    settlement = Settlement("skipped", "duplicate_content", {"unchanged": 1})
-    ledger.settle(connection, kernel, import_id, settlement)
-    return settlement
-
-
 def _serialise(connection: Connection, person: Person, token: str | None) -> None:
     """Lets registrations of one person pass one after the other, whichever process imports them."""
     names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
@@ -149,13 +138,13 @@ def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
     return [("name", person.name_key), ("email", person.email_key), ("token", token)]
 
 
-def _known_registration(connection: Connection, token: str | None, sha256: str) -> int | None:
-    """The patient of the same registration imported before: the same bytes, whatever the file was called."""
+def _is_known(connection: Connection, token: str | None, sha256: str) -> bool:
+    """Whether the same registration was imported before: the same bytes, whatever the file was called."""
     consents = patient_consents.c
-    statement = sa.select(consents.patient_id).where(consents.file_hash == sha256)
+    same = consents.file_hash == sha256
     if token is not None:
-        statement = statement.where(consents.registration_token == token)
-    return connection.execute(statement.order_by(consents.id).limit(1)).scalar_one_or_none()
+        same = sa.and_(same, consents.registration_token == token)
+    return bool(connection.execute(sa.select(sa.exists().where(same))).scalar())
 
 
 def _candidates(connection: Connection, person: Person, token: str | None) -> list[Candidate]:

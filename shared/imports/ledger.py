@@ -89,6 +89,13 @@ class Withdrawn(CuravaniError):
     code = "not_allowed"
 
 
+def note_without_waiting(connection: Connection, kernel: KernelTables, import_id: int, **values: Any) -> None:
+    """The same for what a later pass would find out again: the transaction does not wait for the disk."""
+    table = kernel.import_tracking
+    statement = sa.update(table).where(table.c.id == import_id).values(**values)
+    connection.execute(statement.returning(sa.func.set_config("synchronous_commit", "off", sa.true())))
+
+
 def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> int:
     """Counts an attempt, forgets the findings of the one before, and returns its number in this round.
 
@@ -174,7 +181,7 @@ def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int,
 
 def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id: int) -> None:
     """The file's source is gone, as it should be after a success."""
-    note(connection, kernel, import_id, source_deleted_at=now())
+    note_without_waiting(connection, kernel, import_id, source_deleted_at=now())
 
 
 def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
@@ -247,6 +254,9 @@ def discard(
     )
     record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
     resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
+    if delete_source:
+        # The importer is who deletes it; there is no reason to wait for the next pass.
+        wake(connection, kernel)
 
 
 def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:

@@ -6,7 +6,9 @@ import shutil
 import pytest
 import sqlalchemy as sa
 
+from patient_service.reviews import resolve_review
 from shared.database.engine import create_engine, transaction
+from shared.reviews import Choice
 
 
 def everything(patients):
@@ -91,6 +93,22 @@ def test_an_erasure_finds_the_broken_file_that_the_person_sent_first(patients, m
     assert list(patients.copies.rglob("*.json")) == []
     assert "Mustermann" not in everything(patients)
     assert open_alerts(patients) == []
+
+
+def test_an_erasure_finds_what_is_kept_of_a_record_that_was_merged(patients, make_registration, engine):
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration(token="22222222", vorname="Maxi"), "Mustermann_Maxi_20250801_22222222.json")
+    patients.run()
+    patients.upload(make_registration(token="33333333", vorname="Maxi", ort="Aachen"), "M_M_20250901_33333333.json")
+    patients.run()
+    with transaction(engine) as connection:
+        resolve_review(connection, 1, Choice("merge", "api:test"))
+    assert [patient["id"] for patient in patients.patients()] == [1]
+    erase(patients)
+    assert "Mustermann" not in everything(patients)
+    assert patients.events() == ["patient.deleted", "patient.deleted"]
+    assert patients.parts.erasure.returned() == []
 
 
 def test_an_erasure_leaves_a_mixed_up_file_to_a_person(patients, make_registration):

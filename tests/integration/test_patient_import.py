@@ -1,11 +1,16 @@
 """Registrations from the bucket: imported once, kept, and deleted in the cloud only after the commit."""
 
 import threading
+import unicodedata
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from patient_service.app import create_app
+from patient_service.models import kernel
+from shared.database.engine import transaction
 from shared.errors import StorageUnavailable
+from shared.imports import ledger
 
 
 def test_a_registration_becomes_a_patient_with_consent_event_and_copy(patients, make_registration):
@@ -270,3 +275,60 @@ def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_dat
     described = client.get("/openapi.json").json["paths"]["/api/patients/{patient_id}/consents"]
     assert "ConsentList" in str(described)
     app.extensions["curavani"].close()
+
+
+def test_evidence_of_consent_can_neither_be_changed_nor_removed(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    for statement in (
+        "UPDATE patient_service.patient_consents SET document = '{}'",
+        "DELETE FROM patient_service.patient_consents",
+    ):
+        with pytest.raises(IntegrityError, match="append-only"), patients.engine.begin() as connection:
+            connection.exec_driver_sql(statement)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"vorname": "MAX", "nachname": " mustermann "},
+        {"nachname": unicodedata.normalize("NFD", "Müller"), "email": "Max.Mustermann@Example.com"},
+        {"nachname": "Mueller"},
+    ],
+)
+def test_spelling_makes_nobody_another_person_and_changes_nothing(patients, make_registration, answers):
+    known = {"nachname": "Mustermann"} if "mustermann" in answers["nachname"] else {"nachname": "Müller"}
+    patients.upload(make_registration(**known))
+    patients.run()
+    before = patients.patients()
+    patients.upload(make_registration(token="22222222", **answers), "M_M_20250801_22222222.json")
+    patients.run()
+    assert patients.patients() == before
+    assert patients.events() == ["patient.created"]
+    assert len(patients.rows("SELECT id FROM patient_service.patient_consents")) == 2
+
+
+def test_the_same_token_with_other_content_is_an_update_also_under_another_name(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration(nachname="Neumann", email="max.mustermann@example.com"))
+    patients.run()
+    assert [patient["nachname"] for patient in patients.patients()] == ["Neumann"]
+    outcomes = patients.rows("SELECT outcome, rule FROM patient_service.import_outcomes ORDER BY id")
+    assert outcomes[-1] == {"outcome": "updated", "rule": "token"}
+
+
+def test_a_discarded_file_ends_its_alert_keeps_its_copy_and_says_who_did_it(patients):
+    patients.upload(b"{", "broken.json")
+    patients.run()
+    with transaction(patients.engine) as connection:
+        ledger.discard(connection, kernel, 1, "api:maria", "test file", delete_source=True)
+    patients.run()
+    (file,) = patients.files()
+    assert (file["status"], file["error_code"]) == ("discarded", "invalid_json")
+    assert file["source_deleted_at"] is not None
+    assert (patients.copies / file["local_path"]).read_bytes() == b"{"
+    assert patients.in_bucket() == []
+    assert patients.rows("SELECT 1 FROM patient_service.alert_outbox WHERE resolved_at IS NULL") == []
+    (action,) = patients.rows("SELECT action, actor, reason FROM patient_service.operator_actions")
+    assert action == {"action": "discard", "actor": "api:maria", "reason": "test file"}
