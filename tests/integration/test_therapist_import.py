@@ -237,6 +237,17 @@ def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_th
     assert (file["status"], counts(file)) == ("success", {"new": 599, "skipped": 1})
 
 
+def test_a_file_whose_attempts_never_end_is_given_up_and_reported(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    begun = "UPDATE therapist_service.import_tracking SET status = 'pending', round_attempts = 8, therapist_count = 0"
+    with therapists.engine.begin() as connection:
+        connection.execute(sa.text(f"{begun}, new_count = 0"))
+    assert dict(therapists.run().counts) == {"failed": 1}
+    assert (therapists.last_file()["error_code"], len(therapists.therapists())) == ("internal_error", 1)
+    assert therapists.rows("SELECT code FROM therapist_service.alert_outbox") == [{"code": "internal_error"}]
+
+
 def test_a_missing_folder_is_an_error_of_the_pass(therapists):
     therapists.folder.rmdir()
     with pytest.raises(TransientError, match="folder_unavailable"):

@@ -68,6 +68,9 @@ class ScrapeImport:
     def _attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile, report: PassReport) -> int:
         """One attempt at one file; counts how it ended and returns the number of its records."""
         import_id = row["id"]
+        if import_tracker.never_ends(row):
+            report.count(import_tracker.fail(locked, import_id, "internal_error"))
+            return 0
         with locked.transaction() as connection:
             # Counted before anything happens: a file that kills the process must run out of attempts, too.
             ledger.begin_attempt(connection, kernel, import_id)

@@ -20,7 +20,7 @@ from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, count_findings
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, mark_seen, unchanged_rows
+from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
@@ -73,7 +73,7 @@ class _Run:
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
         listed_records = list(self._listed(chunk))
-        same = self._mark_unchanged(listed_records)
+        same = mark_unchanged(self._connection, self._import_id, self._envelope, listed_records)
         for record in listed_records:
             if record.index in same:
                 self._report_same(record, same[record.index])
@@ -108,14 +108,6 @@ class _Run:
                 self.report(Outcome(record.index, "skipped", code="not_for_adults"))
             else:
                 yield record
-
-    def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, int]:
-        """By record index, the rows that the file lists exactly as the one before did."""
-        envelope = self._envelope
-        looked_at = unchanged_rows(self._connection, self._import_id, envelope.area, records)
-        same = {index: row for index, row in looked_at.items() if not self._is_older(row["source_seen_at"])}
-        seen = mark_seen(self._connection, same.values(), self._import_id, envelope.zip, envelope.scrape_moment)
-        return {index: row["id"] for index, row in same.items() if row["id"] in seen}
 
     def _report_same(self, record: MappedRecord, row_id: int) -> None:
         self._check_claim(record, "unchanged")
