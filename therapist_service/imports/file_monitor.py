@@ -101,7 +101,7 @@ class ScrapeImport:
         with self.stage("read"):
             scrape = read_scrape(self.folder, file, self.max_file_bytes)
         with self.stage("transaction"), locked.transaction() as connection:
-            settlement = self._apply(connection, import_id, scrape)
+            settlement = apply_if_sound(connection, import_id, scrape, self.wishes)
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
             import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
@@ -110,15 +110,16 @@ class ScrapeImport:
         log.info("file_imported", import_id=import_id, status=settlement.status, duration_ms=duration)
         return settlement.status, scrape.total
 
-    def _apply(self, connection: Connection, import_id: int, scrape: Scrape) -> Settlement:
-        """Applies the scrape, or says why not; everything in the one transaction of the file."""
-        envelope = scrape.envelope
-        before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
-        needless = before.why_needless(envelope)
-        if needless:
-            return Settlement("skipped", needless)
-        implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
-        if implausible:
-            ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
-            return Settlement("failed", implausible)
-        return apply_scrape(connection, import_id, scrape, self.wishes)
+
+def apply_if_sound(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
+    """Applies the scrape in the caller's transaction, or says why nothing of it is applied."""
+    envelope = scrape.envelope
+    before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
+    needless = before.why_needless(envelope)
+    if needless:
+        return Settlement("skipped", needless)
+    implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
+    if implausible:
+        ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
+        return Settlement("failed", implausible)
+    return apply_scrape(connection, import_id, scrape, wishes)

@@ -12,7 +12,7 @@ from shared.clock import now
 from shared.errors import Finding, RejectedError
 from shared.json_stream import JsonStream
 from shared.strict_json import escaped, parse_document
-from therapist_service.imports.envelope import Envelope, read_envelope
+from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import MappedRecord, map_record
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 
@@ -48,6 +48,11 @@ class Scrape:
     @property
     def total(self) -> int:
         return self.valid + self.invalid
+
+    def total_findings(self) -> list[Finding]:
+        """The totals that the file states of itself and that its records contradict."""
+        counted = {f"{claim}_therapists": number for claim, number in self.claims.items()}
+        return count_findings(self.envelope, {"total_therapists": self.total, **counted})
 
 
 def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrape:

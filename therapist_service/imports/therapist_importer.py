@@ -5,7 +5,7 @@ Set-based: each chunk of records costs the same few statements, however many rec
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from shared.reviews import Question, open_reviews
 from shared.vocabulary import Therapeutstatus
-from therapist_service.imports.envelope import Envelope, count_findings
+from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of
 from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
@@ -27,8 +27,6 @@ from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.models import kernel
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
-
-_TITLES = {Claim.NEW: "new", Claim.MODIFIED: "modified", Claim.UNCHANGED: "unchanged", Claim.DELETED: "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes:
     run = _Run(connection, import_id, scrape.envelope, wishes)
     if scrape.claims[Claim.DELETED]:
         run.removals.count_active()
-    run.findings += [*scrape.findings, *_total_findings(scrape)]
+    run.findings += [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
         run.apply(chunk)
         run.flush()
@@ -269,11 +267,3 @@ class _Plan:
 def new_row(record: MappedRecord) -> dict[str, Any]:
     """A row for somebody who was not known: the mapped columns, and what is true of everybody the source lists."""
     return {**record.fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value}
-
-
-def _total_findings(scrape: Scrape) -> list[Finding]:
-    counted: Mapping[str, int] = {
-        "total_therapists": scrape.total,
-        **{f"{_TITLES[Claim(claim)]}_therapists": number for claim, number in scrape.claims.items()},
-    }
-    return count_findings(scrape.envelope, counted)
