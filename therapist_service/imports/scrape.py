@@ -18,7 +18,8 @@ from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 
 CHUNK_RECORDS = 1000
 """Records that are looked up and written together."""
-_WHOLE_BYTES = 16 * 1024 * 1024
+_WHOLE_BYTES = 256 * 1024
+"""A larger file is read in pieces: at once it could take a hundred times its size of memory."""
 _KNOWN_KEYS = ("metadata", "therapists")
 
 
