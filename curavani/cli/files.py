@@ -20,7 +20,7 @@ from shared.settings import PatientImportSettings, TherapistImportSettings
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.file_monitor import apply_if_sound
 from therapist_service.imports.scrape import Scrape, read_scrape
-from therapist_service.imports.scrape_files import ScrapeFolder, single_file
+from therapist_service.imports.scrape_files import FileChanging, FileUnreadable, ScrapeFolder, single_file
 from therapist_service.imports.therapist_importer import Wishes
 from therapist_service.models import kernel
 
@@ -118,9 +118,12 @@ def _check_registration(path: Path) -> list[Finding]:
 
 
 def _read(path: Path) -> Scrape | None:
-    """The scrape in the file; None if its name is none of a scrape."""
-    file = single_file(path)
-    return None if file is None else read_scrape(ScrapeFolder(path.parent), file, _MAX_SCRAPE)
+    """The scrape in the file; None if its name is none of a scrape. Raises `RejectedError`."""
+    try:
+        file = single_file(path)
+        return None if file is None else read_scrape(ScrapeFolder(path.parent), file, _MAX_SCRAPE)
+    except (FileUnreadable, FileChanging, OSError):
+        end(f"{path}: the file cannot be read. Check path and permissions.", USAGE)
 
 
 def _check_scrape(scrape: Scrape) -> list[Finding]:

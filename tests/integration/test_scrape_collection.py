@@ -60,6 +60,24 @@ def test_no_file_of_the_collection_sinks_the_pass_or_is_passed_over(therapists):
     assert sorted(alert["import_id"] for alert in told) == failed
 
 
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_a_file_that_is_not_there_is_wrong_usage(tmp_path, command):
+    done = CliRunner().invoke(app, [command, str(tmp_path / "52066.json")])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "cannot be read" in done.stderr
+
+
+def test_a_plan_says_of_what_would_not_be_applied_why(therapists, make_therapist, database_url, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    therapists.scrape([make_therapist(1)], day="2025-07-09")
+    therapists.run()
+    therapists.scrape([make_therapist(2)], day="2025-07-02")
+    done = CliRunner().invoke(app, ["plan", "--json", str(therapists.folder / "20250702/52066.json")])
+    planned = json.loads(done.stdout)
+    assert (planned["status"], planned["error_code"], planned["counts"]) == ("skipped", "superseded", {})
+    assert len(therapists.therapists()) == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_check_says_of_a_file_what_the_import_would(tmp_path, name):
     path = tmp_path / "20250702" / "52066.json"
