@@ -1,7 +1,6 @@
 """`curavani check` and `curavani plan`: what a file says and what it would do, touching nothing."""
 
-import re
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +17,13 @@ from shared.database.engine import transaction
 from shared.errors import CuravaniError, Finding, RejectedError
 from shared.imports import ledger
 from shared.settings import PatientImportSettings, TherapistImportSettings
-from therapist_service.imports.scrape import BadRecord, read_scrape
-from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
-from therapist_service.imports.therapist_importer import Wishes, apply_scrape
+from therapist_service.imports.envelope import plausibility
+from therapist_service.imports.file_monitor import apply_if_sound
+from therapist_service.imports.scrape import Scrape, read_scrape
+from therapist_service.imports.scrape_files import FileChanging, FileUnreadable, ScrapeFolder, single_file
+from therapist_service.imports.therapist_importer import Wishes
 from therapist_service.models import kernel
 
-_ZIP_NAME = re.compile(r"([0-9]{5})\.json")
 _MAX_REGISTRATION = int(PatientImportSettings.model_fields["max_file_bytes"].default)
 _MAX_SCRAPE = int(TherapistImportSettings.model_fields["max_file_bytes"].default)
 
@@ -54,13 +54,14 @@ def check(
 @told
 def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
     """What importing this therapist file would change, per record and field; the database stays as it is."""
-    if _ZIP_NAME.fullmatch(file.name) is None:
+    scrape = _read(file)
+    if scrape is None:
         end(f"{file.name} is no therapist file: its name is not a postal code, such as 52066.json", USAGE)
     engine = database()
     found: dict[str, Any] = {}
     try:
         with transaction(engine) as connection:
-            found = _rehearse(connection, file)
+            found = _rehearse(connection, scrape)
             connection.rollback()
     finally:
         engine.dispose()
@@ -69,6 +70,8 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
         return
     changes = [(c["entity_id"], c["field"], c["old_value"], c["new_value"]) for c in found["changes"]]
     records = [(o["record_index"], o["outcome"], o["entity_id"], o["rule"], o["code"]) for o in found["outcomes"]]
+    if found["error_code"]:
+        talk(f"Nothing of it would be applied. {found['error_code']}: {describe(found['error_code']).english}")
     print_table(("", "records"), sorted(found["counts"].items()), title=f"Importing {file.name} would give")
     if records:
         print_table(("record", "outcome", "row", "rule", "code"), records, title="Records")
@@ -76,16 +79,16 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
         print_table(("row", "field", "from", "to"), changes, title="Changes")
 
 
-def _rehearse(connection: Connection, file: Path) -> dict[str, Any]:
-    """Imports the file for real, in a transaction that is never committed."""
-    scrape = read_scrape(ScrapeFolder(file.parent), _as_scrape_file(file), _MAX_SCRAPE)
-    row = ledger.register(connection, kernel, f"plan|{datetime.now(UTC).isoformat()}", zip=file.name[:5])
-    settlement = apply_scrape(connection, row["id"], scrape, Wishes())
+def _rehearse(connection: Connection, scrape: Scrape) -> dict[str, Any]:
+    """Imports the scrape for real, in a transaction that is never committed."""
+    row = ledger.register(connection, kernel, f"plan|{datetime.now(UTC).isoformat()}", zip=scrape.envelope.zip)
+    settlement = apply_if_sound(connection, row["id"], scrape, Wishes())
     outcomes, changes = kernel.import_outcomes, kernel.field_changes
     of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == row["id"]).order_by(outcomes.c.record_index)
     of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{row['id']}").order_by(changes.c.id)
     return {
         "status": settlement.status,
+        "error_code": settlement.error_code,
         "counts": dict(settlement.counts),
         "outcomes": [
             {name: o[name] for name in ("record_index", "outcome", "entity_id", "rule", "code")}
@@ -100,7 +103,8 @@ def _rehearse(connection: Connection, file: Path) -> dict[str, Any]:
 
 def _check(path: Path) -> list[Finding]:
     try:
-        return _check_scrape(path) if _ZIP_NAME.fullmatch(path.name) else _check_registration(path)
+        scrape = _read(path)
+        return _check_registration(path) if scrape is None else _check_scrape(scrape)
     except RejectedError as error:
         return list(error.findings) or [Finding("", error.code)]
     except (CuravaniError, OSError):
@@ -113,21 +117,22 @@ def _check_registration(path: Path) -> list[Finding]:
     return list(parse_registration(path.read_bytes(), path.name).findings)
 
 
-def _check_scrape(path: Path) -> list[Finding]:
-    scrape = read_scrape(ScrapeFolder(path.parent), _as_scrape_file(path), _MAX_SCRAPE)
-    found = list(scrape.findings)
+def _read(path: Path) -> Scrape | None:
+    """The scrape in the file; None if its name is none of a scrape. Raises `RejectedError`."""
+    try:
+        file = single_file(path)
+        return None if file is None else read_scrape(ScrapeFolder(path.parent), file, _MAX_SCRAPE)
+    except (FileUnreadable, FileChanging, OSError):
+        end(f"{path}: the file cannot be read. Check path and permissions.", USAGE)
+
+
+def _check_scrape(scrape: Scrape) -> list[Finding]:
+    found = [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
         for record in chunk:
             found += record.findings
-    if scrape.invalid > scrape.valid and any(isinstance(r, BadRecord) for chunk in scrape.chunks() for r in chunk):
-        found.append(Finding("/therapists", "too_many_invalid"))
-    return found
-
-
-def _as_scrape_file(path: Path) -> ScrapeFile:
-    status = path.stat()
-    folder_date: date | None = None
-    return ScrapeFile(path.name, path.name[:5], folder_date, status.st_size, status.st_mtime_ns)
+    implausible = plausibility(scrape.valid, scrape.invalid, usual_counts=())
+    return [*found, Finding("/therapists", implausible)] if implausible else found
 
 
 def _shown(finding: Finding) -> dict[str, Any]:

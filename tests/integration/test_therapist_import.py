@@ -9,6 +9,7 @@ from shared.errors import TransientError
 from shared.imports.ledger import NotAllowedError
 from shared.reviews import Choice
 from therapist_service.reviews import resolve_review
+from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
 
 
 def counts(file):
@@ -25,6 +26,12 @@ def staff_sets(therapists, **values):
     with therapists.engine.begin() as connection:
         sets = ", ".join(f"{name} = :{name}" for name in values)
         connection.execute(sa.text(f"UPDATE therapist_service.therapeuten SET {sets} WHERE id = 1"), values)
+
+
+def staff_decides(therapists, values):
+    with therapists.engine.begin() as connection:
+        row = dict(lock_therapists(connection, [1])[1])
+        update_therapists(connection, [TherapistChange(row, values)], "api:test")
 
 
 def test_a_scrape_becomes_rows_with_events_and_stays_where_it_is(therapists, make_therapist):
@@ -115,6 +122,78 @@ def test_staff_who_set_somebody_active_again_are_not_overruled(therapists, make_
         staff_sets(therapists, status="aktiv")
     assert therapists.therapists()[0]["status"] == "aktiv"
     assert counts(therapists.last_file()) == {"unchanged": 2}
+
+
+@pytest.mark.parametrize(
+    ("while_gone", "afterwards", "outcome"),
+    [
+        ({}, "aktiv", "reactivated"),
+        ({"potenziell_verfuegbar_notizen": "verzogen?"}, "aktiv", "reactivated"),
+        ({"status": "gesperrt"}, "gesperrt", "unchanged"),
+        ({"status": "aktiv"}, "aktiv", "unchanged"),
+    ],
+)
+def test_who_returns_becomes_active_only_if_the_import_had_set_them_inactive(
+    therapists, make_therapist, while_gone, afterwards, outcome
+):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    therapists.scrape([make_therapist(1, status="deleted"), make_therapist(2)], day="2025-07-09")
+    therapists.run()
+    if while_gone:
+        staff_decides(therapists, while_gone)
+    therapists.scrape([make_therapist(1), make_therapist(2)], day="2025-07-16")
+    therapists.run()
+    row = therapists.therapists()[0]
+    assert (row["status"], row["source_removed_at"]) == (afterwards, None)
+    assert therapists.last_file()[f"{outcome}_count"] >= 1
+
+
+def test_who_was_inactive_before_vanishing_stays_inactive_on_return(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2)])
+    therapists.run()
+    staff_decides(therapists, {"status": "inaktiv"})
+    for day, status in (("2025-07-09", "deleted"), ("2025-07-16", "modified")):
+        therapists.scrape([make_therapist(1, status=status), make_therapist(2)], day=day)
+        therapists.run()
+    assert therapists.therapists()[0]["status"] == "inaktiv"
+    assert therapists.last_file()["reactivated_count"] == 0
+
+
+@pytest.mark.parametrize(("active", "gone", "held"), [(10, 5, 0), (30, 6, 0), (29, 6, 6)])
+def test_the_guard_counts_the_active_therapists_before_the_file(therapists, make_therapist, active, gone, held):
+    everybody = [make_therapist(number) for number in range(1, active + 1)]
+    therapists.scrape(everybody)
+    therapists.run()
+    newcomers = [make_therapist(number) for number in range(61, 71)]
+    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, gone + 1)]
+    therapists.scrape([*deleted, *everybody[gone:], *newcomers], day="2025-07-09")
+    therapists.run()
+    file = therapists.last_file()
+    assert (file["held_count"], file["deleted_count"]) == (held, gone - held)
+
+
+def test_an_id_alone_that_two_rows_carry_deletes_nobody(therapists, make_therapist):
+    therapists.scrape([make_therapist(1), make_therapist(2, id="praxis1")])
+    therapists.run()
+    therapists.scrape([{"id": "praxis1", "status": "deleted"}, make_therapist(3)], day="2025-07-09")
+    therapists.run()
+    assert counts(therapists.last_file()) == {"skipped": 1, "new": 1}
+    assert {row["status"] for row in therapists.therapists()} == {"aktiv"}
+
+
+def test_for_adults_leaves_out_who_treats_children_only_but_no_deletion(new_therapists, make_therapist):
+    therapists = new_therapists()
+    children = {"therapy_methods": ["Verhaltenstherapie für Kinder und Jugendliche in Einzeltherapie"]}
+    therapists.scrape([make_therapist(1), make_therapist(2, **children)])
+    therapists.run()
+    adults = new_therapists(THERAPIST_IMPORT_AUDIENCE="adults")
+    newcomer = make_therapist(3, **children)
+    adults.scrape([make_therapist(1), make_therapist(2, status="deleted", **children), newcomer], day="2025-07-09")
+    adults.run()
+    assert counts(adults.last_file()) == {"unchanged": 1, "deleted": 1, "skipped": 1}
+    outcomes = adults.rows("SELECT code FROM therapist_service.import_outcomes WHERE outcome = 'skipped'")
+    assert outcomes == [{"code": "not_for_adults"}]
 
 
 def test_a_blocked_therapist_stays_blocked(therapists, make_therapist):
@@ -235,6 +314,17 @@ def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_th
     therapists.run()
     file = therapists.last_file()
     assert (file["status"], counts(file)) == ("success", {"new": 599, "skipped": 1})
+
+
+def test_a_file_whose_attempts_never_end_is_given_up_and_reported(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    begun = "UPDATE therapist_service.import_tracking SET status = 'pending', round_attempts = 8, therapist_count = 0"
+    with therapists.engine.begin() as connection:
+        connection.execute(sa.text(f"{begun}, new_count = 0"))
+    assert dict(therapists.run().counts) == {"failed": 1}
+    assert (therapists.last_file()["error_code"], len(therapists.therapists())) == ("internal_error", 1)
+    assert therapists.rows("SELECT code FROM therapist_service.alert_outbox") == [{"code": "internal_error"}]
 
 
 def test_a_missing_folder_is_an_error_of_the_pass(therapists):

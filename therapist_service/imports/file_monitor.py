@@ -69,6 +69,9 @@ class ScrapeImport:
     def _attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile, report: PassReport) -> int:
         """One attempt at one file; counts how it ended and returns the number of its records."""
         import_id = row["id"]
+        if import_tracker.never_ends(row):
+            report.count(import_tracker.fail(locked, import_id, "internal_error"))
+            return 0
         with locked.transaction() as connection:
             # Counted before anything happens: a file that kills the process must run out of attempts, too.
             ledger.begin_attempt(connection, kernel, import_id)
@@ -99,7 +102,7 @@ class ScrapeImport:
         with self.stage("read"):
             scrape = read_scrape(self.folder, file, self.max_file_bytes)
         with self.stage("transaction"), locked.transaction() as connection:
-            settlement = self._apply(connection, import_id, scrape)
+            settlement = apply_if_sound(connection, import_id, scrape, self.wishes)
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
             import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
@@ -108,16 +111,17 @@ class ScrapeImport:
         log.info("file_imported", import_id=import_id, status=settlement.status, duration_ms=duration)
         return settlement.status, scrape.total
 
-    def _apply(self, connection: Connection, import_id: int, scrape: Scrape) -> Settlement:
-        """Applies the scrape, or says why not; everything in the one transaction of the file."""
-        envelope = scrape.envelope
-        before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
-        needless = before.why_needless(envelope)
-        if needless:
-            return Settlement("skipped", needless)
-        implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
-        if implausible:
-            ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
-            return Settlement("failed", implausible)
-        keep_fill(connection, envelope, scrape.fill)
-        return apply_scrape(connection, import_id, scrape, self.wishes)
+
+def apply_if_sound(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
+    """Applies the scrape in the caller's transaction, or says why nothing of it is applied."""
+    envelope = scrape.envelope
+    before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
+    needless = before.why_needless(envelope)
+    if needless:
+        return Settlement("skipped", needless)
+    implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
+    if implausible:
+        ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
+        return Settlement("failed", implausible)
+    keep_fill(connection, envelope, scrape.fill)
+    return apply_scrape(connection, import_id, scrape, wishes)

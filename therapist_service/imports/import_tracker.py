@@ -106,6 +106,11 @@ def fail(locked: LockedConnection, import_id: int, code: str, findings: Sequence
     return "failed"
 
 
+def never_ends(row: RowMapping) -> bool:
+    """Whether every attempt that is allowed was begun and none came to an end: the file kills the process."""
+    return bool(row["round_attempts"] >= _MAX_ATTEMPTS)
+
+
 def postpone_or_fail(locked: LockedConnection, import_id: int, code: str) -> str:
     """The world's fault: tried again later, until the attempts are used up."""
     with locked.transaction() as connection:
@@ -141,8 +146,9 @@ _APPLIED_BEFORE = sa.text(
 def _rows(connection: Connection, keys: list[str]) -> dict[str, RowMapping]:
     columns = _tracking.c
     wanted = columns.source_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text)))
-    statement = sa.select(columns.id, columns.source_key, columns.status, columns.next_attempt_at, columns.attempts)
-    return {row["source_key"]: row for row in connection.execute(statement.where(wanted)).mappings()}
+    named = (columns.id, columns.source_key, columns.status, columns.next_attempt_at, columns.attempts)
+    statement = sa.select(*named, columns.round_attempts).where(wanted)
+    return {row["source_key"]: row for row in connection.execute(statement).mappings()}
 
 
 def _new_row(key: str, file: ScrapeFile) -> dict[str, object]:

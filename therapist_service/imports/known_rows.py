@@ -6,12 +6,13 @@ again once the rows that are meant are locked.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, first_name_key, last_name_key, traits_of
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import therapeuten
@@ -33,14 +34,6 @@ def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
     return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
 
 
-_UNCHANGED = sa.select(
-    *[therapeuten.c[name] for name in ("id", "external_id", "source_hash", "source_seen_at", "source_zip")]
-).where(
-    therapeuten.c.source_area == sa.bindparam("area"),
-    _one_of("external_id", "ids"),
-    therapeuten.c.source_removed_at.is_(None),
-    therapeuten.c.source_import_id.is_distinct_from(sa.bindparam("import_id")),
-)
 # A postal code has a hundred neighbours for each one that is meant: only what identifies is read of them.
 _NEIGHBOURS = (
     sa.select(
@@ -66,28 +59,45 @@ _LOCKED = (
 )
 
 
-def unchanged_rows(
-    connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]
-) -> dict[int, RowMapping]:
-    """By record index, the rows whose source record is the very same under the same id: nothing to compare there.
+def mark_unchanged(
+    connection: Connection, import_id: int, envelope: Envelope, records: Sequence[MappedRecord]
+) -> dict[int, int]:
+    """Marks the rows as listed whose source record is the very same under the same id: nothing to compare there.
 
-    Rows that this file has claimed already, and those marked as gone, are not among them. They are not locked:
-    `mark_seen` has the last word.
+    Returns the rows' ids by the records' index. Rows that this file has claimed already are not among them, nor are
+    those marked as gone, nor those that a later scrape has listed.
     """
-    ids = _present(record.external_id for record in records)
-    if not ids:
-        return {}
-    by_record: dict[tuple[str, str], list[RowMapping]] = defaultdict(list)
-    for row in connection.execute(_UNCHANGED, {"area": area, "ids": ids, "import_id": import_id}).mappings():
-        by_record[row["external_id"], row["source_hash"]].append(row)
-    found: dict[int, RowMapping] = {}
+    # Two records that look the same are no case for a short cut, nor are two rows that do.
+    by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
     for record in records:
-        rows = by_record.get((str(record.external_id), record.hash))
-        # Two rows that look the same are no case for a short cut, nor are two records that do.
-        if rows is not None and len(rows) == 1:
-            found[record.index] = rows[0]
-            by_record.pop((str(record.external_id), record.hash))
-    return found
+        if record.external_id is not None:
+            by_key[record.external_id, record.hash].append(record.index)
+    single = {key: indexes[0] for key, indexes in by_key.items() if len(indexes) == 1}
+    if not single:
+        return {}
+    given = {"ids": [key[0] for key in single], "hashes": [key[1] for key in single], "import_id": import_id}
+    scrape = {"area": envelope.area, "zip": envelope.zip, "moment": envelope.scrape_moment}
+    next_day = datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC)
+    marked = connection.execute(_MARK_UNCHANGED, given | scrape | {"next_day": next_day})
+    return {single[external_id, content]: row_id for row_id, external_id, content in marked}
+
+
+_MARK_UNCHANGED = sa.text(
+    f"""
+    UPDATE {therapeuten.fullname} AS present
+    SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
+    FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS text[])) AS given (external_id, hash)
+    WHERE present.source_area = :area AND present.external_id = given.external_id AND present.source_hash = given.hash
+      AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
+      AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
+      AND NOT EXISTS (
+        SELECT FROM {therapeuten.fullname} AS twin
+        WHERE twin.source_area = :area AND twin.external_id = given.external_id AND twin.source_hash = given.hash
+          AND twin.id <> present.id
+      )
+    RETURNING present.id, present.external_id, present.source_hash
+    """
+)
 
 
 class Candidates:
@@ -148,27 +158,6 @@ class Candidates:
 def listed(record: MappedRecord, area: str) -> Listed:
     """The record as the rules of identity see it."""
     return Listed(area, record.external_id, traits_of(record.fields))
-
-
-def mark_seen(
-    connection: Connection, rows: Iterable[RowMapping], import_id: int, zip_code: str, moment: datetime
-) -> set[int]:
-    """The file lists these people as they are. Returns the ids of the rows for which that still holds."""
-    hashes = {row["id"]: row["source_hash"] for row in rows}
-    if not hashes:
-        return set()
-    values = {"import_id": import_id, "zip": zip_code, "moment": moment}
-    looked_at = {"ids": list(hashes), "hashes": list(hashes.values())}
-    return set(connection.execute(_MARK_SEEN, values | looked_at).scalars())
-
-
-_MARK_SEEN = sa.text(
-    f"UPDATE {therapeuten.fullname} AS present"
-    " SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id"
-    " FROM unnest(CAST(:ids AS integer[]), CAST(:hashes AS text[])) AS looked_at (id, hash)"
-    " WHERE present.id = looked_at.id AND present.source_hash = looked_at.hash AND present.source_removed_at IS NULL"
-    " RETURNING present.id"
-)
 
 
 def _present(values: Iterable[str | None]) -> list[str]:

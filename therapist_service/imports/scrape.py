@@ -13,13 +13,14 @@ from shared.errors import Finding, RejectedError
 from shared.json_stream import JsonStream
 from shared.strict_json import escaped, parse_document
 from therapist_service.imports.drift import Fill
-from therapist_service.imports.envelope import Envelope, read_envelope
+from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import Claim, MappedRecord, map_record
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 
 CHUNK_RECORDS = 1000
 """Records that are looked up and written together."""
-_WHOLE_BYTES = 16 * 1024 * 1024
+_WHOLE_BYTES = 256 * 1024
+"""A larger file is read in pieces: at once it could take a hundred times its size of memory."""
 _KNOWN_KEYS = ("metadata", "therapists")
 
 
@@ -56,6 +57,11 @@ class Scrape:
     def fill(self) -> Fill:
         """How full the listed records are."""
         return Fill(self.valid - self.claims[Claim.DELETED], self.filled)
+
+    def total_findings(self) -> list[Finding]:
+        """The totals that the file states of itself and that its records contradict."""
+        counted = {f"{claim}_therapists": number for claim, number in self.claims.items()}
+        return count_findings(self.envelope, {"total_therapists": self.total, **counted})
 
 
 def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrape:

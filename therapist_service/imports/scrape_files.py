@@ -70,6 +70,15 @@ class ScrapeFile:
         return not 0 <= (moment - self.modified).total_seconds() < seconds
 
 
+def single_file(path: Path) -> ScrapeFile | None:
+    """The file as a candidate of a folder of its own; None if its name is not `ZIP.json`. Raises `OSError`."""
+    name = _FILE.fullmatch(path.name)
+    if name is None:
+        return None
+    status = path.stat()
+    return ScrapeFile(path.name, name[1], _date_of(path.absolute().parent.name), status.st_size, status.st_mtime_ns)
+
+
 class ScrapeFolder:
     """The folder below `root`."""
 

@@ -5,7 +5,7 @@ Set-based: each chunk of records costs the same few statements, however many rec
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,18 +17,16 @@ from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from shared.reviews import Question, open_reviews
 from shared.vocabulary import Therapeutstatus
-from therapist_service.imports.envelope import Envelope, count_findings
+from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, mark_seen, unchanged_rows
+from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.models import kernel
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
-
-_TITLES = {Claim.NEW: "new", Claim.MODIFIED: "modified", Claim.UNCHANGED: "unchanged", Claim.DELETED: "deleted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes:
     run = _Run(connection, import_id, scrape.envelope, wishes)
     if scrape.claims[Claim.DELETED]:
         run.removals.count_active()
-    run.findings += [*scrape.findings, *_total_findings(scrape)]
+    run.findings += [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
         run.apply(chunk)
         run.flush()
@@ -73,7 +71,7 @@ class _Run:
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
         listed_records = list(self._listed(chunk))
-        same = self._mark_unchanged(listed_records)
+        same = mark_unchanged(self._connection, self._import_id, self._envelope, listed_records)
         for record in listed_records:
             if record.index in same:
                 self._report_same(record, same[record.index])
@@ -108,14 +106,6 @@ class _Run:
                 self.report(Outcome(record.index, "skipped", code="not_for_adults"))
             else:
                 yield record
-
-    def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, int]:
-        """By record index, the rows that the file lists exactly as the one before did."""
-        envelope = self._envelope
-        looked_at = unchanged_rows(self._connection, self._import_id, envelope.area, records)
-        same = {index: row for index, row in looked_at.items() if not self._is_older(row["source_seen_at"])}
-        seen = mark_seen(self._connection, same.values(), self._import_id, envelope.zip, envelope.scrape_moment)
-        return {index: row["id"] for index, row in same.items() if row["id"] in seen}
 
     def _report_same(self, record: MappedRecord, row_id: int) -> None:
         self._check_claim(record, "unchanged")
@@ -277,11 +267,3 @@ class _Plan:
 def new_row(record: MappedRecord) -> dict[str, Any]:
     """A row for somebody who was not known: the mapped columns, and what is true of everybody the source lists."""
     return {**record.fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value}
-
-
-def _total_findings(scrape: Scrape) -> list[Finding]:
-    counted: Mapping[str, int] = {
-        "total_therapists": scrape.total,
-        **{f"{_TITLES[Claim(claim)]}_therapists": number for claim, number in scrape.claims.items()},
-    }
-    return count_findings(scrape.envelope, counted)
