@@ -32,40 +32,42 @@ def import_now(visitor, services, service="patient"):
     assert services.wait_for(lambda: services.one(finished) > before)
 
 
-def newest_question(services, service, kind):
-    return services.one(f"SELECT max(id) FROM {service}_service.reviews WHERE kind = :kind", kind=kind)
-
-
 @pytest.fixture(scope="module")
 def questions(services):
     """One open question of each kind and service, by its number; the patient's is about a family's mailbox."""
     services.upload("Musterfrau_Erika_20250705_00000001.json", registration("00000001"))
     services.upload("Musterfrau_Evil_20250705_00000002.json", registration("00000002", vorname="Emil", symptome=EVIL))
     _scrape(services, "+49 241 12345", "2025-07-02")
-    with urllib.request.urlopen(_request(services, "POST", "patient", "/api/imports/run")):
-        pass
-    with urllib.request.urlopen(_request(services, "POST", "therapist", "/api/imports/run")):
-        pass
-    of_zip = "SELECT max(id) FROM therapist_service.therapeuten WHERE nachname = 'Konflikt'"
-    assert services.wait_for(lambda: services.one(of_zip) is not None)
-    therapist = services.one(of_zip)
-    with urllib.request.urlopen(
-        _request(services, "PUT", "therapist", f"/api/therapists/{therapist}", {"telefon": "0241 777"})
-    ):
-        pass
+    ask(services, "POST", "patient", "/api/imports/run")
+    ask(services, "POST", "therapist", "/api/imports/run")
+    of_name = "SELECT max(id) FROM therapist_service.therapeuten WHERE nachname = 'Konflikt'"
+    assert services.wait_for(lambda: services.one(of_name) is not None)
+    therapist = services.one(of_name)
+    ask(services, "PUT", "therapist", f"/api/therapists/{therapist}", {"telefon": "0241 777"})
     _scrape(services, "+49 241 99999", DAY)
-    with urllib.request.urlopen(_request(services, "POST", "therapist", "/api/imports/run")):
-        pass
-    asked = [("patient", "possible_duplicate"), ("therapist", "conflict"), ("therapist", "held_deletions")]
-    for service, kind in asked:
-        assert services.wait_for(lambda s=service, k=kind: newest_question(services, s, k) is not None)
-    return {kind: newest_question(services, service, kind) for service, kind in asked}
+    ask(services, "POST", "therapist", "/api/imports/run")
+    emil = "SELECT max(id) FROM patient_service.patienten WHERE vorname = 'Emil'"
+    about = {"patient": emil, "therapist": of_name}
+    asked = {}
+    for service, kind in (("patient", "possible_duplicate"), ("therapist", "conflict")):
+        newest = (
+            f"SELECT max(id) FROM {service}_service.reviews WHERE kind = '{kind}' AND entity_id = ({about[service]})"
+        )
+        assert services.wait_for(lambda newest=newest: services.one(newest) is not None)
+        asked[kind] = services.one(newest)
+    asked["held_deletions"] = services.one(
+        "SELECT max(id) FROM therapist_service.reviews WHERE kind = 'held_deletions'"
+    )
+    return asked
 
 
-def _request(services, method, service, path, body=None):
+def ask(services, method, service, path, body=None):
+    """Something of the API, as an operator."""
     headers = {"Authorization": "Bearer o-token", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    return urllib.request.Request(services.address(service, path), data=data, headers=headers, method=method)
+    request = urllib.request.Request(services.address(service, path), data=data, headers=headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert answer.status < 300
 
 
 def _scrape(services, phone, day):
