@@ -52,7 +52,7 @@ def sign_in(database_url, bucket, storage_server, tmp_path):
 
     yield sign
     for app in apps:
-        app.extensions["curavani"].engine.dispose()
+        app.extensions["curavani"].close()
 
 
 @pytest.fixture
