@@ -1,15 +1,13 @@
 """What the console needs to know of patients."""
 
-import sqlalchemy as sa
 from flask_babel import lazy_gettext
-from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.erasure import Erasure
-from patient_service.models import erasures, patient_consents, patienten
+from patient_service.models import erasures, patienten
 from patient_service.questions import subject_of
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
-from patient_service.use_cases import get_patient, list_patients
+from patient_service.use_cases import get_patient, list_consents, list_patients
 from shared.console.decisions import Decisions, decisions_section
 from shared.console.people import Erasing, Group, People, people_section
 from shared.console.sections import Section
@@ -64,12 +62,7 @@ def console_sections(erasure: Erasure) -> list[Section]:
         groups=_GROUPS,
         find=list_patients,
         get=get_patient,
-        consents=_consents,
+        consents=list_consents,
         erasing=Erasing(erasure.erase, erasures),
     )
     return [decisions_section(Decisions(people, subject_of, resolve_review, undo_review)), people_section(people)]
-
-
-def _consents(connection: Connection, patient_id: int) -> list[RowMapping]:
-    of_patient = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
-    return list(connection.execute(of_patient.order_by(patient_consents.c.id)).mappings())

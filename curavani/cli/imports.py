@@ -173,8 +173,10 @@ def discard(
 def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, Stop]:
     while True:
         try:
-            with stopping_by_signal() as stop, progress_bar(entry.name) as watch:
-                parts.importer.watch = watch
+            with stopping_by_signal() as stop, progress_bar(entry.name) as bar:
+                parts.importer.watch = bar.file_done
+                if entry.name == "therapist":
+                    parts.importer.watch_records = bar.records_done
                 return parts.monitor.run_once(who(), stop.asked), stop
         except LockHeld as held:
             if not wait:

@@ -1,8 +1,7 @@
 """A pass on the terminal: how far it is, at what rate, how long it takes yet, and ending it by Ctrl-C in good order."""
 
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
@@ -14,6 +13,8 @@ from curavani.cli.output import talk
 from shared.imports.passes import Progress as Done
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_STEP = 1000
+"""Records that an import writes together."""
 
 
 class Stop:
@@ -49,29 +50,43 @@ def stopping_by_signal() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
+class Bar:
+    """How far a pass is: files, records a second, and in a large file how many of its records."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(f"{name} import", total=None, rate="", part="")
+        self._started = monotonic()
+        self._records = 0
+
+    def file_done(self, done: Done) -> None:
+        """Moves the bar on."""
+        self._records += done.records
+        self._progress.update(self._task, completed=done.done, total=done.due, rate=self._rate(0), part="")
+
+    def records_done(self, done: int, of: int) -> None:
+        """Tells how far the file in hand is, if that is more than one step."""
+        if of > done or done > _STEP:
+            part = f"record {done:,} of {of:,}, "
+            self._progress.update(self._task, rate=self._rate(done), part=part)
+
+    def _rate(self, in_hand: int) -> str:
+        seconds = max(monotonic() - self._started, 0.001)
+        return f"{(self._records + in_hand) / seconds:,.0f} records/s"
+
+
 @contextmanager
-def progress_bar(name: str) -> Iterator[Callable[[Done], None]]:
-    """A bar on stderr, if that is a terminal; the block gets the function that moves it on."""
-    if not sys.stderr.isatty():
-        yield lambda _done: None
-        return
+def progress_bar(name: str) -> Iterator[Bar]:
+    """A bar on stderr, if that is a terminal; nothing is shown otherwise."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[part]}{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{name} import", total=None, rate="")
-        started, records = monotonic(), 0
-
-        def move_on(done: Done) -> None:
-            nonlocal records
-            records += done.records
-            rate = records / max(monotonic() - started, 0.001)
-            progress.update(task, completed=done.done, total=done.due, rate=f"{rate:,.0f} records/s")
-
-        yield move_on
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        yield Bar(progress, name)

@@ -270,7 +270,7 @@ def test_the_api_undoes_for_operators_and_says_why_not(duplicate, database_url, 
     refused = client.post(f"{address}/undo", headers=operator)
     assert refused.status_code == 409
     assert "cannot be undone" in refused.json["message"]
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 def test_the_command_line_undoes(conflict, database_url):

@@ -1,6 +1,6 @@
 """One pass over the folder. `run_pass` shows the whole run; what each step knows stands in its own module."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
@@ -19,7 +19,7 @@ from shared.metrics.process import Stage, unmeasured
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.fill_rates import keep_fill
-from therapist_service.imports.scrape import Scrape, faults_of, read_scrape
+from therapist_service.imports.scrape import Record, Scrape, faults_of, read_scrape
 from therapist_service.imports.scrape_files import FileChanging, ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes, apply_scrape
 from therapist_service.models import kernel
@@ -37,6 +37,8 @@ class ScrapeImport:
     wishes: Wishes
     stage: Stage = unmeasured
     watch: Callable[[Progress], None] = field(default=lambda _progress: None)
+    watch_records: Callable[[int, int], None] = field(default=lambda _done, _of: None)
+    """Told how many records of the file in hand are done, and of how many: a large one takes minutes."""
 
     def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
         """Walks the folder and brings every due file to its end, oldest scrape first, one transaction each.
@@ -53,6 +55,16 @@ class ScrapeImport:
                 return
             records = self._attempt(locked, row, file, report)
             self.watch(Progress(number, len(due), records))
+
+    def _watched(self, scrape: Scrape) -> Scrape:
+        def chunks() -> Iterator[list[Record]]:
+            done = 0
+            for chunk in scrape.chunks():
+                yield chunk
+                done += len(chunk)
+                self.watch_records(done, scrape.total)
+
+        return replace(scrape, chunks=chunks)
 
     def _settled(self, moment: datetime, report: PassReport) -> list[ScrapeFile]:
         settled = []
@@ -100,7 +112,7 @@ class ScrapeImport:
         started = monotonic()
         import_id = row["id"]
         with self.stage("read"):
-            scrape = read_scrape(self.folder, file, self.max_file_bytes)
+            scrape = self._watched(read_scrape(self.folder, file, self.max_file_bytes))
         with self.stage("transaction"), locked.transaction() as connection:
             settlement = apply_if_sound(connection, import_id, scrape, self.wishes)
             duration = round((monotonic() - started) * 1000)

@@ -1,0 +1,291 @@
+"""Decisions and people in the console by Flask's test client: who may what, what is said, and what never gets out."""
+
+import json
+import re
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+from structlog.testing import capture_logs
+
+from patient_service.app import create_app as create_patient_app
+from therapist_service.app import create_app as create_therapist_app
+
+TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
+EVIL = "<img src=x onerror=alert(2)>"
+HTTPS = "https://console.example.com"
+
+
+class Person(FlaskClient):
+    """A browser without a screen: keeps cookies, and sends forms with the token that came with the page."""
+
+    def page(self, path):
+        return self.get(path, base_url=HTTPS)
+
+    def form(self, path, **fields):
+        page = self.get("/console/sign-in", base_url=HTTPS, follow_redirects=True).text
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+        return self.post(path, base_url=HTTPS, data={"csrf_token": token, **fields})
+
+
+@pytest.fixture
+def sign_in(database_url, bucket, storage_server, tmp_path):
+    """Signs somebody of a role in to one of the services."""
+    environment = {
+        "DATABASE_URL": database_url,
+        "API_TOKENS": TOKENS,
+        "GCS_IMPORT_BUCKET": bucket,
+        "STORAGE_EMULATOR_HOST": storage_server.host,
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
+        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path),
+        "LOG_LEVEL": "ERROR",
+    }
+    apps = []
+
+    def sign(role, create_app=create_patient_app):
+        app = create_app(environment, start_workers=False)
+        apps.append(app)
+        app.test_client_class = Person
+        person = app.test_client()
+        assert person.form("/console/sign-in", token=f"{role[0]}-token").status_code == 302
+        return person
+
+    yield sign
+    for app in apps:
+        app.extensions["curavani"].close()
+
+
+@pytest.fixture
+def duplicate(patients, make_registration):
+    """Two patients with one e-mail address, whose answers mean no good."""
+    patients.upload(make_registration(), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
+    evil = make_registration("aaaaaaaa", vorname="Erika", symptome=EVIL, ort=EVIL)
+    patients.upload(evil, "Mustermann_Erika_20250706_aaaaaaaa.json")
+    patients.run()
+    return patients
+
+
+@pytest.fixture
+def conflict(therapists, make_therapist):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    with therapists.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE therapist_service.therapeuten SET telefon = '0241 777'"))
+    therapists.scrape([make_therapist(1, contact={"phone": "+49 241 99999"})], day="2025-07-09")
+    therapists.run()
+    return therapists
+
+
+PAGES = [
+    "/console/decisions",
+    "/console/decisions?state=all",
+    "/console/decisions/1",
+    "/console/people",
+    "/console/people/2",
+    "/console/people/2/erase",
+    "/console/people/erasures",
+]
+OPERATED = ["/console/people/2/erase", "/console/people/erasures"]
+ACTIONS = ["/console/decisions/1/resolve", "/console/decisions/1/undo", "/console/people/2/erase"]
+
+
+def refused(person, paths):
+    return [path for path in paths if person.page(path).status_code == 403]
+
+
+def test_each_role_gets_the_pages_that_are_for_it(sign_in, duplicate):
+    assert refused(sign_in("read"), PAGES) == ["/console/people/2", *OPERATED]
+    assert refused(sign_in("write"), PAGES) == OPERATED
+    operator = sign_in("operate")
+    assert {operator.page(path).status_code for path in PAGES} == {200}
+
+
+@pytest.mark.parametrize("role", ["read", "write"])
+def test_only_operators_decide_undo_and_erase(sign_in, duplicate, role):
+    person = sign_in(role)
+    for path in ACTIONS:
+        assert person.form(path, choice="separate", number="2").status_code == 403
+    assert len(duplicate.patients()) == 2
+    assert duplicate.rows("SELECT state FROM patient_service.reviews") == [{"state": "open"}]
+
+
+def test_readers_see_states_and_counts_but_no_name_and_no_value(sign_in, duplicate):
+    reader = sign_in("read")
+    for path in ("/console/decisions", "/console/decisions/1", "/console/people"):
+        page = reader.page(path).text
+        assert not re.search("Mustermann|Erika|example.com|onerror", page)
+    assert '<b class="number">2</b> offen' in page
+    assert reader.form("/console/people/search", search="Erika").status_code == 403
+
+
+def test_what_people_answered_is_shown_as_text(sign_in, duplicate):
+    operator = sign_in("operate")
+    for path in ("/console/decisions/1", "/console/people", "/console/people/2"):
+        page = operator.page(path).text
+        assert "&lt;img src=x onerror=alert(2)&gt;" in page
+        assert EVIL not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "number"),
+    [
+        ("/console/decisions", {}),
+        ("/console/decisions/1", {"review_id": 1}),
+        ("/console/people", {}),
+        ("/console/people/2", {"entity_id": 2}),
+        ("/console/people/2/erase", {"entity_id": 2}),
+    ],
+)
+def test_each_look_at_people_leaves_a_line_with_who_looked_and_no_data(sign_in, duplicate, path, number):
+    operator = sign_in("operate")
+    with capture_logs() as lines:
+        operator.page(path)
+    (line,) = [line for line in lines if line["event"] == "personal_data_viewed"]
+    assert (line["caller"], line["role"]) == ("Olga", "operate")
+    assert {name: line[name] for name in number} == number
+    assert not re.search("Mustermann|Erika|example.com", str(lines))
+
+
+def test_a_search_finds_people_and_puts_no_name_into_an_address(sign_in, duplicate):
+    writer = sign_in("write")
+    found = writer.form("/console/people/search", search="erika")
+    assert "Erika Mustermann" in found.text
+    assert "Max Mustermann" not in found.text
+    assert "Niemand passt." in writer.form("/console/people/search", search="Nobody\x00Here").text
+    forms = re.findall(r'<form method="(\w+)" action="([^"]+)"', writer.page("/console/people").text)
+    assert ("post", "/console/people/search") in forms
+
+
+def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate):
+    operator = sign_in("operate")
+    page = operator.page("/console/decisions/1").text
+    assert "Patient 2" in page
+    assert page.index("Was sich unterscheidet") < page.index("Erika") < page.index("Was gleich ist")
+    answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
+    assert answer.location == "/console/decisions/1"
+    decided = operator.page("/console/decisions/1").text
+    assert re.search(r"zwei verschiedene Personen.*Olga.*Geschwister", decided, re.DOTALL)
+    assert operator.form("/console/decisions/1/undo", comment="vertan").location == "/console/decisions/1"
+    again = operator.page("/console/decisions/1").text
+    assert "Frage P1 ist wieder offen" in again
+    assert re.search(r"Früher entschieden.*Geschwister.*Olga.*vertan", again, re.DOTALL)
+    assert duplicate.rows("SELECT state FROM patient_service.reviews") == [{"state": "open"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "Bitte eine der Antworten wählen."),
+        ({"choice": "merge:1"}, "Bitte bestätigen, dass Sie verglichen haben"),
+        ({"choice": "merge:99", "compared": "yes"}, "Diese Antwort ist hier nicht möglich"),
+        ({"choice": "merge:x", "compared": "yes"}, "Diese Antwort ist hier nicht möglich"),
+        ({"choice": "source"}, "Diese Antwort ist hier nicht möglich"),
+        ({"choice": "nonsense"}, "Diese Antwort ist hier nicht möglich"),
+        ({"choice": "separate", "comment": "x" * 1001}, "Diese Antwort ist hier nicht möglich"),
+    ],
+)
+def test_an_answer_that_cannot_be_is_refused_and_what_was_written_stays(sign_in, duplicate, fields, said):
+    comment = fields.get("comment", "meine Bemerkung")
+    answer = sign_in("operate").form("/console/decisions/1/resolve", **{**fields, "comment": comment})
+    assert answer.status_code == 400
+    assert said in answer.text
+    assert comment in answer.text
+    assert duplicate.rows("SELECT state FROM patient_service.reviews") == [{"state": "open"}]
+
+
+def test_joining_needs_a_confirmation_and_is_final(sign_in, duplicate):
+    operator = sign_in("operate")
+    assert operator.form("/console/decisions/1/resolve", choice="merge:1", compared="yes").status_code == 302
+    assert [row["vorname"] for row in duplicate.patients()] == ["Erika"]
+    assert "lässt sich nicht rückgängig machen" in operator.page("/console/decisions/1").text
+    assert operator.form("/console/decisions/1/undo").status_code == 409
+
+
+def test_who_decides_second_is_told_so_and_changes_nothing(sign_in, duplicate):
+    operator = sign_in("operate")
+    operator.form("/console/decisions/1/resolve", choice="separate")
+    second = operator.form("/console/decisions/1/resolve", choice="merge:1", compared="yes")
+    assert second.status_code == 409
+    assert "Inzwischen hat jemand anderes entschieden" in second.text
+    assert len(duplicate.patients()) == 2
+
+
+def test_a_conflict_is_shown_field_by_field_and_its_undo_refused_after_a_change(sign_in, conflict):
+    operator = sign_in("operate", create_therapist_app)
+    page = operator.page("/console/decisions/1").text
+    assert re.search(r"Telefon.*\+49 241 12345.*0241 777.*\+49 241 99999", page, re.DOTALL)
+    operator.form("/console/decisions/1/resolve", choice="source")
+    with conflict.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE therapist_service.therapeuten SET telefon = '0241 888'"))
+    undone = operator.form("/console/decisions/1/undo")
+    assert undone.status_code == 409
+    assert "wurde inzwischen geändert" in undone.text
+    assert conflict.therapists()[0]["telefon"] == "0241 888"
+
+
+def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, therapists, make_therapist):
+    everybody = [make_therapist(number) for number in range(1, 21)]
+    therapists.scrape(everybody)
+    therapists.run()
+    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
+    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
+    therapists.run()
+    operator = sign_in("operate", create_therapist_app)
+    page = operator.page("/console/decisions/1").text
+    assert page.count('name="only"') == 8
+    assert "Thomas Zeevaertba" in page
+    none = operator.form("/console/decisions/1/resolve", choice="apply")
+    assert (none.status_code, "mindestens eine Person ankreuzen" in none.text) == (400, True)
+    operator.form("/console/decisions/1/resolve", choice="apply", only=["2", "3"])
+    assert [row["id"] for row in therapists.therapists() if row["status"] == "inaktiv"] == [2, 3]
+
+
+def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, conflict):
+    operator = sign_in("operate", create_therapist_app)
+    operator.form("/console/decisions/1/resolve", choice="source")
+    page = re.sub(r"<[^>]+>|\s+", " ", operator.page("/console/people/1").text)
+    page = re.sub(r"\s+", " ", page)
+    assert "Olga geändert Telefon 0241 777 → wurde zu +49 241 99999" in page
+    assert "Olga entschieden T1 die Quelle hat recht" in page
+    assert "Datei T1 : in einer Datei genannt neu" in page
+    assert "Ereignis therapist.updated" in page
+    assert operator.page("/console/people/99").status_code == 404
+
+
+def test_the_evidence_of_consent_stands_on_the_patients_page(sign_in, duplicate):
+    page = sign_in("write").page("/console/people/1").text
+    assert "192.0.2.7" in page
+    assert "2025-07-05T14:33:55Z" in page
+
+
+@pytest.mark.parametrize("typed", ["", "1", "2x"])
+def test_nobody_is_erased_without_their_number(sign_in, duplicate, typed):
+    answer = sign_in("operate").form("/console/people/2/erase", number=typed)
+    assert answer.status_code == 400
+    assert "Nichts wurde gelöscht." in answer.text
+    assert len(duplicate.patients()) == 2
+
+
+def test_an_erasure_ends_with_a_certificate_without_the_persons_data(sign_in, duplicate):
+    operator = sign_in("operate")
+    erased = operator.form("/console/people/2/erase", number="2")
+    assert erased.location == "/console/people/erasures/1"
+    page = operator.page(erased.location).text
+    assert "Bescheinigung der Löschung" in page
+    download = operator.page("/console/people/erasures/1/certificate")
+    assert download.headers["Content-Disposition"] == 'attachment; filename="curavani-erasure-2.json"'
+    certificate = json.loads(download.data)
+    assert (certificate["patient_id"], certificate["erased_by"]) == (2, "api:Olga")
+    assert not re.search("Mustermann|Erika|example.com", page + download.text)
+    assert operator.page("/console/people/2").status_code == 404
+    assert operator.page("/console/people/erasures/9").status_code == 404
+    about = operator.page("/console/decisions/1").text
+    assert "Die Daten, um die es ging, sind gelöscht." in about
+    assert "Erika" not in about
+
+
+def test_therapists_are_not_erased_here(sign_in, conflict):
+    operator = sign_in("operate", create_therapist_app)
+    assert operator.page("/console/people/1/erase").status_code == 404
+    assert "Löschen" not in operator.page("/console/people/1").text
