@@ -103,7 +103,9 @@ THERAPISTS: Mapping[str, Stored] = {
         },
     ),
     "scrape_fill": Stored(
-        "Wie viele Einträge je Abruf welches Feld gefüllt hatten.", "unbefristet", _NOBODY,
+        "Wie viele Datensätze jedes Abrufs welches Feld füllen, um Lücken der Quelle zu bemerken.",
+        "unbefristet",
+        _NOBODY,
         {"technical": ("scrape_day", "zip", "records", "filled")},
     ),
 }  # fmt: skip

@@ -79,20 +79,26 @@ class RegistrationImport:
         self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None, report: PassReport
     ) -> None:
         if row["status"] in ledger.WAITING:
-            status = self._attempt(locked, row, stored)
+            status = self._end_of_attempt(locked, row, stored)
             report.count(status)
             if status not in bucket_ledger.IMPORTED:
                 return
         if not self._delete_source(locked, row):
             report.count("delete_pending")
 
+    def _end_of_attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
+        """The status that one attempt at one file ended with."""
+        try:
+            return self._attempt(locked, row, stored)
+        except ledger.Withdrawn:
+            return "discarded"
+
     def _attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
-        """One attempt at one file; returns the status it ended with."""
         try:
             bucket_ledger.begin(locked, row["id"], self.retry_rule)
             settlement = self._import(locked, row, stored)
         except ledger.Withdrawn:
-            return "discarded"
+            raise
         except ObjectGone:
             return bucket_ledger.settle_gone(locked, row["id"])
         except RejectedError as error:
@@ -121,7 +127,6 @@ class RegistrationImport:
         with self.stage("parse"):
             registration = parse_registration(file.data, row["file_name"] or "")
         with self.stage("transaction"), locked.transaction() as connection:
-            ledger.claim(connection, kernel, row["id"])
             settlement = import_registration(connection, row["id"], file, registration, self.policy)
             duration = round((monotonic() - started) * 1000)
             ledger.settle(connection, kernel, row["id"], replace(settlement, duration_ms=duration))

@@ -167,6 +167,13 @@ def _out(entry: dict[str, Any]) -> dict[str, Any]:
     """The entry as JSON values, without what the caller's role does not cover."""
     shown = {name: plain(value) for name, value in entry.items()}
     if caller().role < Role.WRITE:
-        shown.pop("file_name", None)
-        shown.pop("discard_reason", None)
+        shown = _without(shown, "file_name", "discard_reason")
+        # A pointer may hold a foreign key's name, which somebody may have put a value into; a reason is free text.
+        for name in ("findings", "actions"):
+            if name in shown:
+                shown[name] = [_without(part, "pointer", "reason") for part in shown[name]]
     return shown
+
+
+def _without(entry: dict[str, Any], *hidden: str) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name not in hidden}

@@ -84,7 +84,7 @@ def note(connection: Connection, kernel: KernelTables, import_id: int, **values:
 
 
 class Withdrawn(CuravaniError):
-    """The file does not wait for an import any more: a person discarded it after the pass began."""
+    """The file does not wait for an import any more: a person discarded it after the pass began. Nothing is written."""
 
     code = "not_allowed"
 
@@ -116,14 +116,6 @@ def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) 
     return int(begun.round_attempts)
 
 
-def claim(connection: Connection, kernel: KernelTables, import_id: int) -> None:
-    """Keeps the file from being discarded until the transaction ends. Raises `Withdrawn` where it was before."""
-    table = kernel.import_tracking
-    waiting = sa.select(table.c.id).where(table.c.id == import_id, table.c.status.in_(WAITING))
-    if connection.execute(waiting.with_for_update()).scalar_one_or_none() is None:
-        raise Withdrawn
-
-
 def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> None:
     """Uncounts an attempt that failed because a service as a whole was away."""
     table = kernel.import_tracking
@@ -137,10 +129,11 @@ def take_back_attempt(connection: Connection, kernel: KernelTables, import_id: i
 def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement, **noted: Any) -> None:
     """Ends the file's way for now, with what else is known about it by then.
 
-    The counts have to cover every record; the database refuses them otherwise.
+    The counts have to cover every record; the database refuses them otherwise. Raises `Withdrawn`: a discarded file's
+    import is rolled back with the caller's transaction.
     """
     counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RECORD_OUTCOMES}
-    note(
+    _end_attempt(
         connection,
         kernel,
         import_id,
@@ -157,9 +150,10 @@ def settle(connection: Connection, kernel: KernelTables, import_id: int, settlem
 
 
 def postpone(connection: Connection, kernel: KernelTables, import_id: int, code: str, delay_seconds: float) -> None:
-    """A transient failure: tried again after the delay."""
+    """A transient failure: tried again after the delay. Raises `Withdrawn`."""
     due = now() + timedelta(seconds=delay_seconds)
-    note(connection, kernel, import_id, status="retrying", error_code=code, next_attempt_at=due, processed_at=now())
+    ended = {"status": "retrying", "error_code": code, "next_attempt_at": due, "processed_at": now()}
+    _end_attempt(connection, kernel, import_id, **ended)
 
 
 def write_findings(connection: Connection, kernel: KernelTables, import_id: int, findings: Sequence[Finding]) -> None:
@@ -267,6 +261,14 @@ def record_action(connection: Connection, kernel: KernelTables, action: str, act
 def wake(connection: Connection, kernel: KernelTables) -> None:
     """Wakes the importer of this schema, in whichever process it runs, once the transaction commits."""
     connection.execute(sa.select(sa.func.pg_notify(kernel.channel("import"), "")))
+
+
+def _end_attempt(connection: Connection, kernel: KernelTables, import_id: int, **values: Any) -> None:
+    """Writes how the attempt ended, unless a person has discarded the file since it began."""
+    table = kernel.import_tracking
+    waiting = sa.update(table).where(table.c.id == import_id, table.c.status.in_(WAITING))
+    if connection.execute(waiting.values(**values)).rowcount == 0:
+        raise Withdrawn
 
 
 def _lock(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:

@@ -156,7 +156,7 @@ def test_background_work_waits_for_its_schema(engine):
         return 60.0
 
     beats = Heartbeats(engine, kernel)
-    leader = Leader(engine, kernel.schema, Job("relay", kernel.channel("events"), turn), beats)
+    leader = Leader(engine, kernel, Job("relay", kernel.channel("events"), turn), beats)
     thread = threading.Thread(target=leader.run, args=(stopping,))
     thread.start()
     try:

@@ -25,6 +25,12 @@ def _restored():
     structlog.reset_defaults()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_bound():
+    """Requests of other tests bind their ids to the thread."""
+    structlog.contextvars.clear_contextvars()
+
+
 class Log:
     def __init__(self, **settings):
         self.stream = io.StringIO()

@@ -80,33 +80,37 @@ class ScrapeImport:
 
     def _attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile, report: PassReport) -> int:
         """One attempt at one file; counts how it ended and returns the number of its records."""
-        import_id = row["id"]
-        if import_tracker.never_ends(row):
-            report.count(import_tracker.fail(locked, import_id, "internal_error"))
-            return 0
-        with locked.transaction() as connection:
-            # Counted before anything happens: a file that kills the process must run out of attempts, too.
-            ledger.begin_attempt(connection, kernel, import_id)
         try:
-            status, records = self._import(locked, row, file)
+            status, records = self._end_of_attempt(locked, row, file)
+        except ledger.Withdrawn:
+            status, records = "discarded", 0
         except FileChanging:
-            import_tracker.take_back(locked, import_id)
+            import_tracker.take_back(locked, row["id"])
             report.ignore("still_being_written")
             report.look_again_in(max(self.settle_seconds, 1.0))
             return 0
+        report.count(status)
+        return records
+
+    def _end_of_attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
+        """The status that the attempt ended with, and the number of the file's records."""
+        import_id = row["id"]
+        try:
+            import_tracker.begin(locked, import_id)
+            return self._import(locked, row, file)
+        except (FileChanging, ledger.Withdrawn):
+            raise
         except RejectedError as error:
-            status, records = import_tracker.fail(locked, import_id, error.code, error.findings), 0
+            return import_tracker.fail(locked, import_id, error.code, error.findings), 0
         except TransientError as error:
             if error.service_wide:
                 import_tracker.take_back(locked, import_id)
                 raise
-            status, records = import_tracker.postpone_or_fail(locked, import_id, error.code), 0
+            return import_tracker.postpone_or_fail(locked, import_id, error.code), 0
         except Exception:
             # A fault of the program costs this file its import, never the files behind it theirs.
             log.exception("file_crashed", import_id=import_id)
-            status, records = import_tracker.fail(locked, import_id, "internal_error"), 0
-        report.count(status)
-        return records
+            return import_tracker.fail(locked, import_id, "internal_error"), 0
 
     def _import(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
         started = monotonic()

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.clock import now
 from shared.database.locks import LockedConnection
-from shared.errors import Finding
+from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport
@@ -106,9 +106,15 @@ def fail(locked: LockedConnection, import_id: int, code: str, findings: Sequence
     return "failed"
 
 
-def never_ends(row: RowMapping) -> bool:
-    """Whether every attempt that is allowed was begun and none came to an end: the file kills the process."""
-    return bool(row["round_attempts"] >= _MAX_ATTEMPTS)
+def begin(locked: LockedConnection, import_id: int) -> None:
+    """Counts the attempt before anything happens: a file that kills the process has to run out of attempts, too.
+
+    Raises `ledger.Withdrawn`, or `RejectedError` where every attempt of this round ended with its process.
+    """
+    with locked.transaction() as connection:
+        number = ledger.begin_attempt(connection, kernel, import_id)
+    if number > _MAX_ATTEMPTS:
+        raise RejectedError("internal_error")
 
 
 def postpone_or_fail(locked: LockedConnection, import_id: int, code: str) -> str:
@@ -147,7 +153,7 @@ def _rows(connection: Connection, keys: list[str]) -> dict[str, RowMapping]:
     columns = _tracking.c
     wanted = columns.source_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text)))
     named = (columns.id, columns.source_key, columns.status, columns.next_attempt_at, columns.attempts)
-    statement = sa.select(*named, columns.round_attempts).where(wanted)
+    statement = sa.select(*named).where(wanted)
     return {row["source_key"]: row for row in connection.execute(statement).mappings()}
 
 
