@@ -241,8 +241,13 @@ def test_two_patients_kept_apart_are_asked_about_again(duplicate):
 
 
 def test_of_a_question_about_somebody_erased_nothing_is_left(duplicate):
-    resolve(duplicate, "separate")
+    resolve(duplicate, "separate", comment="Max rief an")
+    undo(duplicate, comment="Max rief noch einmal an")
+    resolve(duplicate, "separate", comment="doch Max")
     duplicate.parts.erasure.erase(1, "api:anna")
+    kept = duplicate.rows("SELECT * FROM patient_service.reviews")
+    kept += duplicate.rows("SELECT * FROM patient_service.operator_actions")
+    assert "Max" not in str(kept)
     with pytest.raises(UndoRefused):
         undo(duplicate)
 
