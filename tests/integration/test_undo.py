@@ -51,17 +51,6 @@ def conflict(therapists, make_therapist):
 
 
 @pytest.fixture
-def held_deletions(therapists, make_therapist):
-    everybody = [make_therapist(number) for number in range(1, 21)]
-    therapists.scrape(everybody)
-    therapists.run()
-    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
-    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
-    therapists.run()
-    return therapists
-
-
-@pytest.fixture
 def ambiguous(therapists, make_therapist):
     """Two practices of one name at one postal code, and a third record that may be either."""
     same = {"last_name": "Zeevaert", "first_name": "Thomas"}
