@@ -181,8 +181,8 @@ def reopen(
     """Opens the question again and keeps the decision that was undone, and who undid it, in `detail.earlier`."""
     table = kernel.reviews
     moment = now()
-    about = f"{review['choice']}: {comment}" if comment else review["choice"]
-    ledger.record_action(connection, kernel, "undo", actor, review_id=review["id"], reason=about)
+    # What people write may name the person: it stands in the question alone, which an erasure blanks.
+    ledger.record_action(connection, kernel, "undo", actor, review_id=review["id"], reason=review["choice"])
     undone = {
         **{name: review[name] for name in ("choice", "comment", "decided_by")},
         "decided_at": review["decided_at"].isoformat(),

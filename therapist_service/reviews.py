@@ -50,7 +50,9 @@ def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) 
     if choice.choose == "reject":
         return {}
     listed = {entry["entity_id"] for entry in review["detail"]["deletions"]}
-    wanted = listed if choice.only is None else listed & set(choice.only)
+    wanted = listed if choice.only is None else set(choice.only)
+    if not wanted or wanted - listed:
+        raise InvalidInput("Say only therapists whom the question lists", [Finding("/only", "invalid_value")])
     seen_at = review["detail"]["seen_at"]
     statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
     rows = [dict(row) for row in connection.execute(statement).mappings()]

@@ -23,10 +23,9 @@ _REMOVED: Mapping[str, LazyString] = {
     "outcomes": lazy_gettext("Records in files"),
     "findings": lazy_gettext("Findings in files"),
     "events": lazy_gettext("Events kept here"),
-    "files": lazy_gettext("Files' names and fingerprints"),
+    "reasons": lazy_gettext("Reasons that people wrote"),
     "local_copies": lazy_gettext("Local copies"),
     "cloud_objects": lazy_gettext("Files in the bucket"),
-    "tombstones": lazy_gettext("Marks against a return"),
 }
 
 _OUT_OF_REACH: Mapping[str, LazyString] = {
@@ -63,7 +62,7 @@ def choice_of(happening: Happening) -> str:
     """What a person decided or undid; empty for anything else. What they wrote with it stands at the question."""
     if happening.kind != "action" or happening.word not in ("resolve", "undo"):
         return ""
-    return decision_words.chosen((happening.rule or "").partition(":")[0])
+    return decision_words.chosen(happening.rule or "")
 
 
 def tone(happening: Happening) -> words.Tone:
@@ -74,9 +73,11 @@ def tone(happening: Happening) -> words.Tone:
     return tones.get(happening.kind, "calm")
 
 
-def removed(what_was: str) -> str:
-    """A line of the certificate."""
-    return str(_REMOVED.get(what_was, what_was))
+def removed(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The lines of a certificate, the person's entry first."""
+    known = [name for name in _REMOVED if name in counts]
+    others = sorted(counts.keys() - _REMOVED.keys())
+    return [(str(_REMOVED.get(name, name)), counts[name]) for name in (*known, *others)]
 
 
 def out_of_reach(sentence: str) -> str:

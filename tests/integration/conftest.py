@@ -293,3 +293,15 @@ def curavani(process_environment: dict[str, str]) -> Callable[..., subprocess.Co
         )
 
     return run
+
+
+@pytest.fixture
+def held_deletions(therapists: Therapists) -> Therapists:
+    """Twenty therapists, of whom the next file calls the first eight gone: one question about all of them."""
+    everybody = [therapist(number) for number in range(1, 21)]
+    therapists.scrape(everybody)
+    therapists.run()
+    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
+    therapists.scrape([*deleted, *everybody[8:], therapist(99)], day="2025-07-09")
+    therapists.run()
+    return therapists

@@ -224,13 +224,7 @@ def test_a_conflict_is_shown_field_by_field_and_its_undo_refused_after_a_change(
     assert conflict.therapists()[0]["telefon"] == "0241 888"
 
 
-def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, therapists, make_therapist):
-    everybody = [make_therapist(number) for number in range(1, 21)]
-    therapists.scrape(everybody)
-    therapists.run()
-    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
-    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
-    therapists.run()
+def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, held_deletions):
     operator = sign_in("operate", create_therapist_app)
     page = operator.page("/console/decisions/1").text
     assert page.count('name="only"') == 8
@@ -238,7 +232,7 @@ def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, therapists, 
     none = operator.form("/console/decisions/1/resolve", choice="apply")
     assert (none.status_code, "mindestens eine Person ankreuzen" in none.text) == (400, True)
     operator.form("/console/decisions/1/resolve", choice="apply", only=["2", "3"])
-    assert [row["id"] for row in therapists.therapists() if row["status"] == "inaktiv"] == [2, 3]
+    assert [row["id"] for row in held_deletions.therapists() if row["status"] == "inaktiv"] == [2, 3]
 
 
 def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, conflict):

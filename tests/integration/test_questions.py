@@ -66,13 +66,8 @@ def test_a_conflict_tells_what_each_side_said_and_what_holds_now(therapists, mak
     assert the_subject(therapists).row is None
 
 
-def test_held_deletions_come_with_names_and_who_is_back_is_marked(therapists, make_therapist):
-    everybody = [make_therapist(number) for number in range(1, 21)]
-    therapists.scrape(everybody)
-    therapists.run()
-    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
-    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
-    therapists.run()
+def test_held_deletions_come_with_names_and_who_is_back_is_marked(held_deletions, make_therapist):
+    therapists = held_deletions
     therapists.scrape([make_therapist(2)], day="2025-07-16", zip_code="52064")
     therapists.run()
     _sql(therapists, "DELETE FROM therapist_service.therapeuten WHERE id = 1")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from shared.errors import TransientError
 from shared.imports.ledger import NotAllowedError
 from shared.reviews import Choice
+from shared.validation import InvalidInput
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
 
@@ -232,6 +233,20 @@ def test_many_deletions_at_once_wait_for_a_person(therapists, make_therapist, ch
     assert (review["kind"], len(review["detail"]["deletions"])) == ("held_deletions", 8)
     resolve(therapists, review["id"], choose=choose)
     assert [row["status"] for row in therapists.therapists()].count("inaktiv") == gone
+
+
+@pytest.mark.parametrize("only", [(), (99,), (1, 99)])
+def test_only_therapists_whom_the_question_lists_can_be_ticked(therapists, make_therapist, only):
+    everybody = [make_therapist(number) for number in range(1, 21)]
+    therapists.scrape(everybody)
+    therapists.run()
+    therapists.scrape([{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 19)], day="2025-07-09")
+    therapists.run()
+    (review,) = therapists.reviews()
+    with pytest.raises(InvalidInput):
+        resolve(therapists, review["id"], choose="apply", only=only)
+    assert {row["status"] for row in therapists.therapists()} == {"aktiv"}
+    assert therapists.reviews() == [review]
 
 
 def test_an_id_that_moved_to_somebody_else_is_reassigned(therapists, make_therapist):

@@ -51,17 +51,6 @@ def conflict(therapists, make_therapist):
 
 
 @pytest.fixture
-def held_deletions(therapists, make_therapist):
-    everybody = [make_therapist(number) for number in range(1, 21)]
-    therapists.scrape(everybody)
-    therapists.run()
-    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
-    therapists.scrape([*deleted, *everybody[8:], make_therapist(99)], day="2025-07-09")
-    therapists.run()
-    return therapists
-
-
-@pytest.fixture
 def ambiguous(therapists, make_therapist):
     """Two practices of one name at one postal code, and a third record that may be either."""
     same = {"last_name": "Zeevaert", "first_name": "Thomas"}
@@ -241,8 +230,13 @@ def test_two_patients_kept_apart_are_asked_about_again(duplicate):
 
 
 def test_of_a_question_about_somebody_erased_nothing_is_left(duplicate):
-    resolve(duplicate, "separate")
+    resolve(duplicate, "separate", comment="Max rief an")
+    undo(duplicate, comment="Max rief noch einmal an")
+    resolve(duplicate, "separate", comment="doch Max")
     duplicate.parts.erasure.erase(1, "api:anna")
+    kept = duplicate.rows("SELECT * FROM patient_service.reviews")
+    kept += duplicate.rows("SELECT * FROM patient_service.operator_actions")
+    assert "Max" not in str(kept)
     with pytest.raises(UndoRefused):
         undo(duplicate)
 
