@@ -29,6 +29,9 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _PORT_ATTEMPTS = 5
 _PR_SET_PDEATHSIG = 1
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of random name is made in it
+_ROOM_BYTES = 2 * 1024**3
+"""Containers often have 64 MB there, which a server's log of changes alone would fill."""
 
 
 class EmbeddedPostgresError(RuntimeError):
@@ -39,7 +42,8 @@ class EmbeddedPostgres:
     """A PostgreSQL server as a child process, listening on one port of 127.0.0.1.
 
     `data_folder` is kept and reused with its password by a later server; None means a temporary folder, removed by
-    `close`. With `durable=False` a crash of the *machine* may lose data, a killed server still loses none.
+    `close`. With `durable=False` a crash of the *machine* may lose data, a killed server still loses none; a temporary
+    folder is then kept in memory where there is room.
     `binaries` is the `bin` folder of another PostgreSQL (15 or later with the builtin locale, which is 17).
 
     The server ends with the thread that called `start`, since that is what Linux ties a child's life to: start it
@@ -49,7 +53,7 @@ class EmbeddedPostgres:
     def __init__(
         self, data_folder: Path | None = None, *, durable: bool = True, binaries: Path | None = None, port: int = 0
     ) -> None:
-        self._folder = data_folder.absolute() if data_folder else Path(tempfile.mkdtemp(prefix="curavani-postgres-"))
+        self._folder = data_folder.absolute() if data_folder else _temporary_folder(durable=durable)
         # At the latest when this process ends, for those who only stop the server.
         self._remove = weakref.finalize(self, shutil.rmtree, self._folder, True) if data_folder is None else None
         self._durable = durable
@@ -290,6 +294,12 @@ def _answers(address: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def _temporary_folder(*, durable: bool) -> Path:
+    # Every fresh database is some hundred small files, which cost a disk more than all that a test does with them.
+    in_memory = not durable and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix="curavani-postgres-", dir=_MEMORY if in_memory else None))
 
 
 def _children(pid: int) -> list[int]:
