@@ -7,8 +7,12 @@ from typing import Annotated
 import typer
 
 from curavani.cli import decisions, events, files, imports, operations
-from curavani.cli.output import examples, told
+from curavani.cli.output import TROUBLE, examples, talk, told
 from curavani.cli.services import log_to_stderr
+from shared.codes import describe
+from shared.logs import get_logger
+
+log = get_logger(__name__)
 
 app = typer.Typer(
     name="curavani",
@@ -63,7 +67,13 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             # A file's name may hold what the terminal's encoding cannot say; that must not end a command.
             stream.reconfigure(errors="backslashreplace")
-    app()
+    try:
+        app()
+    except Exception:
+        # A traceback's text may quote a row: the log keeps types and places only.
+        log.exception("command_crashed", code="internal_error")
+        talk(f"internal_error: {describe('internal_error').english} `curavani doctor` looks at every part.")
+        sys.exit(TROUBLE)
 
 
 if __name__ == "__main__":

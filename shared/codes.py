@@ -176,6 +176,10 @@ CATALOGUE: dict[str, Code] = {
         "A record that the decision was about does not exist any more, so there is nothing to undo.",
         "Ein Eintrag, um den es ging, besteht nicht mehr. Es gibt nichts rückgängig zu machen.",
     ),
+    "edited_since": _error(
+        "Somebody has changed this field since the question was asked; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
+        "Das Feld wurde seit der Frage von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
+    ),
     "asked_again": _error(
         "A newer question about the same record has been asked since. Decide that one.",
         "Zum selben Eintrag gibt es inzwischen eine neuere Frage. Bitte diese entscheiden.",

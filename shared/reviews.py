@@ -38,12 +38,16 @@ class Choice:
     only: tuple[int, ...] | None = None
 
 
-class UndoRefused(NotAllowedError):
-    """The decision cannot be undone; `code` says why."""
+class DecisionRefused(NotAllowedError):
+    """The question cannot be decided this way; `code` says why."""
 
     def __init__(self, code: str) -> None:
         super().__init__(describe(code).english)
         self.args, self.code = (code,), code
+
+
+class UndoRefused(DecisionRefused):
+    """The decision cannot be undone; `code` says why."""
 
 
 @dataclass(frozen=True, slots=True)

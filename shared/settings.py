@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from shared.errors import SettingsError
 from shared.tokens import ApiToken, parse_tokens
@@ -22,6 +24,11 @@ G = TypeVar("G", bound="SettingsGroup")
 def _postgresql_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must start with postgresql://")
+    try:
+        make_url(value.get_secret_value())
+    except (ValueError, ArgumentError):
+        # Its own text quotes the address, and with it the password.
+        raise ValueError("is no address like postgresql://user:password@host:port/name") from None
     return value
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.errors import Finding
-from shared.reviews import Choice, close, lock_open
+from shared.reviews import Choice, DecisionRefused, close, lock_open
 from shared.validation import InvalidInput
 from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.mapping import MAPPED_FIELDS
@@ -25,7 +25,8 @@ Done = dict[str, Any]
 def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
     """Carries out the choice and closes the review, in the caller's transaction.
 
-    Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had.
+    Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had,
+    `DecisionRefused` where the source's values would overwrite what is newer than the question.
     """
     review = lock_open(connection, kernel, review_id, choice)
     done = _DECISIONS[review["kind"]](connection, review, choice)
@@ -37,12 +38,33 @@ def _conflict(connection: Connection, review: RowMapping, choice: Choice) -> Don
     if choice.choose == "staff":
         return {}
     row = lock_therapists(connection, [review["entity_id"]])[review["entity_id"]]
+    _refuse_if_outdated(connection, review, row)
     wanted = {entry["field"]: entry["source"] for entry in review["detail"]["fields"]}
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {field: value for field, value in wanted.items() if field in MAPPED_FIELDS}
     update_therapists(connection, [TherapistChange(dict(row), changes)], choice.actor)
     before = {field: row[field] for field in changes}
     return {"rows": [{"entity_id": row["id"], "before": before, "after": changes}]}
+
+
+def _refuse_if_outdated(connection: Connection, review: RowMapping, row: RowMapping) -> None:
+    """The question is about the staff value it was asked with, and about what the source said then.
+
+    Who decides may look at a page, or hold a number, from before a colleague's edit or a later scrape.
+    """
+    asked = review["detail"]["fields"]
+    reviews = kernel.reviews.c
+    again = sa.select(reviews.id).where(
+        reviews.kind == "conflict",
+        reviews.entity_id == review["entity_id"],
+        reviews.id > review["id"],
+        sa.or_(*[reviews.detail["fields"].contains([{"field": entry["field"]}]) for entry in asked]),
+    )
+    if connection.execute(again.limit(1)).first():
+        raise DecisionRefused("asked_again")
+    # What holds the source's value already loses nothing.
+    if any(row[entry["field"]] not in (entry["staff"], entry["source"]) for entry in asked):
+        raise DecisionRefused("edited_since")
 
 
 def _held_deletions(connection: Connection, review: RowMapping, choice: Choice) -> Done:

@@ -21,7 +21,7 @@ from shared.http.auth import actor
 from shared.http.requests import paging, word
 from shared.http.reviews_api import LONGEST_COMMENT
 from shared.imports.ledger import NotAllowedError
-from shared.reviews import CHOICES, Choice, UndoRefused, can_undo, find_review, list_reviews
+from shared.reviews import CHOICES, Choice, DecisionRefused, UndoRefused, can_undo, find_review, list_reviews
 from shared.service import current_service
 from shared.tables import REVIEW_KINDS, REVIEW_STATES
 from shared.tokens import Role
@@ -107,6 +107,8 @@ class _Pages:
                 self._decisions.resolve(connection, review_id, choice)
         except InvalidInput:
             return self._page(review_id, given, _problem(given)), 400
+        except DecisionRefused as refused:
+            return self._page(review_id, given, meaning(refused.code)), 409
         except NotAllowedError:
             problem = gettext("Somebody else has decided this in the meantime. Nothing was done.")
             return self._page(review_id, problem=problem), 409

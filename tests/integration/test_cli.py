@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import sqlalchemy as sa
 
 
 def test_a_broken_registration_is_imported_shown_and_discarded(curavani, storage_server, bucket, make_registration):
@@ -78,3 +79,31 @@ def test_doctor_tells_what_to_do(curavani):
         "patient import": "not running",
         "therapist import": "not running",
     }
+
+
+def test_a_fault_of_the_program_tells_its_place_but_not_what_the_database_said(
+    curavani, engine, storage_server, bucket
+):
+    storage_server.put(bucket, "broken.json", b"{")
+    curavani("imports", "run", "patient")
+    with engine.begin() as connection:
+        connection.execute(sa.text(_QUOTES_THE_ROW))
+        connection.execute(
+            sa.text(
+                "CREATE TRIGGER refuses BEFORE INSERT ON patient_service.operator_actions"
+                " FOR EACH ROW EXECUTE FUNCTION patient_service.quotes_the_row()"
+            )
+        )
+    ended = curavani("imports", "discard", "P1", "--reason", "canary zqxk")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "internal_error" in ended.stderr
+    assert "command_crashed" in ended.stderr
+    assert "ledger.py" in ended.stderr
+    assert "zqxk" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+_QUOTES_THE_ROW = """
+CREATE FUNCTION patient_service.quotes_the_row() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'refused: %', NEW.reason; END $$
+"""

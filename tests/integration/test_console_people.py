@@ -224,6 +224,15 @@ def test_a_conflict_is_shown_field_by_field_and_its_undo_refused_after_a_change(
     assert conflict.therapists()[0]["telefon"] == "0241 888"
 
 
+def test_who_would_overwrite_a_newer_edit_is_told_so(sign_in, conflict):
+    operator = sign_in("operate", create_therapist_app)
+    with conflict.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE therapist_service.therapeuten SET telefon = '0241 888'"))
+    refused = operator.form("/console/decisions/1/resolve", choice="source")
+    assert (refused.status_code, "seit der Frage von Hand geändert" in refused.text) == (409, True)
+    assert conflict.therapists()[0]["telefon"] == "0241 888"
+
+
 def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, held_deletions):
     operator = sign_in("operate", create_therapist_app)
     page = operator.page("/console/decisions/1").text

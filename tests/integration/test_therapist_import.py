@@ -249,6 +249,34 @@ def test_only_therapists_whom_the_question_lists_can_be_ticked(therapists, make_
     assert therapists.reviews() == [review]
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "outcome", "status"),
+    [((), "reactivated", "aktiv"), (("aktiv", "inaktiv"), "unchanged", "inaktiv")],
+)
+def test_whose_deletion_was_approved_comes_back_with_the_source_unless_staff_decided_since(
+    therapists, make_therapist, by_hand, outcome, status
+):
+    everybody = [make_therapist(number) for number in range(1, 21)]
+    therapists.scrape(everybody)
+    therapists.run()
+    deleted = [{"id": f"praxis{number}", "status": "deleted"} for number in range(1, 9)]
+    therapists.scrape([*deleted, *everybody[8:]], day="2025-07-09")
+    therapists.run()
+    (review,) = therapists.reviews()
+    resolve(therapists, review["id"], choose="apply")
+    for word in by_hand:
+        staff_decides(therapists, {"status": word})
+    therapists.scrape([everybody[0], *everybody[8:]], day="2025-07-16")
+    therapists.run()
+    outcomes = {1: "unchanged"} | {
+        row["entity_id"]: row["outcome"]
+        for row in therapists.rows("SELECT * FROM therapist_service.import_outcomes WHERE import_id = 3")
+    }
+    assert (outcomes[1], therapists.therapists()[0]["status"]) == (outcome, status)
+    changes = therapists.rows("SELECT * FROM therapist_service.field_changes WHERE entity_id = 1 ORDER BY id")
+    assert (changes[0]["new_value"], changes[0]["changed_by"]) == ("inaktiv", "api:test")
+
+
 def test_an_id_that_moved_to_somebody_else_is_reassigned(therapists, make_therapist):
     therapists.scrape([make_therapist(1), make_therapist(2)])
     therapists.run()

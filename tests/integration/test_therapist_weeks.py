@@ -212,7 +212,7 @@ class World:
         self.resolve(review, choice)
         if choice == "apply":
             for person in really_gone:
-                person.is_gone(by_import=False)
+                person.is_gone(by_import=True)
 
     def decide(self):
         """What the importer asks about has to be what both sides changed; a person answers this way or that."""

@@ -12,7 +12,7 @@ from patient_service.reviews import resolve_review as resolve_patients
 from patient_service.undo import undo_review as undo_patients
 from shared.errors import NotFound
 from shared.imports.ledger import NotAllowedError
-from shared.reviews import Choice, UndoRefused
+from shared.reviews import Choice, DecisionRefused, UndoRefused
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 
@@ -277,3 +277,30 @@ def test_the_command_line_undoes(conflict, database_url):
     assert (shown["id"], shown["state"]) == ("T1", "open")
     again = curavani("reviews", "undo", "T1")
     assert (again.exit_code, "is open" in again.stderr) == (2, True)
+
+
+def test_the_sources_value_does_not_overwrite_what_staff_wrote_after_the_question(conflict):
+    staff_sets(conflict, telefon="0241 888")
+    with pytest.raises(DecisionRefused) as refused:
+        resolve(conflict, "source")
+    assert refused.value.code == "edited_since"
+    assert (rows(conflict)[0]["telefon"], conflict.reviews()[0]["state"]) == ("0241 888", "open")
+    resolve(conflict, "staff")
+    assert rows(conflict)[0]["telefon"] == "0241 888"
+
+
+def test_a_field_that_staff_set_to_the_sources_value_keeps_no_question_from_its_answer(conflict):
+    staff_sets(conflict, telefon="+49 241 99999")
+    resolve(conflict, "source")
+    assert (rows(conflict)[0]["telefon"], rows(conflict)[0]["fremdsprachen"]) == ("+49 241 99999", ["Türkisch"])
+
+
+def test_what_the_source_said_earlier_does_not_overwrite_what_it_says_now(conflict, make_therapist):
+    newer = make_therapist(1, status="modified", contact={"phone": "+49 241 55555"}, languages=["Türkisch"])
+    conflict.scrape([newer], day="2025-07-16")
+    conflict.run()
+    with pytest.raises(DecisionRefused) as refused:
+        resolve(conflict, "source", review_id=1)
+    assert refused.value.code == "asked_again"
+    resolve(conflict, "source", review_id=2)
+    assert rows(conflict)[0]["telefon"] == "+49 241 55555"

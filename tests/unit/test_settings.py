@@ -45,6 +45,13 @@ def test_an_unreadable_secret_file_is_named():
         read_settings({"DATABASE_URL_FILE": "/nowhere"}, DatabaseSettings)
 
 
+@pytest.mark.parametrize("rest", ["127.0.0.1:port/x", "@@[::/x"])
+def test_an_address_that_cannot_be_read_is_named_without_its_password(rest):
+    with pytest.raises(SettingsError, match="DATABASE_URL: is no address") as caught:
+        read_settings({"DATABASE_URL": f"postgresql://user:hunter2@{rest}"}, DatabaseSettings)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_an_empty_variable_counts_as_unset():
     settings = read_settings({"KAFKA_BOOTSTRAP_SERVERS": "", "SMTP_PORT": " "}, KafkaSettings, MailSettings)
     assert settings[KafkaSettings].bootstrap_servers is None

@@ -159,11 +159,34 @@ def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str
 
 
 def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of the rows whose present status was set by an import: only these may an import set active again."""
+    """Those of the rows whose present status is an import's doing: only these may an import set active again.
+
+    A deletion that an import proposed and a person let happen is the import's doing, too.
+    """
     if not ids:
         return set()
     changes = kernel.field_changes.c
     of_status = sa.and_(changes.entity_id.in_(ids), changes.field == "status")
     latest = sa.select(sa.func.max(changes.id)).where(of_status).group_by(changes.entity_id)
-    by_import = sa.select(changes.entity_id).where(changes.id.in_(latest), changes.changed_by.startswith("import:"))
-    return set(connection.execute(by_import).scalars())
+    by_import = sa.or_(changes.changed_by.startswith("import:"), _is_approved_deletion())
+    found = sa.select(changes.entity_id).where(changes.id.in_(latest), by_import)
+    return set(connection.execute(found).scalars())
+
+
+def _is_approved_deletion() -> sa.ColumnElement[bool]:
+    """Whether a change was written by the transaction in which somebody decided held deletions.
+
+    Both carry the transaction's time, by the database's clock, and the name of who decided.
+    """
+    changes, actions, reviews = kernel.field_changes.c, kernel.operator_actions.c, kernel.reviews.c
+    return (
+        sa.select(actions.id)
+        .join_from(kernel.operator_actions, kernel.reviews, reviews.id == actions.review_id)
+        .where(
+            reviews.kind == "held_deletions",
+            actions.action == "resolve",
+            actions.actor == changes.changed_by,
+            actions.at == changes.changed_at,
+        )
+        .exists()
+    )
