@@ -79,8 +79,9 @@ def hold(engine: Engine, name: LockName) -> Iterator[LockedConnection]:
             raise
     try:
         yield LockedConnection(connection)
+        _unlock(connection)
     finally:
-        _release(connection)
+        _end(connection)
 
 
 def wait_for(engine: Engine, name: LockName) -> None:
@@ -127,8 +128,14 @@ def _acquire(connection: Connection, name: LockName) -> None:
         connection.execute(sa.text("SELECT set_config('application_name', :who, false)"), {"who": identity()[:63]})
 
 
-def _release(connection: Connection) -> None:
-    # Closing the session is what sets the lock free for certain, so it does not go back to the pool.
+def _unlock(connection: Connection) -> None:
+    """Sets the lock free before the next statement: the server notices the end of a session only a moment later."""
+    with suppress(sa.exc.SQLAlchemyError), connection.begin():
+        connection.execute(sa.text("SELECT pg_advisory_unlock_all()"))
+
+
+def _end(connection: Connection) -> None:
+    # The session listens, bears our name, and may be in any state: it does not go back to the pool.
     with suppress(sa.exc.SQLAlchemyError):
         connection.invalidate()
     connection.close()

@@ -33,7 +33,7 @@ def imported(postgres, storage_server, tmp_path_factory):
         }
         parts = bootstrap.build_parts(read_settings(settings, *bootstrap.IMPORT_GROUPS))
         parts.monitor.run_once("test")
-        parts.engine.dispose()
+        parts.close()
     engine = create_engine(url, application_name="tests")
     with transaction(engine) as connection:
         found = {row["file_name"]: dict(row) for row in connection.exec_driver_sql(ROWS).mappings()}

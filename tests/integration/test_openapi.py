@@ -36,7 +36,9 @@ def patient_app(environment, patients, make_registration):
     patients.upload(make_registration("aaaaaaaa", vorname="Erika"), "Mustermann_Erika_20250706_aaaaaaaa.json")
     patients.upload(b"{", "broken.json")
     patients.run()
-    return create_patient_app(environment, start_workers=False)
+    app = create_patient_app(environment, start_workers=False)
+    yield app
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def therapist_app(environment, therapists, make_therapist):
     therapists.scrape([*deleted, *everybody[8:], asked], day="2025-07-09")
     therapists.put(b"{", "20250709/52070.json")
     therapists.run()
-    return create_therapist_app(environment, start_workers=False)
+    app = create_therapist_app(environment, start_workers=False)
+    yield app
+    app.extensions["curavani"].close()
 
 
 @pytest.mark.parametrize("fixture", ["patient_app", "therapist_app"])
@@ -60,7 +64,6 @@ def test_no_request_makes_a_service_fail(request, fixture):
     document = schemathesis.openapi.from_wsgi("/openapi.json", app)
     called = {call_with_anything(found.ok()) for found in document.get_all_operations()}
     assert called == endpoints(app)
-    app.extensions["curavani"].close()
 
 
 def call_with_anything(operation):

@@ -69,7 +69,7 @@ class History:
 
     def restart(self):
         if self.parts:
-            self.parts.engine.dispose()
+            self.parts.close()
         environment = {
             "DATABASE_URL": self.url,
             "GCS_IMPORT_BUCKET": self.bucket,
@@ -178,7 +178,7 @@ def history(postgres, storage_server, folder, number):
         yield found
     finally:
         storage_server.faults.clear()
-        found.parts.engine.dispose()
+        found.parts.close()
         found.engine.dispose()
         postgres.drop_database(f"history_{number}")
 

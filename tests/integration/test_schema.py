@@ -96,7 +96,7 @@ def service(environment):
     app = create_app(environment, start_workers=False)
     with app.test_client() as client:
         yield client
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 def test_the_program_needs_the_newest_revision_and_revisions_are_in_a_row():

@@ -65,14 +65,14 @@ class Api:
 def patient_api(environment):
     app = create_patient_app(environment, start_workers=False)
     yield Api(app, "/api/patients")
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
 def therapist_api(environment):
     app = create_therapist_app(environment, start_workers=False)
     yield Api(app, "/api/therapists")
-    app.extensions["curavani"].engine.dispose()
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
