@@ -305,6 +305,23 @@ def test_two_candidates_hold_the_record_and_ask_once(therapists, make_therapist)
     assert therapists.therapists()[1]["external_id"] == "praxis7"
 
 
+def test_whom_an_import_had_deactivated_is_active_again_once_a_held_record_is_theirs(therapists, make_therapist):
+    one = make_therapist(1, location={"street": "Hof", "house_number": "1"})
+    two = make_therapist(1, id="praxis2", location={"street": "Markt", "house_number": "9"})
+    therapists.scrape([one, two])
+    therapists.run()
+    therapists.scrape([{**one, "status": "deleted"}, two], day="2025-07-09")
+    therapists.run()
+    assert [row["status"] for row in therapists.therapists()] == ["inaktiv", "aktiv"]
+    nameless_place = {"street": "", "house_number": ""}
+    therapists.scrape([make_therapist(1, id="praxis7", location=nameless_place)], day="2025-07-16")
+    therapists.run()
+    (review,) = therapists.reviews()
+    resolve(therapists, review["id"], choose="merge", into=1)
+    first = therapists.therapists()[0]
+    assert (first["status"], first["source_removed_at"]) == ("aktiv", None)
+
+
 def test_one_bad_record_does_not_sink_the_file(therapists, make_therapist):
     therapists.scrape([make_therapist(1), make_therapist(2, basic_info={"last_name": ""}), make_therapist(3)])
     therapists.run()
