@@ -5,21 +5,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.registration import SELF_REPORTED
+from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.errors import Finding
 from shared.reviews import Choice, close, lock_open
 from shared.validation import InvalidInput
+from shared.vocabulary import Patientenstatus
 
 
 def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
     """Carries out the choice and closes the review, in the caller's transaction.
 
-    `merge` writes what the newer record says of itself into the older one, moves its consents there and removes the
-    newer record; `separate` leaves both. Raises `NotFound`, `NotAllowedError` for a decided one, `InvalidInput` for a
-    choice that is not to be had.
+    `merge` writes what the newer record says of itself into the older one, and what staff wrote there where the older
+    one is empty, moves its consents there and removes the newer record; `separate` leaves both. Raises `NotFound`,
+    `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had.
     """
     review = lock_open(connection, kernel, review_id, choice)
     if choice.choose == "merge":
@@ -41,17 +42,26 @@ def _target(connection: Connection, review: RowMapping, choice: Choice) -> int:
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     rows = lock_patients(connection, [newer, older])
-    update_patients(connection, {older: _said(rows[newer])}, actor)
+    update_patients(connection, {older: {**_said(rows[newer]), **_worked_on(rows[newer], rows[older])}}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
     record_merge(connection, newer, older, actor)
     delete_patient(connection, newer, actor)
 
 
+_EMPTY: tuple[Any, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
+_OF_THE_ROW = frozenset({"id", "created_at", "updated_at"})
+
+
 def _said(row: RowMapping) -> dict[str, Any]:
     """What the person said of themselves; what they left out, or left at its default, erases nothing."""
-    defaults: tuple[Any, ...] = (None, "", [], {}, False, "Egal", "egal")
-    return {name: row[name] for name in SELF_REPORTED if row[name] not in defaults}
+    return {name: row[name] for name in SELF_REPORTED if row[name] not in _EMPTY}
+
+
+def _worked_on(newer: RowMapping, older: RowMapping) -> dict[str, Any]:
+    """What staff wrote on the newer record only: it would be lost with it. What the older one holds stays."""
+    names = STAFF_FIELDS - _OF_THE_ROW
+    return {name: newer[name] for name in names if newer[name] not in _EMPTY and older[name] in _EMPTY}
 
 
 def _move_consents(connection: Connection, newer: int, older: int) -> None:

@@ -21,6 +21,7 @@ from shared.validation import (
     Text100,
     Text255,
     one_of,
+    one_of_or,
     optional,
     words_schema,
 )
@@ -31,10 +32,14 @@ GeschlechtWord = Annotated[str, one_of(Geschlecht, "geschlecht"), words_schema(G
 StatusWord = Annotated[str, one_of(Patientenstatus, "status"), words_schema(Patientenstatus)]
 GenderWord = Annotated[
     str,
-    one_of(Therapeutgeschlechtspraeferenz, "gender preference"),
-    words_schema(Therapeutgeschlechtspraeferenz),
+    one_of_or(Therapeutgeschlechtspraeferenz, "gender preference", Therapeutgeschlechtspraeferenz.EGAL),
+    words_schema(Therapeutgeschlechtspraeferenz, nullable=True),
 ]
-MethodWord = Annotated[str, one_of(Therapieverfahren, "therapy method"), words_schema(Therapieverfahren)]
+MethodWord = Annotated[
+    str,
+    one_of_or(Therapieverfahren, "therapy method", Therapieverfahren.EGAL),
+    words_schema(Therapieverfahren, nullable=True),
+]
 
 
 class PatientUpdate(Input):

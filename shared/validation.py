@@ -69,6 +69,12 @@ def one_of_or_none(vocabulary: type[StrEnum], label: str) -> BeforeValidator:
     return BeforeValidator(lambda value: None if value is None else read(value))  # type: ignore[call-arg]
 
 
+def one_of_or(vocabulary: type[StrEnum], label: str, default: StrEnum) -> BeforeValidator:
+    """The same, where null sets the field back to `default`."""
+    read = one_of(vocabulary, label).func
+    return BeforeValidator(lambda value: default.value if value is None else read(value))  # type: ignore[call-arg]
+
+
 def words_schema(vocabulary: type[StrEnum], *, nullable: bool = False) -> WithJsonSchema:
     """The JSON Schema of a field that takes these words."""
     schema: dict[str, Any] = {"type": "string", "enum": [str(value) for value in vocabulary]}

@@ -13,7 +13,7 @@ from shared.validation import InvalidInput
 from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
-from therapist_service.imports.removals import remove
+from therapist_service.imports.removals import deactivated_by_import, remove
 from therapist_service.models import kernel, therapeuten
 from therapist_service.questions import has_reappeared
 from therapist_service.use_cases import Row, TherapistChange, create_therapists, lock_therapists, update_therapists
@@ -110,8 +110,16 @@ def _possible_duplicate(connection: Connection, review: RowMapping, choice: Choi
     row = dict(lock_therapists(connection, [row_id])[row_id])
     merged = merge(row["source_record"], fields, row)
     technical |= {"source_record": merged.new_base, "source_removed_at": None}
-    update_therapists(connection, [TherapistChange(row, merged.changes, technical)], choice.actor)
+    changes = {**merged.changes, **_back_again(connection, row)}
+    update_therapists(connection, [TherapistChange(row, changes, technical)], choice.actor)
     return {}
+
+
+def _back_again(connection: Connection, row: Row) -> Row:
+    """Whom an import had deactivated as gone is active again, now that the source lists them."""
+    is_gone = row["source_removed_at"] is not None and row["status"] == Therapeutstatus.INAKTIV
+    back = is_gone and row["id"] in deactivated_by_import(connection, [row["id"]])
+    return {"status": Therapeutstatus.AKTIV.value} if back else {}
 
 
 def _chosen(candidates: Sequence[int], choice: Choice) -> int:

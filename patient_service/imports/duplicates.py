@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-Rule = Literal["token", "email_and_name", "new", "same_email", "same_name_and_birth_date", "several_matches"]
+Rule = Literal[
+    "token", "email_and_name", "new", "same_email", "same_name_and_birth_date", "same_token", "several_matches"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,9 @@ def _why_similar(person: Person, candidates: Sequence[Candidate], matches: int) 
         return "several_matches"
     if any(_same_email(person, candidate.person) for candidate in candidates):
         return "same_email"
-    return "same_name_and_birth_date"
+    if any(_resembles(person, candidate.person) for candidate in candidates):
+        return "same_name_and_birth_date"
+    return "same_token"
 
 
 def _plausibly_same(person: Person, other: Person) -> bool:

@@ -56,6 +56,7 @@ RULES: Mapping[str, LazyString] = {
     "new": lazy_gettext("Nobody like this was known."),
     "same_email": lazy_gettext("Somebody else has the same e-mail address."),
     "same_name_and_birth_date": lazy_gettext("Somebody has the same name and birth date."),
+    "same_token": lazy_gettext("Somebody else's registration carries the same mark."),
     "several_matches": lazy_gettext("Several people have this e-mail address and name."),
     "same_record": lazy_gettext("The record is the same as last time."),
     "exact": lazy_gettext("Name and address agree."),

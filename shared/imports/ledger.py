@@ -231,8 +231,10 @@ def discard(
 ) -> None:
     """The file is never imported. Its copy stays, and so does its source unless `delete_source`.
 
-    Raises `NotFound` or `NotAllowedError`.
+    Raises `NotFound` or `NotAllowedError`, the latter also where a scraped file is to be deleted: those stay.
     """
+    if delete_source and kernel.counted == "therapist":
+        raise NotAllowedError("Scraped files stay in their folder; discard the file without deleting its source")
     (row,) = _lock(connection, kernel, [import_id])
     if row["status"] not in RETRYABLE:
         raise NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")

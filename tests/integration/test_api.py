@@ -69,6 +69,31 @@ def test_startdatum_is_set_once_both_conditions_are_met(patients):
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "blank"),
+    [
+        ("telefon", "0171 3920042", None),
+        ("geburtsdatum", "1990-02-03", None),
+        ("erfahrung_mit_psychotherapie", True, None),
+        ("offen_fuer_diga", True, False),
+        ("zeitliche_verfuegbarkeit", {"montag": ["10:00"]}, {}),
+        ("ausgeschlossene_therapeuten", [7], []),
+        ("bevorzugtes_therapeutengeschlecht", "Weiblich", "Egal"),
+        ("bevorzugtes_therapieverfahren", "Verhaltenstherapie", "egal"),
+    ],
+)
+def test_null_blanks_an_optional_field(patients, field, value, blank):
+    created = patients.post("/api/patients", json={**PATIENT, field: value}, headers=WRITE).json
+    assert created[field] == value
+    changed = patients.put(f"/api/patients/{created['id']}", json={field: None}, headers=WRITE)
+    assert (changed.status_code, changed.json[field]) == (200, blank)
+
+
+def test_null_is_no_status(patients):
+    number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
+    assert patients.put(f"/api/patients/{number}", json={"status": None}, headers=WRITE).status_code == 400
+
+
+@pytest.mark.parametrize(
     ("fields", "message", "pointer"),
     [
         ({"anrede": "Dr."}, "Invalid anrede 'Dr.'. Valid values: Herr, Frau", "/anrede"),

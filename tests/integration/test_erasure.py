@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from patient_service.reviews import resolve_review
+from patient_service.undo import undo_review
 from shared.database.engine import create_engine, transaction
 from shared.reviews import Choice
 
@@ -133,6 +134,18 @@ def test_an_erasure_blanks_what_people_wrote_about_the_persons_files(patients, m
     patients.run()
     erase(patients)
     assert "Mustermann" not in everything(patients)
+
+
+def test_an_erasure_blanks_why_somebody_undid_a_decision_about_the_person(patients, make_registration, engine):
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration("aaaaaaaa", vorname="Erika"), "Mustermann_Erika_20250706_aaaaaaaa.json")
+    patients.run()
+    with transaction(engine) as connection:
+        resolve_review(connection, 1, Choice("separate", "api:test"))
+        undo_review(connection, 1, "api:test", "Herr Mustermann rief an")
+    erase(patients, 2)
+    assert "rief an" not in everything(patients)
 
 
 def test_an_erasure_that_cannot_reach_the_bucket_is_completed_by_a_later_pass(patients, make_registration):

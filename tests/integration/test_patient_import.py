@@ -308,6 +308,16 @@ def test_spelling_makes_nobody_another_person_and_changes_nothing(patients, make
     assert len(patients.rows("SELECT id FROM patient_service.patient_consents")) == 2
 
 
+def test_one_token_of_two_people_is_asked_about_under_its_own_reason(patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    stranger = {"vorname": "Erika", "nachname": "Muster", "email": "erika@example.com", "geburtsdatum": "1950-01-01"}
+    patients.upload(make_registration(**stranger), "Muster_Erika_20250801_0b1ab67b.json")
+    patients.run()
+    (review,) = patients.rows("SELECT entity_id, detail FROM patient_service.reviews")
+    assert review == {"entity_id": 2, "detail": {"rule": "same_token", "candidates": [1]}}
+
+
 def test_the_same_token_with_other_content_is_an_update_also_under_another_name(patients, make_registration):
     patients.upload(make_registration())
     patients.run()

@@ -6,9 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from shared.errors import TransientError
+from shared.imports import ledger
 from shared.imports.ledger import NotAllowedError
 from shared.reviews import Choice
 from shared.validation import InvalidInput
+from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
 
@@ -303,6 +305,34 @@ def test_two_candidates_hold_the_record_and_ask_once(therapists, make_therapist)
     assert (review["kind"], review["detail"]["candidates"]) == ("possible_duplicate", [1, 2])
     resolve(therapists, review["id"], choose="merge", into=2)
     assert therapists.therapists()[1]["external_id"] == "praxis7"
+
+
+def test_whom_an_import_had_deactivated_is_active_again_once_a_held_record_is_theirs(therapists, make_therapist):
+    one = make_therapist(1, location={"street": "Hof", "house_number": "1"})
+    two = make_therapist(1, id="praxis2", location={"street": "Markt", "house_number": "9"})
+    therapists.scrape([one, two])
+    therapists.run()
+    therapists.scrape([{**one, "status": "deleted"}, two], day="2025-07-09")
+    therapists.run()
+    assert [row["status"] for row in therapists.therapists()] == ["inaktiv", "aktiv"]
+    nameless_place = {"street": "", "house_number": ""}
+    therapists.scrape([make_therapist(1, id="praxis7", location=nameless_place)], day="2025-07-16")
+    therapists.run()
+    (review,) = therapists.reviews()
+    resolve(therapists, review["id"], choose="merge", into=1)
+    first = therapists.therapists()[0]
+    assert (first["status"], first["source_removed_at"]) == ("aktiv", None)
+
+
+def test_a_scraped_file_is_discarded_only_without_deleting_it(therapists, make_therapist):
+    therapists.put(b"{", "20250702/52066.json")
+    therapists.run()
+    with pytest.raises(NotAllowedError), therapists.engine.begin() as connection:
+        ledger.discard(connection, kernel, 1, "api:test", "empty", delete_source=True)
+    assert therapists.last_file()["status"] == "failed"
+    with therapists.engine.begin() as connection:
+        ledger.discard(connection, kernel, 1, "api:test", "empty")
+    assert therapists.last_file()["status"] == "discarded"
 
 
 def test_one_bad_record_does_not_sink_the_file(therapists, make_therapist):

@@ -1,6 +1,7 @@
 """Undoing a decision: the rows as before it, with history and events, or a refusal that says why."""
 
 import json
+from datetime import date
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from curavani.__main__ import app as command_line
 from patient_service.app import create_app as create_patient_app
 from patient_service.reviews import resolve_review as resolve_patients
 from patient_service.undo import undo_review as undo_patients
+from patient_service.use_cases import update_patients
 from shared.errors import NotFound
 from shared.imports.ledger import NotAllowedError
 from shared.reviews import Choice, DecisionRefused, UndoRefused
@@ -227,6 +229,25 @@ def test_two_patients_kept_apart_are_asked_about_again(duplicate):
     assert len(duplicate.patients()) == 1
     with pytest.raises(UndoRefused, match="decision_final"):
         undo(duplicate)
+
+
+def test_what_staff_wrote_on_the_record_that_goes_is_kept_where_the_other_is_empty(duplicate):
+    written = {
+        1: {"diagnose": "F32.1"},
+        2: {
+            "diagnose": "F33",
+            "vertraege_unterschrieben": True,
+            "status": "auf_der_Suche",
+            "ausgeschlossene_therapeuten": [7],
+            "startdatum": date(2025, 1, 2),
+        },
+    }
+    with duplicate.engine.begin() as connection:
+        update_patients(connection, written, "api:test")
+    resolve(duplicate, "merge")
+    (patient,) = duplicate.patients()
+    assert patient["id"] == 1
+    assert {name: patient[name] for name in written[2]} == {**written[2], "diagnose": "F32.1"}
 
 
 def test_of_a_question_about_somebody_erased_nothing_is_left(duplicate):
