@@ -37,6 +37,8 @@ _START_SECONDS = 60
 
 def run_demo(*, once: bool, seed: int, therapists: int) -> int:
     """Runs the demo; returns the exit code. Without `once` it serves both services until Ctrl-C."""
+    # The default would end this process only, and leave its servers and folders behind.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     talk("Starting PostgreSQL, a storage emulator, a mail sink and a mock broker …")
     with DemoStack() as stack, (stack.folder / "log").open("w", encoding="utf-8") as log:
         # The tables tell what happened; the log's lines would only hide them.

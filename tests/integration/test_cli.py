@@ -1,6 +1,11 @@
 """The command line, as its own process: data, talk and exit codes."""
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -65,6 +70,35 @@ def test_exit_codes_without_a_traceback_or_a_secret(curavani, arguments, changes
     assert ran.returncode == code
     assert "Traceback" not in ran.stderr
     assert "secret" not in ran.stdout + ran.stderr
+
+
+@pytest.fixture
+def temporary_files():
+    """A folder that PostgreSQL may enter, too, which does not run as root; pytest's own are closed to others."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        yield path
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_ended_early_leaves_nothing_behind(process_environment, temporary_files):
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "curavani", "demo", "--once", "--therapists", "1"],
+        env={**process_environment, "TMPDIR": str(temporary_files)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert demo.stderr is not None
+    with demo.stderr:
+        filled = any("lie in the bucket" in line for line in demo.stderr)
+        left = list(temporary_files.iterdir())
+        demo.terminate()
+        code = demo.wait(60)
+    assert (filled, code) == (True, 128 + signal.SIGTERM)
+    assert left
+    assert list(temporary_files.iterdir()) == []
 
 
 def test_doctor_tells_what_to_do(curavani):
