@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, Index, MetaData, Table
-from sqlalchemy.dialects.postgresql import ENUM, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, ENUM, JSONB
 
 from shared.tables import NAMING, created_at, kernel_tables, timestamp
 from shared.vocabulary import Anrede, Geschlecht, Therapeutstatus
@@ -75,11 +75,23 @@ therapeuten = Table(
     # The import that listed this row last: within one file a row is claimed once, without keeping the claims in memory.
     Column("source_import_id", sa.BigInteger),
     Column("search_key", sa.Text, nullable=False, server_default=""),
+    # By what the import finds the row (`imports/identity.py`); null where a program without keys has written it.
+    Column("last_key", sa.Text),
+    Column("first_key", sa.Text),
+    Column("other_keys", ARRAY(sa.Text)),
     CheckConstraint("alter_min BETWEEN 0 AND 120 AND alter_max BETWEEN 0 AND 120", name="alter"),
     Index(None, "source_area", "external_id"),
     Index(None, "plz"),
-    Index(None, "source_plz"),
     Index(None, "source_zip"),
+    Index(None, "last_key"),
+    Index(None, "first_key"),
+    Index(
+        "ix_therapeuten_other_keys",
+        "other_keys",
+        postgresql_using="gin",
+        postgresql_where=sa.text("other_keys IS NOT NULL"),
+    ),
+    Index("ix_therapeuten_without_keys", "id", postgresql_where=sa.text("last_key IS NULL")),
     Index(None, "status", "id"),
     Index(None, "created_at", "id"),
 )

@@ -20,6 +20,7 @@ from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key, search_words
 from shared.vocabulary import Therapeutstatus
 from therapist_service import events
+from therapist_service.imports.identity import look_up_keys
 from therapist_service.models import kernel, therapeuten
 
 Row = Mapping[str, Any]
@@ -143,7 +144,7 @@ def list_therapists(
 def _complete(row: Row, number: int, moment: datetime) -> dict[str, Any]:
     complete = {**_EMPTY, **row, "id": number, "created_at": moment, "updated_at": moment}
     complete["search_key"] = _search_key(complete)
-    return complete
+    return complete | look_up_keys(complete, complete["source_record"])
 
 
 def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str, Any]]:
@@ -155,6 +156,9 @@ def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str
     if any(name in _ANNOUNCED for name in written):
         written["updated_at"] = after["updated_at"] = moment
         written["search_key"] = after["search_key"] = _search_key(after)
+    if not _IDENTIFYING.isdisjoint(written):
+        keys = look_up_keys(after, after["source_record"])
+        written, after = {**written, **keys}, {**after, **keys}
     return before, after, written
 
 
@@ -168,6 +172,9 @@ def _write(connection: Connection, rows: Sequence[Row], columns: set[str]) -> No
     )
     given = json_text([{name: row[name] for name in ("id", *names)} for row in rows])
     connection.execute(statement, {"rows": given})
+
+
+_IDENTIFYING = frozenset({"vorname", "nachname", "plz", "source_record"})
 
 
 def _search_key(row: Row) -> str:

@@ -95,6 +95,7 @@ THERAPISTS: Mapping[str, Stored] = {
                 "ueber_curavani_informiert", "naechster_kontakt_moeglich", "bevorzugte_diagnosen", "alter_min",
                 "alter_max", "geschlechtspraeferenz", "arbeitszeiten", "bevorzugt_gruppentherapie", "status",
                 "sperrgrund", "sperrdatum", "source_record", "source_raw", "source_plz", "search_key",
+                "last_key", "first_key", "other_keys",
             ),
             "technical": (
                 "id", "created_at", "updated_at", "external_id", "source_area", "source_zip", "source_hash",

@@ -10,6 +10,8 @@ from shared.imports import ledger
 from shared.imports.ledger import NotAllowedError
 from shared.reviews import Choice
 from shared.validation import InvalidInput
+from therapist_service.imports.known_rows import Candidates, listed
+from therapist_service.imports.mapping import map_record
 from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
@@ -404,3 +406,38 @@ def test_a_missing_folder_is_an_error_of_the_pass(therapists):
     therapists.folder.rmdir()
     with pytest.raises(TransientError, match="folder_unavailable"):
         therapists.run()
+
+
+def test_of_a_postal_code_only_those_who_resemble_a_record_are_read(therapists, make_therapist):
+    therapists.scrape([make_therapist(number, basic_info={"first_name": f"T{number}"}) for number in range(1, 101)])
+    therapists.run()
+    record = map_record(make_therapist(7, id="praxis999", basic_info={"first_name": "Kunibert"}), 0)
+    with therapists.engine.begin() as connection:
+        found = Candidates(connection, 0, "52XXX", [record])
+    assert [known.row_id for known in found.of(listed(record, "52XXX"))] == [7]
+    assert len(found._rows) == 1
+
+
+@pytest.mark.parametrize("edit", [{"last_key": None}, {"nachname": "Maier"}, {"nachname": "Maier", "plz": "52064"}])
+@pytest.mark.parametrize("listed_as", ["what it says now", "what the source said"])
+def test_a_row_written_without_keys_is_found(therapists, make_therapist, edit, listed_as):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    staff_sets(therapists, **edit)
+    row = therapists.therapists()[0]
+    now = {"basic_info": {"last_name": row["nachname"]}, "location": {"postal_code": row["plz"]}}
+    change = now if listed_as == "what it says now" else {}
+    therapists.scrape([make_therapist(1, id="praxis999", **change)], day="2025-07-09")
+    therapists.run()
+    assert len(therapists.therapists()) == 1
+
+
+@pytest.mark.parametrize("change", [{}, {"basic_info": {"last_name": "Maier"}, "location": {"postal_code": "52064"}}])
+def test_who_was_renamed_and_moved_by_staff_is_found_by_either_name(therapists, make_therapist, change):
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+    staff_decides(therapists, {"nachname": "Maier", "plz": "52064"})
+    assert therapists.rows("SELECT count(*) FROM therapist_service.therapeuten WHERE last_key IS NULL")[0]["count"] == 0
+    therapists.scrape([make_therapist(1, id="praxis999", **change)], day="2025-07-09")
+    therapists.run()
+    assert len(therapists.therapists()) == 1

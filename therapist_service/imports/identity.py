@@ -94,6 +94,25 @@ def traits_of(fields: Mapping[str, Any]) -> Traits:
     )
 
 
+def look_up_keys(current: Mapping[Any, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """By what a row is found, as its columns hold it: a name under a postal code.
+
+    `last_key` and `first_key` are of what the row says now, `other_keys` what else it goes by because the source said
+    it last; empty or null where there is none. Every rule but the id asks for a last or a first name under the same
+    postal code, so whoever shares none of these with a record is nobody that it could mean.
+    """
+    last, first = (_key(current.get("plz"), name) for name in _names(current))
+    versions = (current, said) if said else (current,)
+    zips, names = {version.get("plz") for version in versions}, {name for each in versions for name in _names(each)}
+    others = {_key(zip_code, name) for zip_code in zips for name in names} - {last, first, ""}
+    return {"last_key": last, "first_key": first, "other_keys": sorted(others) or None}
+
+
+def record_keys(traits: Traits) -> list[str]:
+    """The keys that a record is looked up by."""
+    return [key for name in (traits.last, traits.first) if (key := _key(traits.zip, name))]
+
+
 def decide(listed: Listed, candidates: Sequence[Known], claimed: Collection[int]) -> Match:
     """The row of `listed` among `candidates`: rows that share its id, or its name or address; more do no harm.
 
@@ -153,6 +172,14 @@ def same_person(one: Traits, other: Traits) -> bool:
     if one.first is None and other.first is None:
         return one.numbered and one.street == other.street
     return one.first == other.first and (one.street == other.street or not one.street or not other.street)
+
+
+def _names(version: Mapping[Any, Any]) -> tuple[str | None, str | None]:
+    return last_name_key(version.get("nachname")), first_name_key(version.get("vorname"))
+
+
+def _key(zip_code: str | None, name: str | None) -> str:
+    return f"{zip_code}|{name}" if zip_code and name else ""
 
 
 def _attempt(

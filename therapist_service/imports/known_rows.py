@@ -5,7 +5,7 @@ again once the rows that are meant are locked.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Known, Listed, first_name_key, last_name_key, traits_of
+from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import therapeuten
 
@@ -34,19 +34,22 @@ def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
     return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
 
 
-# A postal code has a hundred neighbours for each one that is meant: only what identifies is read of them.
-_NEIGHBOURS = (
+_RESEMBLING = (
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
         *[therapeuten.c[name] for name in _IDENTIFYING],
+        *[therapeuten.c[name] for name in ("last_key", "first_key", "other_keys")],
         therapeuten.c.source_record.is_not(None).label("is_sourced"),
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
     .where(
         sa.or_(
             sa.and_(therapeuten.c.source_area == sa.bindparam("area"), _one_of("external_id", "ids")),
-            _one_of("plz", "zips"),
-            _one_of("source_plz", "zips"),
+            _one_of("last_key", "keys"),
+            _one_of("first_key", "keys"),
+            therapeuten.c.other_keys.overlap(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))),
+            # Written by a version of the program that knew no keys.
+            therapeuten.c.last_key.is_(None),
         )
     )
     .order_by(therapeuten.c.id)
@@ -101,23 +104,26 @@ _MARK_UNCHANGED = sa.text(
 
 
 class Candidates:
-    """Rows that share an id or a postal code with some records, as the rules of identity see them; not locked yet."""
+    """Rows that share an id, or a name under a postal code, with some records, as the rules of identity see them.
+
+    They are not locked yet.
+    """
 
     def __init__(self, connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]) -> None:
-        ids = _present(record.external_id for record in records)
-        zips = _present(record.fields["plz"] for record in records)
-        found = connection.execute(_NEIGHBOURS, {"area": area, "ids": ids, "zips": zips}).mappings()
+        ids = sorted({record.external_id for record in records if record.external_id is not None})
+        keys = sorted({key for record in records for key in record_keys(traits_of(record.fields))})
+        found = connection.execute(_RESEMBLING, {"area": area, "ids": ids, "keys": keys}).mappings()
         self._connection = connection
         self._rows: dict[int, RowMapping] = {row["id"]: row for row in found}
         self._known: dict[int, Known] = {}
         self._by_zip: dict[str | None, list[int]] = defaultdict(list)
         self._by_id: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
-        self._by_name: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self._by_key: dict[str, list[int]] = defaultdict(list)
         for row_id, row in self._rows.items():
             self._by_zip[row["source_zip"]].append(row_id)
             self._by_id[row["source_area"], row["external_id"]].append(row_id)
-            for name in _names(row):
-                self._by_name[name].add(row_id)
+            for key in _keys(row):
+                self._by_key[key].append(row_id)
         self.claimed = {row_id for row_id, row in self._rows.items() if row["source_import_id"] == import_id}
 
     def of(self, listed: Listed) -> list[Known]:
@@ -126,11 +132,9 @@ class Candidates:
         found: set[int] = set()
         if listed.external_id is not None:
             found.update(self._by_id.get((listed.area, listed.external_id), ()))
-        if traits.zip is not None:
+        for key in record_keys(traits):
             # A row without a first name is found by its last one, a renamed person by the first.
-            for name in (traits.last, traits.first):
-                if name:
-                    found |= self._by_name.get((traits.zip, name), set())
+            found.update(self._by_key.get(key, ()))
         return [self._as_known(row_id) for row_id in sorted(found)]
 
     def last_seen_in(self, zip_code: str) -> list[Known]:
@@ -160,16 +164,11 @@ def listed(record: MappedRecord, area: str) -> Listed:
     return Listed(area, record.external_id, traits_of(record.fields))
 
 
-def _present(values: Iterable[str | None]) -> list[str]:
-    return sorted({value for value in values if value is not None})
-
-
-def _names(row: RowMapping) -> set[tuple[str, str]]:
-    """Every name of the row under every postal code of it, be they the row's or what the source said last."""
-    zips = {row["plz"], row[_said("plz")]}
-    names = {last_name_key(row["nachname"]), last_name_key(row[_said("nachname")])}
-    names |= {first_name_key(row["vorname"]), first_name_key(row[_said("vorname")])}
-    return {(zip_code, name) for zip_code in zips for name in names if zip_code and name}
+def _keys(row: RowMapping) -> set[str]:
+    keys: Mapping[Any, Any] = row
+    if row["last_key"] is None:
+        keys = look_up_keys(row, {name: row[_said(name)] for name in _IDENTIFYING})
+    return {keys["last_key"], keys["first_key"], *(keys["other_keys"] or ())}
 
 
 def _known(row: Row | RowMapping, said: Row | None) -> Known:
