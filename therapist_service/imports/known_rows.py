@@ -85,19 +85,26 @@ def mark_unchanged(
     return {single[external_id, content]: row_id for row_id, external_id, content in marked}
 
 
+# Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
+# an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
+# is worded so that no index serves it.
 _MARK_UNCHANGED = sa.text(
     f"""
+    WITH alike AS MATERIALIZED (
+      SELECT min(id) AS id FROM {therapeuten.fullname}
+      WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[]))
+        AND source_hash = ANY(CAST(:hashes AS text[]))
+      GROUP BY external_id, source_hash HAVING count(*) = 1
+    )
     UPDATE {therapeuten.fullname} AS present
     SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
-    FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS text[])) AS given (external_id, hash)
-    WHERE present.source_area = :area AND present.external_id = given.external_id AND present.source_hash = given.hash
+    WHERE present.id = ANY(ARRAY(SELECT id FROM alike))
+      AND present.source_area IS NOT DISTINCT FROM :area
+      AND (present.external_id, present.source_hash) IN (
+        SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS text[]))
+      )
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
       AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
-      AND NOT EXISTS (
-        SELECT FROM {therapeuten.fullname} AS twin
-        WHERE twin.source_area = :area AND twin.external_id = given.external_id AND twin.source_hash = given.hash
-          AND twin.id <> present.id
-      )
     RETURNING present.id, present.external_id, present.source_hash
     """
 )
