@@ -18,6 +18,9 @@ from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from shared.text_keys import email_key, name_key
 
+# Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name")
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -35,9 +38,10 @@ def import_registration(
     """
     person = _person(registration)
     _serialise(connection, person, registration.token)
-    if is_erased(connection, registration.token, file.sha256):
+    erased, known = _seen_before(connection, registration.token, file.sha256)
+    if erased:
         raise RejectedError("erased_registration")
-    if _is_known(connection, registration.token, file.sha256):
+    if known:
         return Settlement("skipped", "duplicate_content", {"unchanged": 1})
     decision = decide(person, _candidates(connection, person, registration.token))
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
@@ -129,22 +133,21 @@ def _keep_consent(
 def _serialise(connection: Connection, person: Person, token: str | None) -> None:
     """Lets registrations of one person pass one after the other, whichever process imports them."""
     names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
-    # One call per lock in the order of the names: two transactions that take them in different orders would deadlock.
-    locks = [sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 1)) for name in names]
-    connection.execute(sa.select(*locks))
+    connection.execute(_LOCK, {"names": names})
 
 
 def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
     return [("name", person.name_key), ("email", person.email_key), ("token", token)]
 
 
-def _is_known(connection: Connection, token: str | None, sha256: str) -> bool:
-    """Whether the same registration was imported before: the same bytes, whatever the file was called."""
+def _seen_before(connection: Connection, token: str | None, sha256: str) -> tuple[bool, bool]:
+    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name."""
     consents = patient_consents.c
     same = consents.file_hash == sha256
     if token is not None:
         same = sa.and_(same, consents.registration_token == token)
-    return bool(connection.execute(sa.select(sa.exists().where(same))).scalar())
+    erased, known = connection.execute(sa.select(is_erased(connection, token, sha256), sa.exists().where(same))).one()
+    return erased, known
 
 
 def _candidates(connection: Connection, person: Person, token: str | None) -> list[Candidate]:

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.models import digest_key, erasures, patient_consents, patienten, tombstones
 
+_KEY = "digest_key"
 _KINDS = ("token", "content", "patient")
 _RESTORED = {"restored_from_list": True, "not_reached": []}
 
@@ -34,11 +35,10 @@ class _Entry:
     digests: tuple[tuple[str, str], ...]
 
 
-def is_erased(connection: Connection, token: str | None, sha256: str) -> bool:
-    """Whether this registration belongs to an erased person."""
+def is_erased(connection: Connection, token: str | None, sha256: str) -> sa.ColumnElement[bool]:
+    """Whether this registration belongs to an erased person, to be asked for together with other things."""
     digests = [digest for _, digest in digests_of(connection, token, sha256)]
-    found = sa.select(sa.exists().where(tombstones.c.digest.in_(digests)))
-    return bool(connection.execute(found).scalar())
+    return sa.exists().where(tombstones.c.digest.in_(digests))
 
 
 def digests_of(connection: Connection, token: str | None, sha256: str) -> list[tuple[str, str]]:
@@ -146,7 +146,10 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _key(connection: Connection) -> bytes:
-    return bytes(connection.execute(sa.select(digest_key.c.key)).scalar_one())
+    # It never changes while a session lasts: a database is restored without any.
+    if _KEY not in connection.info:
+        connection.info[_KEY] = bytes(connection.execute(sa.select(digest_key.c.key)).scalar_one())
+    return bytes(connection.info[_KEY])
 
 
 def _registration_digests(key: bytes, token: str | None, sha256: str) -> list[tuple[str, str]]:

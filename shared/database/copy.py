@@ -1,6 +1,7 @@
-"""Many rows at once, by PostgreSQL's COPY."""
+"""Rows into a table: many at once by PostgreSQL's COPY, a single one by a prepared INSERT."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -25,9 +26,14 @@ def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], r
     # The driver would send a list as an array; a JSON column takes its text.
     positions = [position for position, is_document in enumerate(documents) if is_document]
     driver: Any = connection.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(_statement(table, columns)) as copy:
+    second = next(remaining, None)
+    if second is None:
+        # COPY is never prepared and takes three round trips; of one row that is most of the cost.
+        driver.execute(_insert(table, tuple(columns)), _with_json_text(first, positions))
+        return 1
+    with driver.cursor() as cursor, cursor.copy(_copy(table, columns)) as copy:
         count = 0
-        for row in chain((first,), remaining):
+        for row in chain((first, second), remaining):
             copy.write_row(_with_json_text(row, positions) if positions else row)
             count += 1
     return count
@@ -41,7 +47,19 @@ def _with_json_text(row: Sequence[Any], positions: Sequence[int]) -> list[Any]:
     return values
 
 
-def _statement(table: sa.Table, columns: Sequence[str]) -> sql.Composed:
-    path = (table.schema, table.name) if table.schema else (table.name,)
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(*path), names)
+def _copy(table: sa.Table, columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(_name(table), _names(columns))
+
+
+@lru_cache(maxsize=64)
+def _insert(table: sa.Table, columns: tuple[str, ...]) -> sql.Composed:
+    values = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table), _names(columns), values)
+
+
+def _name(table: sa.Table) -> sql.Identifier:
+    return sql.Identifier(table.schema, table.name) if table.schema else sql.Identifier(table.name)
+
+
+def _names(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
