@@ -109,8 +109,11 @@ def test_a_mail_that_is_refused_is_tried_again(process, clock, sink, code):
     assert len(sink.messages) == 1
 
 
-def test_without_a_mail_server_nothing_happens(process, clock):
+def test_without_a_mail_server_nothing_is_sent_and_none_is_counted_as_sent(sink, process, clock):
     tell_for(clock, 2 * PATIENCE, process(settings=MailSettings()))
+    assert not sink.messages
+    tell_for(clock, 2 * PATIENCE, process())
+    assert len(sink.messages) == 1
 
 
 @pytest.mark.slow
