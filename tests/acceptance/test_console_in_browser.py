@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from curavani.demo.mail_sink import _self_signed
 
@@ -86,10 +87,14 @@ def test_pages_are_accessible_and_fit_a_phone(visit, services, scheme):
 def test_signing_in_and_out_by_keyboard(visit):
     visitor = visit()
     page = visitor.page
+    key = page.get_by_label("Zugangsschlüssel")
     visitor.open("/console/imports")
+    # The page puts the cursor there by itself, a moment after it is shown.
+    expect(key).to_be_focused()
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
     page.get_by_text("Diesen Zugangsschlüssel gibt es nicht").wait_for()
+    expect(key).to_be_focused()
     page.keyboard.type("o-token")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Importe").wait_for()
