@@ -413,7 +413,7 @@ def test_of_a_postal_code_only_those_who_resemble_a_record_are_read(therapists, 
     therapists.run()
     record = map_record(make_therapist(7, id="praxis999", basic_info={"first_name": "Kunibert"}), 0)
     with therapists.engine.begin() as connection:
-        found = Candidates(connection, 0, "52XXX", [record])
+        found = Candidates(connection, 0, "52XXX", [listed(record, "52XXX")])
     assert [known.row_id for known in found.of(listed(record, "52XXX"))] == [7]
     assert len(found._rows) == 1
 

@@ -102,7 +102,9 @@ def look_up_keys(current: Mapping[Any, Any], said: Mapping[str, Any] | None) -> 
     postal code, so whoever shares none of these with a record is nobody that it could mean.
     """
     last, first = (_key(current.get("plz"), name) for name in _names(current))
-    versions = (current, said) if said else (current,)
+    if not said or all(current.get(name) == said.get(name) for name in ("plz", "nachname", "vorname")):
+        return {"last_key": last, "first_key": first, "other_keys": None}
+    versions = (current, said)
     zips, names = {version.get("plz") for version in versions}, {name for each in versions for name in _names(each)}
     others = {_key(zip_code, name) for zip_code in zips for name in names} - {last, first, ""}
     return {"last_key": last, "first_key": first, "other_keys": sorted(others) or None}

@@ -111,14 +111,14 @@ _MARK_UNCHANGED = sa.text(
 
 
 class Candidates:
-    """Rows that share an id, or a name under a postal code, with some records, as the rules of identity see them.
+    """Rows that share an id, or a name under a postal code, with some people, as the rules of identity see them.
 
     They are not locked yet.
     """
 
-    def __init__(self, connection: Connection, import_id: int, area: str, records: Sequence[MappedRecord]) -> None:
-        ids = sorted({record.external_id for record in records if record.external_id is not None})
-        keys = sorted({key for record in records for key in record_keys(traits_of(record.fields))})
+    def __init__(self, connection: Connection, import_id: int, area: str, people: Sequence[Listed]) -> None:
+        ids = sorted({person.external_id for person in people if person.external_id is not None})
+        keys = sorted({key for person in people for key in record_keys(person.traits)})
         found = connection.execute(_RESEMBLING, {"area": area, "ids": ids, "keys": keys}).mappings()
         self._connection = connection
         self._rows: dict[int, RowMapping] = {row["id"]: row for row in found}

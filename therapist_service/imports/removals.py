@@ -14,7 +14,7 @@ from shared.reviews import Question, open_reviews
 from shared.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Match, decide, decide_by_id_alone
+from therapist_service.imports.identity import Listed, Match, decide, decide_by_id_alone
 from therapist_service.imports.import_tracker import day_of
 from therapist_service.imports.known_rows import Candidates, Row, listed
 from therapist_service.imports.mapping import MappedRecord
@@ -73,11 +73,12 @@ class Removals:
             report(*self._outcome(removal, held=held))
 
     def _decide(self, records: Sequence[MappedRecord]) -> list[_Removal]:
-        candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
+        people = [listed(record, self._envelope.area) for record in records]
+        candidates = Candidates(self._connection, self._import_id, self._envelope.area, people)
         claimed = set(candidates.claimed)
         matches = []
-        for record in records:
-            match = self._match(record, candidates, claimed)
+        for record, person in zip(records, people, strict=True):
+            match = self._match(record, person, candidates, claimed)
             if match.row_id is not None:
                 claimed.add(match.row_id)
             matches.append(match)
@@ -91,8 +92,7 @@ class Removals:
         row = None if match.row_id is None else rows[match.row_id]
         return _Removal(record, match, self._deletion(match, row), row)
 
-    def _match(self, record: MappedRecord, candidates: Candidates, claimed: set[int]) -> Match:
-        person = listed(record, self._envelope.area)
+    def _match(self, record: MappedRecord, person: Listed, candidates: Candidates, claimed: set[int]) -> Match:
         if record.fields["nachname"] is None and record.external_id is not None:
             here = candidates.last_seen_in(self._envelope.zip)
             return decide_by_id_alone(person.area, record.external_id, here, claimed)

@@ -113,8 +113,8 @@ class _Run:
 
     def _place(self, records: Sequence[MappedRecord]) -> None:
         """Finds each record's row by the rules of identity, and creates or merges."""
-        candidates = Candidates(self._connection, self._import_id, self._envelope.area, records)
         people = [listed(record, self._envelope.area) for record in records]
+        candidates = Candidates(self._connection, self._import_id, self._envelope.area, people)
         matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
         meant = {match.row_id for match in matches if match.row_id is not None}
         rows = candidates.lock(meant)
