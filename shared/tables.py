@@ -259,7 +259,7 @@ def _event_outbox(metadata: MetaData) -> Table:
         "event_outbox",
         metadata,
         _id(),
-        Column("event_id", sa.Uuid, nullable=False, unique=True),
+        Column("event_id", sa.Uuid, nullable=False, unique=True, server_default=sa.func.gen_random_uuid()),
         Column("event_type", sa.Text, nullable=False),
         Column("topic", sa.Text, nullable=False),
         Column("key", sa.Text, nullable=False),

@@ -1,6 +1,5 @@
 """Event rows, written in the transaction of the change they tell of: no change without its event, none invented."""
 
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +11,15 @@ from shared.database.copy import copy_rows
 from shared.tables import KernelTables
 
 _NOTIFY = sa.text("SELECT pg_notify(:channel, '')")
-_COLUMNS = ("event_id", "event_type", "topic", "key", "payload")
+_COLUMNS = ("event_type", "topic", "key", "payload")  # the database makes the event's id
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened to one patient or therapist; events of one `entity_id` are delivered in order."""
+    """What happened to one patient or therapist; events of one `entity_id` are delivered in order.
+
+    Dates and times in `payload` are written in ISO form, as the API returns them.
+    """
 
     event_type: str
     entity_id: int
@@ -32,6 +34,6 @@ def topic_of(kernel: KernelTables) -> str:
 def write_events(connection: Connection, kernel: KernelTables, events: Iterable[Event]) -> None:
     """Writes the events in order and wakes the relay once the transaction commits."""
     topic = topic_of(kernel)
-    rows = ((uuid.uuid4(), event.event_type, topic, str(event.entity_id), event.payload) for event in events)
+    rows = ((event.event_type, topic, str(event.entity_id), event.payload) for event in events)
     if copy_rows(connection, kernel.event_outbox, _COLUMNS, rows):
         connection.execute(_NOTIFY, {"channel": kernel.channel("events")})
