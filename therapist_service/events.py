@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from shared.events.catalogue import EventType
 from shared.events.outbox import Event
 from shared.vocabulary import Therapeutstatus
-from therapist_service.schemas import TherapistOut, therapist_payload
+from therapist_service.schemas import TherapistOut, therapist_values
 
 Row = Mapping[Any, Any]
 
@@ -70,4 +70,4 @@ def deleted(therapist_id: int) -> Event:
 
 
 def _payload(row: Row) -> dict[str, Any]:
-    return {"therapist_id": row["id"], "therapist_data": therapist_payload(row)}
+    return {"therapist_id": row["id"], "therapist_data": therapist_values(row)}

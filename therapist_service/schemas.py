@@ -137,9 +137,14 @@ _VALUES = itemgetter(*_FIELDS)
 _DATES = tuple(name for name, field in TherapistOut.model_fields.items() if field.annotation in (date | None, datetime))
 
 
+def therapist_values(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The row's values in the fields and order of `TherapistOut`; dates and times are still such."""
+    return dict(zip(_FIELDS, _VALUES(row), strict=True))
+
+
 def therapist_payload(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The row as JSON values, in the fields and order of `TherapistOut`."""
-    payload = dict(zip(_FIELDS, _VALUES(row), strict=True))
+    """The same as JSON values: dates and times in ISO form."""
+    payload = therapist_values(row)
     for name in _DATES:
         if payload[name] is not None:
             payload[name] = payload[name].isoformat()

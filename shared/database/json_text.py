@@ -1,6 +1,7 @@
 """JSON as PostgreSQL's JSON columns take it."""
 
 import json
+from datetime import date
 from typing import Any
 
 import orjson
@@ -12,4 +13,8 @@ def json_text(value: Any) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError:
         # Integers beyond 64 bits, which somebody may well write into a free document.
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return json.dumps(value, ensure_ascii=False, default=_as_text)
+
+
+def _as_text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
