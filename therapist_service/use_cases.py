@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.database.copy import copy_rows
 from shared.database.json_text import json_text
+from shared.database.prepared import Prepared
 from shared.errors import NotFound
 from shared.events.outbox import Event, write_events
 from shared.history import FieldChange, write_changes
@@ -183,14 +184,24 @@ def _search_key(row: Row) -> str:
 
 def _moment(connection: Connection) -> datetime:
     """The transaction's time, so that all that it writes carries the same one."""
-    return connection.execute(sa.select(sa.func.now())).scalar_one()
+    moment: datetime = _NOW.one(connection)[0]
+    return moment
 
 
 def _new_ids(connection: Connection, count: int) -> tuple[datetime, list[int]]:
     """The transaction's time and so many fresh ids."""
-    statement = sa.text("SELECT now(), nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-    found = connection.execute(statement, {"table": therapeuten.fullname, "count": count}).all()
-    return found[0][0], [row[1] for row in found]
+    moment, ids = _NEW_IDS.one(connection, count=count)
+    return moment, ids
+
+
+_NOW = Prepared(sa.text("SELECT now()"))
+_NEW_IDS = Prepared(
+    sa.text(f"""
+    SELECT now(), ARRAY(
+      SELECT nextval(name) FROM generate_series(1, :count),
+        CAST(pg_get_serial_sequence('{therapeuten.fullname}', 'id') AS regclass) AS name
+    )""")
+)
 
 
 # What the API returns is what its readers are told about; the rest is the importer's own book-keeping.

@@ -60,6 +60,8 @@ def translated_errors() -> Iterator[None]:
             # The driver's text may quote a row (DETAIL) or the address with its user: it is not passed on.
             raise DatabaseUnavailable from None
         raise
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        raise DatabaseNotMigrated from None
     except (psycopg.OperationalError, psycopg.InterfaceError):
         raise DatabaseUnavailable from None
 

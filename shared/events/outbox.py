@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.copy import copy_rows
+from shared.database.prepared import Prepared
 from shared.tables import KernelTables
 
-_NOTIFY = sa.text("SELECT pg_notify(:channel, '')")
+_NOTIFY = Prepared(sa.text("SELECT pg_notify(:channel, '')"))
 _COLUMNS = ("event_type", "topic", "key", "payload")  # the database makes the event's id
 
 
@@ -36,4 +37,4 @@ def write_events(connection: Connection, kernel: KernelTables, events: Iterable[
     topic = topic_of(kernel)
     rows = ((event.event_type, topic, str(event.entity_id), event.payload) for event in events)
     if copy_rows(connection, kernel.event_outbox, _COLUMNS, rows):
-        connection.execute(_NOTIFY, {"channel": kernel.channel("events")})
+        _NOTIFY(connection, channel=kernel.channel("events"))

@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.alerts.outbox import resolve_problem
 from shared.clock import now
 from shared.database.copy import copy_rows
+from shared.database.prepared import per_service
 from shared.errors import CuravaniError, Finding, NotFound
 from shared.tables import RECORD_OUTCOMES, KernelTables
 
@@ -102,13 +103,7 @@ def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) 
     Raises `Withdrawn`. The transaction does not wait for the disk: a count that a crash of the server takes back costs
     one more attempt.
     """
-    table = kernel.import_tracking
-    begun = connection.execute(
-        sa.update(table)
-        .where(table.c.id == import_id, table.c.status.in_(WAITING))
-        .values(attempts=table.c.attempts + 1, round_attempts=table.c.round_attempts + 1)
-        .returning(table.c.attempts, table.c.round_attempts, sa.func.set_config("synchronous_commit", "off", sa.true()))
-    ).one_or_none()
+    begun = _begin_attempt(kernel)(connection, import_id=import_id).fetchone()
     if begun is None:
         raise Withdrawn
     if begun.attempts > 1:
@@ -267,10 +262,31 @@ def wake(connection: Connection, kernel: KernelTables) -> None:
 
 def _end_attempt(connection: Connection, kernel: KernelTables, import_id: int, **values: Any) -> None:
     """Writes how the attempt ended, unless a person has discarded the file since it began."""
-    table = kernel.import_tracking
-    waiting = sa.update(table).where(table.c.id == import_id, table.c.status.in_(WAITING))
-    if connection.execute(waiting.values(**values)).rowcount == 0:
+    written = {f"new_{name}": value for name, value in values.items()}
+    if _write_end(kernel, *values)(connection, import_id=import_id, **written).rowcount == 0:
         raise Withdrawn
+
+
+@per_service
+def _begin_attempt(kernel: KernelTables) -> sa.Executable:
+    columns = kernel.import_tracking.c
+    at_ease = sa.func.set_config("synchronous_commit", "off", sa.true())
+    return (
+        _update_waiting(kernel)
+        .values(attempts=columns.attempts + 1, round_attempts=columns.round_attempts + 1)
+        .returning(columns.attempts, columns.round_attempts, at_ease)
+    )
+
+
+@per_service
+def _write_end(kernel: KernelTables, *names: str) -> sa.Update:
+    return _update_waiting(kernel).values({name: sa.bindparam(f"new_{name}") for name in names})
+
+
+def _update_waiting(kernel: KernelTables) -> sa.Update:
+    columns = kernel.import_tracking.c
+    is_waiting = sa.or_(*[columns.status == word for word in WAITING])
+    return sa.update(kernel.import_tracking).where(columns.id == sa.bindparam("import_id"), is_waiting)
 
 
 def _lock(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:

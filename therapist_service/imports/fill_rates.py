@@ -8,6 +8,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from shared.alerts.watch import Sight
+from shared.database.json_text import json_text
+from shared.database.prepared import Prepared
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPED_FIELDS
@@ -18,11 +20,17 @@ CODE = "fill_rate_dropped"
 
 def keep_fill(connection: Connection, envelope: Envelope, fill: Fill) -> None:
     """Keeps how full this scrape was; a second one of the same postal code and day takes the first one's place."""
-    given = insert(scrape_fill).values(
-        scrape_day=envelope.scrape_day, zip=envelope.zip, records=fill.records, filled=dict(fill.filled)
+    filled = json_text(dict(fill.filled))
+    _KEEP(connection, scrape_day=envelope.scrape_day, zip=envelope.zip, records=fill.records, filled=filled)
+
+
+_given = insert(scrape_fill)
+_KEEP = Prepared(
+    _given.on_conflict_do_update(
+        index_elements=["scrape_day", "zip"],
+        set_={"records": _given.excluded.records, "filled": _given.excluded.filled},
     )
-    replaced = {"records": given.excluded.records, "filled": given.excluded.filled}
-    connection.execute(given.on_conflict_do_update(index_elements=["scrape_day", "zip"], set_=replaced))
+)
 
 
 def fills_by_day(connection: Connection) -> list[Fill]:

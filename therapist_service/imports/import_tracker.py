@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.clock import now
 from shared.database.locks import LockedConnection
+from shared.database.prepared import Prepared
 from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
@@ -80,8 +81,7 @@ class AppliedBefore:
 
 def applied_before(connection: Connection, import_id: int, sha256: str, zip_code: str) -> AppliedBefore:
     """What was applied before, apart from this import."""
-    found = connection.execute(_APPLIED_BEFORE, {"id": import_id, "hash": sha256, "zip": zip_code}).one()
-    return AppliedBefore(*found)
+    return AppliedBefore(*_APPLIED_BEFORE.one(connection, id=import_id, hash=sha256, zip=zip_code))
 
 
 def day_of(moment: datetime) -> date:
@@ -136,8 +136,8 @@ def take_back(locked: LockedConnection, import_id: int) -> None:
         ledger.take_back_attempt(connection, kernel, import_id)
 
 
-_APPLIED_BEFORE = sa.text(
-    f"""
+_APPLIED_BEFORE = Prepared(
+    sa.text(f"""
     WITH applied AS NOT MATERIALIZED (
       SELECT id, file_hash, zip, scrape_date, therapist_count AS records FROM {_tracking.fullname}
       WHERE status IN ('success', 'partial') AND id <> :id
@@ -145,7 +145,7 @@ _APPLIED_BEFORE = sa.text(
     SELECT EXISTS (SELECT FROM applied WHERE file_hash = :hash),
       (SELECT max(scrape_date) FROM applied WHERE zip = :zip),
       ARRAY(SELECT records FROM applied WHERE zip = :zip ORDER BY scrape_date DESC, id DESC LIMIT {_USUAL_FILES})
-    """
+    """)
 )
 
 

@@ -5,13 +5,14 @@ again once the rows that are meant are locked.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
+from shared.database.prepared import Prepared
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
 from therapist_service.imports.mapping import MappedRecord
@@ -34,7 +35,7 @@ def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
     return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
 
 
-_RESEMBLING = (
+_RESEMBLING = Prepared(
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
         *[therapeuten.c[name] for name in _IDENTIFYING],
@@ -52,13 +53,15 @@ _RESEMBLING = (
             therapeuten.c.last_key.is_(None),
         )
     )
-    .order_by(therapeuten.c.id)
+    .order_by(therapeuten.c.id),
+    as_dicts=True,
 )
-_LOCKED = (
+_LOCKED = Prepared(
     sa.select(*_COMPARED)
     .where(therapeuten.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))))
     .order_by(therapeuten.c.id)
-    .with_for_update()
+    .with_for_update(),
+    as_dicts=True,
 )
 
 
@@ -78,18 +81,24 @@ def mark_unchanged(
     single = {key: indexes[0] for key, indexes in by_key.items() if len(indexes) == 1}
     if not single:
         return {}
-    given = {"ids": [key[0] for key in single], "hashes": [key[1] for key in single], "import_id": import_id}
-    scrape = {"area": envelope.area, "zip": envelope.zip, "moment": envelope.scrape_moment}
-    next_day = datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC)
-    marked = connection.execute(_MARK_UNCHANGED, given | scrape | {"next_day": next_day})
+    marked = _MARK_UNCHANGED(
+        connection,
+        ids=[external_id for external_id, _ in single],
+        hashes=[content for _, content in single],
+        import_id=import_id,
+        area=envelope.area,
+        zip=envelope.zip,
+        moment=envelope.scrape_moment,
+        next_day=datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC),
+    )
     return {single[external_id, content]: row_id for row_id, external_id, content in marked}
 
 
 # Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
 # an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
 # is worded so that no index serves it.
-_MARK_UNCHANGED = sa.text(
-    f"""
+_MARK_UNCHANGED = Prepared(
+    sa.text(f"""
     WITH alike AS MATERIALIZED (
       SELECT min(id) AS id FROM {therapeuten.fullname}
       WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[]))
@@ -106,7 +115,7 @@ _MARK_UNCHANGED = sa.text(
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
       AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
     RETURNING present.id, present.external_id, present.source_hash
-    """
+    """)
 )
 
 
@@ -119,9 +128,9 @@ class Candidates:
     def __init__(self, connection: Connection, import_id: int, area: str, people: Sequence[Listed]) -> None:
         ids = sorted({person.external_id for person in people if person.external_id is not None})
         keys = sorted({key for person in people for key in record_keys(person.traits)})
-        found = connection.execute(_RESEMBLING, {"area": area, "ids": ids, "keys": keys}).mappings()
+        found = _RESEMBLING(connection, area=area, ids=ids, keys=keys)
         self._connection = connection
-        self._rows: dict[int, RowMapping] = {row["id"]: row for row in found}
+        self._rows: dict[int, Row] = {row["id"]: row for row in found}
         self._known: dict[int, Known] = {}
         self._by_zip: dict[str | None, list[int]] = defaultdict(list)
         self._by_id: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
@@ -152,8 +161,7 @@ class Candidates:
         """The full rows, locked; None if one of them was deleted or became somebody else since it was looked at."""
         if not ids:
             return {}
-        found = self._connection.execute(_LOCKED, {"ids": sorted(ids)}).mappings()
-        rows = {row["id"]: dict(row) for row in found}
+        rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids))}
         as_looked_at = all(_known(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items())
         return rows if as_looked_at and len(rows) == len(ids) else None
 
@@ -171,14 +179,14 @@ def listed(record: MappedRecord, area: str) -> Listed:
     return Listed(area, record.external_id, traits_of(record.fields))
 
 
-def _keys(row: RowMapping) -> set[str]:
-    keys: Mapping[Any, Any] = row
+def _keys(row: Row) -> set[str]:
+    keys = row
     if row["last_key"] is None:
         keys = look_up_keys(row, {name: row[_said(name)] for name in _IDENTIFYING})
     return {keys["last_key"], keys["first_key"], *(keys["other_keys"] or ())}
 
 
-def _known(row: Row | RowMapping, said: Row | None) -> Known:
+def _known(row: Row, said: Row | None) -> Known:
     """The row as the rules of identity see it; `said` is what the source said last."""
     current = {name: row[name] for name in _IDENTIFYING}
     # Where staff changed nothing that identifies, one look is enough.
