@@ -31,7 +31,7 @@ def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], r
         # COPY is never prepared and takes three round trips; of one row that is most of the cost.
         driver.execute(_insert(table, tuple(columns)), _with_json_text(first, positions))
         return 1
-    with driver.cursor() as cursor, cursor.copy(_copy(table, columns)) as copy:
+    with driver.cursor() as cursor, cursor.copy(_copy(table, tuple(columns))) as copy:
         count = 0
         for row in chain((first, second), remaining):
             copy.write_row(_with_json_text(row, positions) if positions else row)
@@ -47,14 +47,16 @@ def _with_json_text(row: Sequence[Any], positions: Sequence[int]) -> list[Any]:
     return values
 
 
-def _copy(table: sa.Table, columns: Sequence[str]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN").format(_name(table), _names(columns))
+# The same few statements for every file; to put one together takes as long as to run it.
+@lru_cache(maxsize=64)
+def _copy(table: sa.Table, columns: tuple[str, ...]) -> bytes:
+    return sql.SQL("COPY {} ({}) FROM STDIN").format(_name(table), _names(columns)).as_bytes()
 
 
 @lru_cache(maxsize=64)
-def _insert(table: sa.Table, columns: tuple[str, ...]) -> sql.Composed:
+def _insert(table: sa.Table, columns: tuple[str, ...]) -> bytes:
     values = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
-    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table), _names(columns), values)
+    return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(_name(table), _names(columns), values).as_bytes()
 
 
 def _name(table: sa.Table) -> sql.Identifier:
