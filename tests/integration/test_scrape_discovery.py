@@ -138,31 +138,42 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, change):
         change(path)
 
 
-def test_a_file_that_changes_before_its_turn_costs_no_attempt_and_is_read_in_the_next_pass(therapists, make_therapist):
-    therapists.put(document([make_therapist(1)]), "20250702/52066.json")
-    therapists.put(document([make_therapist(2)]), "20250702/52070.json")
+@pytest.fixture
+def three_files(therapists, make_therapist):
+    """Due in this order; the second one is read while the first is being committed."""
+    paths = [f"20250702/{zip_code}.json" for zip_code in (52066, 52068, 52070)]
+    for number, path in enumerate(paths):
+        therapists.put(document([make_therapist(number)]), path)
+    return paths
+
+
+def after_the_first(therapists, act):
+    therapists.parts.importer.watch = lambda progress: act() if progress.done == 1 else None
+
+
+def test_a_file_that_changes_before_its_turn_costs_no_attempt_and_is_read_in_the_next_pass(
+    therapists, make_therapist, three_files
+):
     late = document([make_therapist(2), make_therapist(3)])
-    therapists.parts.importer.watch = lambda _progress: therapists.put(late, "20250702/52070.json")
+    after_the_first(therapists, lambda: therapists.put(late, three_files[2]))
     report = therapists.run()
-    assert (dict(report.counts), dict(report.ignored)) == ({"success": 1}, {"still_being_written": 1})
+    assert (dict(report.counts), dict(report.ignored)) == ({"success": 2}, {"still_being_written": 1})
     assert report.look_again_seconds is not None
     assert dict(therapists.run().counts) == {"success": 1}
     files = therapists.files()
     assert [(file["status"], file["error_code"], file["attempts"]) for file in files] == [
         ("success", None, 1),
+        ("success", None, 1),
         ("skipped", "superseded", 0),
         ("success", None, 1),
     ]
-    assert len(therapists.therapists()) == 3
+    assert len(therapists.therapists()) == 4
 
 
-def test_a_file_that_vanishes_before_its_turn_is_tried_again(therapists, make_therapist):
-    therapists.put(document([make_therapist(1)]), "20250702/52066.json")
-    therapists.put(document([make_therapist(2)]), "20250702/52070.json")
-    gone = therapists.folder / "20250702/52070.json"
-    therapists.parts.importer.watch = lambda _progress: gone.unlink(missing_ok=True)
-    assert dict(therapists.run().counts) == {"success": 1, "retrying": 1}
-    assert endings(therapists)["20250702/52070.json"] == ("retrying", "file_unreadable")
+def test_a_file_that_vanishes_before_its_turn_is_tried_again(therapists, three_files):
+    after_the_first(therapists, (therapists.folder / three_files[2]).unlink)
+    assert dict(therapists.run().counts) == {"success": 2, "retrying": 1}
+    assert endings(therapists)[three_files[2]] == ("retrying", "file_unreadable")
 
 
 def test_scrapes_are_applied_oldest_first_whatever_their_names(therapists, make_therapist):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import resolve_problem
 from shared.clock import now
@@ -19,6 +19,7 @@ from shared.metrics.process import Stage, unmeasured
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.fill_rates import keep_fill
+from therapist_service.imports.read_ahead import Turn, in_turn
 from therapist_service.imports.scrape import Record, Scrape, faults_of, read_scrape
 from therapist_service.imports.scrape_files import FileChanging, ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes, apply_scrape
@@ -50,11 +51,16 @@ class ScrapeImport:
         with locked.transaction() as connection:
             due = import_tracker.register_files(connection, settled, report)
         due.sort(key=lambda entry: self.folder.order_key(entry[1], moment))
-        for number, (row, file) in enumerate(due, start=1):
-            if stopping():
-                return
-            records = self._attempt(locked, row, file, report)
-            self.watch(Progress(number, len(due), records))
+        with in_turn(due, self._read) as turns:
+            for number, turn in enumerate(turns, start=1):
+                if stopping():
+                    return
+                records = self._attempt(locked, turn, report)
+                self.watch(Progress(number, len(due), records))
+
+    def _read(self, file: ScrapeFile) -> Scrape:
+        with self.stage("read"):
+            return read_scrape(self.folder, file, self.max_file_bytes)
 
     def _watched(self, scrape: Scrape) -> Scrape:
         def chunks() -> Iterator[list[Record]]:
@@ -78,26 +84,26 @@ class ScrapeImport:
                 report.look_again_in(self.settle_seconds)
         return settled
 
-    def _attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile, report: PassReport) -> int:
+    def _attempt(self, locked: LockedConnection, turn: Turn, report: PassReport) -> int:
         """One attempt at one file; counts how it ended and returns the number of its records."""
         try:
-            status, records = self._end_of_attempt(locked, row, file)
+            status, records = self._end_of_attempt(locked, turn)
         except ledger.Withdrawn:
             status, records = "discarded", 0
         except FileChanging:
-            import_tracker.take_back(locked, row["id"])
+            import_tracker.take_back(locked, turn.row["id"])
             report.ignore("still_being_written")
             report.look_again_in(max(self.settle_seconds, 1.0))
             return 0
         report.count(status)
         return records
 
-    def _end_of_attempt(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
+    def _end_of_attempt(self, locked: LockedConnection, turn: Turn) -> tuple[str, int]:
         """The status that the attempt ended with, and the number of the file's records."""
-        import_id = row["id"]
+        import_id = turn.row["id"]
         try:
             import_tracker.begin(locked, import_id)
-            return self._import(locked, row, file)
+            return self._import(locked, turn)
         except (FileChanging, ledger.Withdrawn):
             raise
         except RejectedError as error:
@@ -112,18 +118,18 @@ class ScrapeImport:
             log.exception("file_crashed", import_id=import_id)
             return import_tracker.fail(locked, import_id, "internal_error"), 0
 
-    def _import(self, locked: LockedConnection, row: RowMapping, file: ScrapeFile) -> tuple[str, int]:
+    def _import(self, locked: LockedConnection, turn: Turn) -> tuple[str, int]:
         started = monotonic()
-        import_id = row["id"]
-        with self.stage("read"):
-            scrape = self._watched(read_scrape(self.folder, file, self.max_file_bytes))
+        import_id = turn.row["id"]
+        scrape = self._watched(turn.read())
         with self.stage("transaction"), locked.transaction() as connection:
             settlement = apply_if_sound(connection, import_id, scrape, self.wishes)
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
             import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
-            if row["attempts"] and settlement.status != "failed":
+            if turn.row["attempts"] and settlement.status != "failed":
                 resolve_problem(connection, kernel, import_tracker.fingerprint(import_id))
+            turn.read_ahead()
         log.info("file_imported", import_id=import_id, status=settlement.status, duration_ms=duration)
         return settlement.status, scrape.total
 

@@ -19,7 +19,7 @@ from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 
 CHUNK_RECORDS = 1000
 """Records that are looked up and written together."""
-_WHOLE_BYTES = 256 * 1024
+WHOLE_BYTES = 256 * 1024
 """A larger file is read in pieces: at once it could take a hundred times its size of memory."""
 _KNOWN_KEYS = ("metadata", "therapists")
 
@@ -72,7 +72,7 @@ def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrap
     """
     if file.size > max_bytes:
         raise RejectedError("file_too_large")
-    return _read_whole(folder, file) if file.size <= _WHOLE_BYTES else _read_in_pieces(folder, file)
+    return _read_whole(folder, file) if file.size <= WHOLE_BYTES else _read_in_pieces(folder, file)
 
 
 def faults_of(scrape: Scrape, most: int = 1000) -> list[Finding]:
