@@ -5,6 +5,7 @@ import json
 import pytest
 import sqlalchemy as sa
 
+from curavani.demo.local import wait_until
 from shared.errors import TransientError
 from shared.imports import ledger
 from shared.imports.ledger import NotAllowedError
@@ -441,3 +442,51 @@ def test_who_was_renamed_and_moved_by_staff_is_found_by_either_name(therapists, 
     therapists.scrape([make_therapist(1, id="praxis999", **change)], day="2025-07-09")
     therapists.run()
     assert len(therapists.therapists()) == 1
+
+
+ZIP_CODES = [str(number) for number in range(52001, 52013)]
+"""So many files that statements get their lasting plan."""
+
+
+@pytest.fixture
+def with_many_neighbours(therapists, make_therapist):
+    """Rows just imported, of which there are no statistics: a plan that guesses few in an area would read them all."""
+    sql(therapists, "ALTER TABLE therapist_service.therapeuten SET (autovacuum_enabled = false)")
+    people = [somebody(make_therapist, f"n{number}", "52999", "new") for number in range(3000)]
+    therapists.scrape(people, "2025-07-02", "52999")
+    therapists.run()
+    return therapists
+
+
+def list_everybody(therapists, make_therapist, day, status):
+    for zip_code in ZIP_CODES:
+        people = [somebody(make_therapist, f"{zip_code}-{number}", zip_code, status) for number in range(20)]
+        therapists.scrape(people, day, zip_code)
+
+
+def test_a_file_costs_its_own_rows_and_not_those_of_its_area(with_many_neighbours, make_therapist):
+    therapists = with_many_neighbours
+    for day, status in (("2025-07-02", "new"), ("2025-07-09", "unchanged")):
+        before = rows_read(therapists)
+        list_everybody(therapists, make_therapist, day, status)
+        assert dict(therapists.run().counts) == {"success": len(ZIP_CODES)}
+        assert counts(therapists.last_file()) == {status: 20}
+        # Each row is read once at least; the server counts a moment after the pass has ended.
+        assert wait_until(lambda before=before: rows_read(therapists) >= before + 20 * len(ZIP_CODES), 60)
+        assert rows_read(therapists) - before < 5 * 20 * len(ZIP_CODES)
+
+
+def somebody(make_therapist, number, zip_code, status):
+    basic = {"first_name": f"Vorname{number}", "last_name": f"Nachname{number}"}
+    return make_therapist(1, id=number, status=status, basic_info=basic, location={"postal_code": zip_code})
+
+
+def rows_read(therapists):
+    reads = "coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
+    (row,) = therapists.rows(f"SELECT {reads} AS number FROM pg_stat_user_tables WHERE relname = 'therapeuten'")
+    return row["number"]
+
+
+def sql(therapists, statement):
+    with therapists.engine.begin() as connection:
+        connection.execute(sa.text(statement))

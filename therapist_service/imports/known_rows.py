@@ -35,6 +35,21 @@ def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
     return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
 
 
+# Each key by itself: of a fresh table the planner expects so many rows for all of them together that it would read it
+# from end to end.
+_BY_ANY_KEY = sa.union_all(
+    *[
+        sa.select(therapeuten.c.id).where(resembles)
+        for resembles in (
+            sa.and_(therapeuten.c.source_area == sa.bindparam("area"), _one_of("external_id", "ids")),
+            _one_of("last_key", "keys"),
+            _one_of("first_key", "keys"),
+            therapeuten.c.other_keys.overlap(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))),
+            # Written by a version of the program that knew no keys.
+            therapeuten.c.last_key.is_(None),
+        )
+    ]
+)
 _RESEMBLING = Prepared(
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
@@ -43,16 +58,7 @@ _RESEMBLING = Prepared(
         therapeuten.c.source_record.is_not(None).label("is_sourced"),
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
-    .where(
-        sa.or_(
-            sa.and_(therapeuten.c.source_area == sa.bindparam("area"), _one_of("external_id", "ids")),
-            _one_of("last_key", "keys"),
-            _one_of("first_key", "keys"),
-            therapeuten.c.other_keys.overlap(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))),
-            # Written by a version of the program that knew no keys.
-            therapeuten.c.last_key.is_(None),
-        )
-    )
+    .where(therapeuten.c.id == sa.func.any(sa.func.array(_BY_ANY_KEY.scalar_subquery())))
     .order_by(therapeuten.c.id),
     as_dicts=True,
 )
