@@ -134,18 +134,16 @@ class TherapistPage(BaseModel):
 
 _FIELDS = tuple(TherapistOut.model_fields)
 _VALUES = itemgetter(*_FIELDS)
-_DATES = tuple(name for name, field in TherapistOut.model_fields.items() if field.annotation in (date | None, datetime))
-
-
-def therapist_values(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The row's values in the fields and order of `TherapistOut`; dates and times are still such."""
-    return dict(zip(_FIELDS, _VALUES(row), strict=True))
+_DATES = tuple(name for name, field in TherapistOut.model_fields.items() if field.annotation == (date | None))
+_TIMES = tuple(name for name, field in TherapistOut.model_fields.items() if field.annotation is datetime)
 
 
 def therapist_payload(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """The same as JSON values: dates and times in ISO form."""
-    payload = therapist_values(row)
+    """The row as JSON values, in the fields and order of `TherapistOut`; times always with microseconds."""
+    payload = dict(zip(_FIELDS, _VALUES(row), strict=True))
     for name in _DATES:
         if payload[name] is not None:
             payload[name] = payload[name].isoformat()
+    for name in _TIMES:
+        payload[name] = payload[name].isoformat(timespec="microseconds")
     return payload

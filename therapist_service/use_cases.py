@@ -4,7 +4,7 @@ Every function works on a batch in the caller's transaction, in sets, and writes
 changed with it. An event exists exactly where something changed. `actor` is `import:ID` or `api:NAME`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from shared.database.copy import copy_rows
 from shared.database.json_text import json_text
 from shared.database.prepared import Prepared
 from shared.errors import NotFound
-from shared.events.outbox import Event, write_events
+from shared.events.outbox import write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key, search_words
 from shared.vocabulary import Therapeutstatus
@@ -55,15 +55,21 @@ class TherapistChange:
     technical: Row = field(default_factory=dict)
 
 
-def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -> list[int]:
-    """Inserts validated rows (any columns; the others take their defaults); returns their ids in the same order."""
+def create_therapists(
+    connection: Connection, rows: Sequence[Row], actor: str, meanwhile: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Inserts validated rows (any columns; the others take their defaults); returns their ids in the same order.
+
+    `meanwhile` begins what can be done while the database is busy with their events.
+    """
     del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
     if not rows:
         return []
     moment, ids = _new_ids(connection, len(rows))
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
     copy_rows(connection, therapeuten, _COLUMNS, (tuple(row.values()) for row in complete))
-    write_events(connection, kernel, (events.created(row) for row in complete))
+    meanwhile()
+    events.announce(connection, [("therapist.created", number) for number in ids])
     return ids
 
 
@@ -80,13 +86,13 @@ def update_therapists(connection: Connection, changes: Sequence[TherapistChange]
     if changed:
         _write(connection, changed, {name for *_, written in planned for name in written})
     history: list[FieldChange] = []
-    announcements: list[Event] = []
+    announcements: list[tuple[str, int]] = []
     for before, after, written in planned:
         announced = [name for name in written if name in _ANNOUNCED]
         history += [FieldChange(before["id"], name, before[name], after[name], actor) for name in announced]
-        announcements += [events.changed(before, after)] if announced else []
+        announcements += [(events.type_of_change(before, after), before["id"])] if announced else []
     write_changes(connection, kernel, history)
-    write_events(connection, kernel, announcements)
+    events.announce(connection, announcements)
     return [after for _, after, _ in planned]
 
 

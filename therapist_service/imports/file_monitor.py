@@ -123,7 +123,7 @@ class ScrapeImport:
         import_id = turn.row["id"]
         scrape = self._watched(turn.read())
         with self.stage("transaction"), locked.transaction() as connection:
-            settlement = apply_if_sound(connection, import_id, scrape, self.wishes)
+            settlement = apply_if_sound(connection, import_id, scrape, self.wishes, turn.read_ahead)
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
             import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
@@ -134,8 +134,17 @@ class ScrapeImport:
         return settlement.status, scrape.total
 
 
-def apply_if_sound(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
-    """Applies the scrape in the caller's transaction, or says why nothing of it is applied."""
+def apply_if_sound(
+    connection: Connection,
+    import_id: int,
+    scrape: Scrape,
+    wishes: Wishes,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Settlement:
+    """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
+
+    `meanwhile` begins what can be done while the database is busy.
+    """
     envelope = scrape.envelope
     before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
     needless = before.why_needless(envelope)
@@ -146,4 +155,4 @@ def apply_if_sound(connection: Connection, import_id: int, scrape: Scrape, wishe
         ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement("failed", implausible)
     keep_fill(connection, envelope, scrape.fill)
-    return apply_scrape(connection, import_id, scrape, wishes)
+    return apply_scrape(connection, import_id, scrape, wishes, meanwhile)

@@ -5,7 +5,7 @@ again once the rows that are meant are locked.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -72,7 +72,11 @@ _LOCKED = Prepared(
 
 
 def mark_unchanged(
-    connection: Connection, import_id: int, envelope: Envelope, records: Sequence[MappedRecord]
+    connection: Connection,
+    import_id: int,
+    envelope: Envelope,
+    records: Sequence[MappedRecord],
+    meanwhile: Callable[[], None],
 ) -> dict[int, int]:
     """Marks the rows as listed whose source record is the very same under the same id: nothing to compare there.
 
@@ -80,7 +84,8 @@ def mark_unchanged(
     row.
 
     Returns the rows' ids by the records' index. Rows that this file has claimed already are not among them, nor are
-    those marked as gone, nor those that a later scrape has listed.
+    those marked as gone, nor those that a later scrape has listed. `meanwhile` begins what can be done while the
+    database marks them.
     """
     # Two records that look the same are no case for a short cut, nor are two rows that do.
     by_key: dict[tuple[str, str], list[MappedRecord]] = defaultdict(list)
@@ -90,6 +95,7 @@ def mark_unchanged(
     single = {key: alike[0].index for key, alike in by_key.items() if len(alike) == 1 and alike[0].claim != Claim.NEW}
     if not single:
         return {}
+    meanwhile()
     marked = _MARK_UNCHANGED(
         connection,
         ids=[external_id for external_id, _ in single],

@@ -1,4 +1,4 @@
-"""The next file is read while the database makes the one before it durable: the one computes, the other waits."""
+"""The next file is read while the database is busy with the one before it: the one computes, the other waits."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,10 +28,11 @@ class Turn:
         return self._reader.take(self._file)
 
     def read_ahead(self) -> None:
-        """Begins to read the file behind this one, if there is one and it is small."""
+        """Begins to read the file behind this one, if there is one and it is small. The second call does nothing."""
         # What could exhaust the process is read only once its attempt is counted, or it would be tried for ever.
         if self._upcoming is not None and self._upcoming.size <= WHOLE_BYTES:
             self._reader.start(self._upcoming)
+            self._upcoming = None
 
 
 @contextmanager

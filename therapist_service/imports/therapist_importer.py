@@ -5,7 +5,7 @@ Set-based: each chunk of records costs the same few statements, however many rec
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -36,12 +36,15 @@ class Wishes:
     adults_only: bool = False
 
 
-def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes) -> Settlement:
+def apply_scrape(
+    connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes, meanwhile: Callable[[], None]
+) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
-    The counts cover every record of the file, each with exactly one outcome.
+    The counts cover every record of the file, each with exactly one outcome. `meanwhile` is called, perhaps more than
+    once, when the database is about to be busy for a while: it begins what can be done at the same time.
     """
-    run = _Run(connection, import_id, scrape.envelope, wishes)
+    run = _Run(connection, import_id, scrape.envelope, wishes, meanwhile)
     if scrape.claims[Claim.DELETED]:
         run.removals.count_active()
     run.findings += [*scrape.findings, *scrape.total_findings()]
@@ -57,7 +60,14 @@ def apply_scrape(connection: Connection, import_id: int, scrape: Scrape, wishes:
 class _Run:
     """The state of one file's import."""
 
-    def __init__(self, connection: Connection, import_id: int, envelope: Envelope, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        import_id: int,
+        envelope: Envelope,
+        wishes: Wishes,
+        meanwhile: Callable[[], None],
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
         self.removals = Removals(connection, import_id, envelope)
@@ -65,13 +75,14 @@ class _Run:
         self._import_id = import_id
         self._envelope = envelope
         self._wishes = wishes
+        self._meanwhile = meanwhile
         self._outcomes: list[Outcome] = []
         self._questions: list[Question] = []
 
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
         listed_records = list(self._listed(chunk))
-        same = mark_unchanged(self._connection, self._import_id, self._envelope, listed_records)
+        same = mark_unchanged(self._connection, self._import_id, self._envelope, listed_records, self._meanwhile)
         for record in listed_records:
             if record.index in same:
                 self._report_same(record, same[record.index])
@@ -138,7 +149,7 @@ class _Run:
 
     def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
         rows = [new_row(record) | self._technical(record) for record, _ in fresh]
-        ids = create_therapists(self._connection, rows, self._actor)
+        ids = create_therapists(self._connection, rows, self._actor, self._meanwhile)
         for (record, match), row_id in zip(fresh, ids, strict=True):
             self._check_claim(record, "new")
             self._remark_reassignment(record, match)

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from jsonschema import Draft202012Validator, FormatChecker
 
 from curavani.pages.events import TOPICS, asyncapi
@@ -184,6 +185,20 @@ def test_a_therapist_is_announced_the_same_by_api_and_import(therapists, therapi
     assert [kind for kind, _ in changes(found[untouched])] == ["therapist.created"]
     for one in (imported, number, untouched):
         assert found[one][-1]["payload"]["therapist_data"] == therapist_api.get(one)
+
+
+def test_a_time_is_told_alike_by_api_and_event(therapist_api, announced, engine):
+    """Neither leaves out zeros at its end."""
+    number = therapist_api.post(anrede="Frau", geschlecht="weiblich", vorname="Erika", nachname="Müller")["id"]
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE therapist_service.therapeuten SET created_at = '2025-07-05 14:33:00.1+00'"))
+    therapist_api.put(number, ort="Köln")
+    told = announced(therapist_kernel)[number][-1]["payload"]["therapist_data"]
+    assert told["created_at"] == "2025-07-05T14:33:00.100000+00:00"
+    assert told == therapist_api.get(number)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE therapist_service.therapeuten SET created_at = '2025-07-05'"))
+    assert therapist_api.get(number)["created_at"] == "2025-07-05T00:00:00.000000+00:00"
 
 
 def test_every_kind_of_event_is_as_published(patient_api, therapist_api, announced):
