@@ -67,8 +67,8 @@ CATALOGUE: dict[str, Code] = {
         "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
     ),
     "implausible_count": _error(
-        "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper, then retry.",
-        "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen, dann erneut versuchen.",
+        "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
+        "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich nur noch so wenige: erneut versuchen, dann gilt die Datei.",
     ),
     "superseded": _finding(
         "A newer scrape of this ZIP has been applied already; this file was left out.",

@@ -371,7 +371,7 @@ def test_a_bad_file_is_reported_and_does_not_sink_the_pass(therapists, make_ther
     assert alert == {"code": code, "import_id": file["id"]}
 
 
-def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapist):
+def import_far_fewer_than_usual(therapists, make_therapist):
     everybody = [make_therapist(number) for number in range(1, 11)]
     for day in ("2025-07-02", "2025-07-09", "2025-07-16"):
         therapists.scrape([*everybody, make_therapist(40 + int(day[-2:]))], day=day)
@@ -379,6 +379,21 @@ def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapis
     therapists.scrape(everybody[:3], day="2025-07-23")
     therapists.run()
     assert therapists.last_file()["error_code"] == "implausible_count"
+
+
+def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapist):
+    import_far_fewer_than_usual(therapists, make_therapist)
+    therapists.run()
+    assert therapists.last_file()["status"] == "failed"
+
+
+def test_a_person_who_retries_a_file_with_far_fewer_records_says_that_it_is_right(therapists, make_therapist):
+    import_far_fewer_than_usual(therapists, make_therapist)
+    with therapists.engine.begin() as connection:
+        ledger.retry(connection, kernel, [therapists.last_file()["id"]], "test")
+    assert dict(therapists.run().counts) == {"success": 1}
+    assert counts(therapists.last_file()) == {"unchanged": 3}
+    assert (therapists.last_file()["error_code"], therapists.last_file()["attempts"]) == (None, 2)
 
 
 def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_therapist):

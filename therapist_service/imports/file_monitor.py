@@ -123,7 +123,10 @@ class ScrapeImport:
         import_id = turn.row["id"]
         scrape = self._watched(turn.read())
         with self.stage("transaction"), locked.transaction() as connection:
-            settlement = apply_if_sound(connection, import_id, scrape, self.wishes, turn.read_ahead)
+            accepted = import_tracker.count_is_accepted(turn.row)
+            settlement = apply_if_sound(
+                connection, import_id, scrape, self.wishes, turn.read_ahead, count_is_accepted=accepted
+            )
             duration = round((monotonic() - started) * 1000)
             known_by = {"file_hash": scrape.sha256, "scrape_date": scrape.envelope.scrape_moment}
             import_tracker.settle(connection, import_id, replace(settlement, duration_ms=duration), **known_by)
@@ -140,17 +143,21 @@ def apply_if_sound(
     scrape: Scrape,
     wishes: Wishes,
     meanwhile: Callable[[], None] = lambda: None,
+    *,
+    count_is_accepted: bool = False,
 ) -> Settlement:
     """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
 
-    `meanwhile` begins what can be done while the database is busy.
+    `meanwhile` begins what can be done while the database is busy. `count_is_accepted`: a person has seen that there
+    are far fewer records than usual.
     """
     envelope = scrape.envelope
     before = import_tracker.applied_before(connection, import_id, scrape.sha256, envelope.zip)
     needless = before.why_needless(envelope)
     if needless:
         return Settlement("skipped", needless)
-    implausible = plausibility(scrape.valid, scrape.invalid, before.usual_counts)
+    usual = () if count_is_accepted else before.usual_counts
+    implausible = plausibility(scrape.valid, scrape.invalid, usual)
     if implausible:
         ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement("failed", implausible)

@@ -84,6 +84,11 @@ def applied_before(connection: Connection, import_id: int, sha256: str, zip_code
     return AppliedBefore(*_APPLIED_BEFORE.one(connection, id=import_id, hash=sha256, zip=zip_code))
 
 
+def count_is_accepted(row: RowMapping) -> bool:
+    """Whether a person has asked again for a file whose number of records was not believed: it is so, after all."""
+    return (row["status"], row["error_code"]) == ("pending", "implausible_count")
+
+
 def day_of(moment: datetime) -> date:
     """The calendar day of a scrape, as its envelope counts it."""
     return moment.astimezone(UTC).date()
@@ -152,8 +157,8 @@ _APPLIED_BEFORE = Prepared(
 def _rows(connection: Connection, keys: list[str]) -> dict[str, RowMapping]:
     columns = _tracking.c
     wanted = columns.source_key == sa.any_(sa.literal(keys, sa.ARRAY(sa.Text)))
-    named = (columns.id, columns.source_key, columns.status, columns.next_attempt_at, columns.attempts)
-    statement = sa.select(*named).where(wanted)
+    named = ("id", "source_key", "status", "next_attempt_at", "attempts", "error_code")
+    statement = sa.select(*[columns[name] for name in named]).where(wanted)
     return {row["source_key"]: row for row in connection.execute(statement).mappings()}
 
 
