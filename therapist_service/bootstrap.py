@@ -85,7 +85,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         folder=ScrapeFolder(wishes.folder_path),
         settle_seconds=wishes.settle_seconds,
         max_file_bytes=wishes.max_file_bytes,
-        wishes=Wishes(adults_only=wishes.audience == "adults"),
+        wishes=wishes_of(wishes),
         stage=metrics.stage,
     )
     return TherapistParts(
@@ -102,6 +102,11 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         ),
         metrics=metrics,
     )
+
+
+def wishes_of(settings: TherapistImportSettings) -> Wishes:
+    """What these settings leave out of the import."""
+    return Wishes(adults_only=settings.audience == "adults")
 
 
 def build_service(settings: Settings, parts: TherapistParts) -> Service:

@@ -1,5 +1,6 @@
 """`curavani check` and `curavani plan`: what a file says and what it would do, touching nothing."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,8 @@ from shared.codes import describe
 from shared.database.engine import transaction
 from shared.errors import CuravaniError, Finding, RejectedError
 from shared.imports import ledger
-from shared.settings import PatientImportSettings, TherapistImportSettings
+from shared.settings import PatientImportSettings, TherapistImportSettings, read_settings
+from therapist_service.bootstrap import wishes_of
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.file_monitor import apply_if_sound
 from therapist_service.imports.scrape import Scrape, read_scrape
@@ -35,9 +37,11 @@ def check(
     """Validates files, touching nothing; no database is needed. Every finding with its place.
 
     A file named like a postal code is read as a scrape, any other as a
-    registration. Ends with 1 on an error.
+    registration. Ends with 1 on an error, and with 2 where a file cannot be
+    read; the others are validated all the same.
     """
-    results = [(path, _check(path)) for path in files]
+    checked = [(path, _check(path)) for path in files]
+    results = [(path, found) for path, found in checked if found is not None]
     if as_json:
         print_json([{"file": str(path), "findings": [_shown(finding) for finding in found]} for path, found in results])
     else:
@@ -47,6 +51,9 @@ def check(
                 print_table(("place", "code", "severity", "meaning"), rows, title=str(path))
             else:
                 talk(f"{path}: no findings")
+    unreadable = [str(path) for path, found in checked if found is None]
+    if unreadable:
+        end(_unreadable(*unreadable), USAGE)
     if any(describe(finding.code).severity == "error" for _, found in results for finding in found):
         raise typer.Exit(TROUBLE)
 
@@ -54,14 +61,17 @@ def check(
 @told
 def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
     """What importing this therapist file would change, per record and field; the database stays as it is."""
-    scrape = _read(file)
+    try:
+        scrape = _read(file)
+    except (FileUnreadable, FileChanging, OSError):
+        end(_unreadable(str(file)), USAGE)
     if scrape is None:
         end(f"{file.name} is no therapist file: its name is not a postal code, such as 52066.json", USAGE)
     engine = database()
     found: dict[str, Any] = {}
     try:
         with transaction(engine) as connection:
-            found = _rehearse(connection, scrape)
+            found = _rehearse(connection, scrape, _wishes(file))
             connection.rollback()
     finally:
         engine.dispose()
@@ -79,10 +89,16 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
         print_table(("row", "field", "from", "to"), changes, title="Changes")
 
 
-def _rehearse(connection: Connection, scrape: Scrape) -> dict[str, Any]:
+def _wishes(file: Path) -> Wishes:
+    """Those of the service, whose folder need not be known here. Raises `SettingsError`."""
+    anywhere = {"THERAPIST_IMPORT_FOLDER_PATH": str(file.parent)}
+    return wishes_of(read_settings(anywhere | dict(os.environ), TherapistImportSettings)[TherapistImportSettings])
+
+
+def _rehearse(connection: Connection, scrape: Scrape, wishes: Wishes) -> dict[str, Any]:
     """Imports the scrape for real, in a transaction that is never committed."""
     row = ledger.register(connection, kernel, f"plan|{datetime.now(UTC).isoformat()}", zip=scrape.envelope.zip)
-    settlement = apply_if_sound(connection, row["id"], scrape, Wishes())
+    settlement = apply_if_sound(connection, row["id"], scrape, wishes)
     outcomes, changes = kernel.import_outcomes, kernel.field_changes
     of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == row["id"]).order_by(outcomes.c.record_index)
     of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{row['id']}").order_by(changes.c.id)
@@ -101,14 +117,19 @@ def _rehearse(connection: Connection, scrape: Scrape) -> dict[str, Any]:
     }
 
 
-def _check(path: Path) -> list[Finding]:
+def _check(path: Path) -> list[Finding] | None:
+    """The findings, None if the file cannot be read."""
     try:
         scrape = _read(path)
         return _check_registration(path) if scrape is None else _check_scrape(scrape)
     except RejectedError as error:
         return list(error.findings) or [Finding("", error.code)]
     except (CuravaniError, OSError):
-        end(f"{path}: the file cannot be read. Check path and permissions.", USAGE)
+        return None
+
+
+def _unreadable(*paths: str) -> str:
+    return f"{', '.join(paths)}: cannot be read. Check path and permissions."
 
 
 def _check_registration(path: Path) -> list[Finding]:
@@ -118,12 +139,12 @@ def _check_registration(path: Path) -> list[Finding]:
 
 
 def _read(path: Path) -> Scrape | None:
-    """The scrape in the file; None if its name is none of a scrape. Raises `RejectedError`."""
-    try:
-        file = single_file(path)
-        return None if file is None else read_scrape(ScrapeFolder(path.parent), file, _MAX_SCRAPE)
-    except (FileUnreadable, FileChanging, OSError):
-        end(f"{path}: the file cannot be read. Check path and permissions.", USAGE)
+    """The scrape in the file; None if its name is none of a scrape.
+
+    Raises `RejectedError`, or `FileUnreadable`, `FileChanging` or `OSError` where it cannot be read.
+    """
+    file = single_file(path)
+    return None if file is None else read_scrape(ScrapeFolder(path.parent), file, _MAX_SCRAPE)
 
 
 def _check_scrape(scrape: Scrape) -> list[Finding]:

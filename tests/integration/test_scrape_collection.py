@@ -27,6 +27,11 @@ def bad_file(name):
     return (COLLECTION / f"{name}.json").read_bytes()
 
 
+def write_scrape(path, *records):
+    metadata = {"scrape_id": "x", "scrape_date": "2025-07-02T03:13:24", "postcode_area": "52XXX"}
+    path.write_text(json.dumps({"metadata": metadata, "therapists": records}), encoding="utf-8")
+
+
 def test_every_file_of_the_collection_has_its_expectation():
     files = {path.name.removesuffix(".json") for path in COLLECTION.glob("*.json") if ".expected" not in path.name}
     assert files == set(NAMES)
@@ -65,6 +70,21 @@ def test_a_file_that_is_not_there_is_wrong_usage(tmp_path, command):
     done = CliRunner().invoke(app, [command, str(tmp_path / "52066.json")])
     assert (done.exit_code, done.stdout) == (2, "")
     assert "cannot be read" in done.stderr
+
+
+def test_of_several_files_those_that_can_be_read_are_checked(tmp_path, make_therapist):
+    write_scrape(tmp_path / "52066.json", make_therapist(1, location={"postal_code": "5206"}))
+    done = CliRunner().invoke(app, ["check", *(str(tmp_path / name) for name in ("52064.json", "52066.json"))])
+    assert (done.exit_code, "invalid_zip" in done.stdout) == (2, True)
+    assert f"{tmp_path / '52064.json'}: cannot be read" in done.stderr.replace("\n", "")
+
+
+def test_a_plan_leaves_out_whom_the_import_would(database_url, monkeypatch, tmp_path, make_therapist):
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("THERAPIST_IMPORT_AUDIENCE", "adults")
+    write_scrape(tmp_path / "52066.json", make_therapist(1, therapy_methods=["Verhaltenstherapie (Kinder)"]))
+    done = CliRunner().invoke(app, ["plan", "--json", str(tmp_path / "52066.json")])
+    assert json.loads(done.stdout)["counts"] == {"skipped": 1}
 
 
 def test_a_plan_says_of_what_would_not_be_applied_why(therapists, make_therapist, database_url, monkeypatch):
