@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from sqlalchemy.engine import make_url
@@ -29,6 +30,17 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     except (ValueError, ArgumentError):
         # Its own text quotes the address, and with it the password.
         raise ValueError("is no address like postgresql://user:password@host:port/name") from None
+    return value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    is_plain = not parts.query and not parts.fragment and not re.search(r"\s", value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise ValueError("is no address like https://curavani.example")
     return value
 
 
@@ -86,10 +98,10 @@ class AuthSettings(SettingsGroup):
 class ServingSettings(AuthSettings):
     """What an HTTP service needs beyond its database: at least one token, or the word that it wants none."""
 
-    console_base_url: str | None = Field(
+    console_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None, alias="CONSOLE_BASE_URL", description="Public address, for links in mails."
     )
-    communication_service_url: str | None = Field(
+    communication_service_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None,
         alias="COMMUNICATION_SERVICE_URL",
         description="Communication service, for the history of mails and calls.",

@@ -81,6 +81,21 @@ def test_what_the_kafka_client_could_not_use_is_named_at_the_start(changes, name
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["CONSOLE_BASE_URL", "COMMUNICATION_SERVICE_URL"])
+@pytest.mark.parametrize(
+    "text", ["curavani.example", "https://", "ftp://a.example", "https://a b.example", "http://[", "x"]
+)
+def test_an_address_of_the_web_that_cannot_be_one_is_named_at_the_start(name, text):
+    with pytest.raises(SettingsError, match=f"{name}: .*is no address"):
+        read_settings({"API_AUTH": "off", name: text}, ServingSettings)
+
+
+def test_an_address_of_the_web_may_have_a_port_and_a_path():
+    address = "http://127.0.0.1:8080/service"
+    settings = read_settings({"API_AUTH": "off", "CONSOLE_BASE_URL": address}, ServingSettings)
+    assert settings[ServingSettings].console_base_url == address
+
+
 @pytest.mark.parametrize("text", ["alice", "alice:read", "alice:king:t", "a:read:same,b:read:same", ":read:t"])
 def test_malformed_tokens_are_named_without_their_text(text):
     with pytest.raises(SettingsError) as caught:
