@@ -6,7 +6,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from shared.dependencies import Dependency
 from shared.errors import CuravaniError, TransientError
-from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, client_configuration
+from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, client_configuration
 from shared.settings import KafkaSettings
 
 _SECONDS = 3.0
@@ -26,7 +26,10 @@ def broker_dependency(settings: KafkaSettings, topic: str) -> Dependency:
 
 
 def ask_brokers(settings: KafkaSettings, topic: str) -> None:
-    """Returns where they answer and have the topic. Raises `BrokerUnavailable`, or `topic_missing`."""
+    """Returns where they answer and have the topic.
+
+    Raises `BrokerUnavailable`, or a `CuravaniError` with the code `topic_missing` or `topic_not_allowed`.
+    """
     # Its log would repeat, with addresses in it, what the exception says.
     client = Producer({**client_configuration(settings, "curavani-probe"), "log_level": 0, "error_cb": _ignore})
     try:
@@ -35,8 +38,10 @@ def ask_brokers(settings: KafkaSettings, topic: str) -> None:
         raise BrokerUnavailable from None
     finally:
         client.close()
-    if known.topics[topic].error is not None:
-        raise CuravaniError(TOPIC_MISSING)
+    error = known.topics[topic].error
+    if error is not None:
+        is_forbidden = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+        raise CuravaniError(TOPIC_NOT_ALLOWED if is_forbidden else TOPIC_MISSING)
 
 
 def _ignore(_error: KafkaError) -> None:

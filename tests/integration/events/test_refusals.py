@@ -4,11 +4,13 @@ import pytest
 from confluent_kafka import KafkaError
 
 from curavani.demo.mock_broker import MockBroker
-from shared.errors import NotFound
+from shared.errors import CuravaniError, NotFound
 from shared.events.broker import LARGEST_EVENT
 from shared.events.control import drop, parked, problems, release
 from shared.events.outbox import Event, write_events
+from shared.events.probe import ask_brokers
 from shared.imports.ledger import NotAllowedError
+from shared.settings import KafkaSettings
 
 pytestmark = pytest.mark.slow
 
@@ -153,6 +155,22 @@ def test_a_missing_topic_is_told_at_once_is_not_created_and_costs_no_event(outbo
         assert topic.has(3)
         assert topic.numbers(1) == [0, 2]
         assert outbox.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (KafkaError.UNKNOWN_TOPIC_OR_PART, "topic_missing"),
+        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "topic_not_allowed"),
+    ],
+)
+def test_who_asks_the_brokers_hears_what_is_wrong_with_the_topic(broker, error, code):
+    settings = KafkaSettings.model_validate({"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers})
+    ask_brokers(settings, "patient-events")
+    broker.fail_topic("patient-events", error)
+    with pytest.raises(CuravaniError, match=code):
+        ask_brokers(settings, "patient-events")
+    broker.fail_topic("patient-events", 0)
 
 
 def test_a_topic_that_vanishes_is_told_at_once(outbox, broker, relay, new_topic):
