@@ -118,6 +118,13 @@ _HOLDER = sa.text(
 )
 
 
+# The work repeats the same few statements. They are planned once and for no values in particular: of those the planner
+# would think that they find a large part of a table that was just filled and has no statistics yet, and read all of it.
+_SETTLE_IN = sa.text(
+    "SELECT set_config('application_name', :who, false), set_config('plan_cache_mode', 'force_generic_plan', false)"
+)
+
+
 def _acquire(connection: Connection, name: LockName) -> None:
     with connection.begin():
         taken = connection.execute(
@@ -125,7 +132,7 @@ def _acquire(connection: Connection, name: LockName) -> None:
         ).scalar()
         if not taken:
             raise LockHeld(holder(connection, name) or "another process")
-        connection.execute(sa.text("SELECT set_config('application_name', :who, false)"), {"who": identity()[:63]})
+        connection.execute(_SETTLE_IN, {"who": identity()[:63]})
 
 
 def _unlock(connection: Connection) -> None:
