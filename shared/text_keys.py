@@ -31,9 +31,10 @@ def name_key_part(name: str | None) -> str | None:
     """One name's key: case, accents, umlaut spelling, hyphens and white space do not matter."""
     if not name:
         return None
-    if name.isascii() and name.isalpha():
+    if name.isascii():
         # Most names have nothing that the rest is about.
-        return name.lower()
+        lowered = name.lower()
+        return lowered if lowered.isalpha() else _NO_LETTER.sub(" ", lowered).strip() or lowered.strip() or None
     folded = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
     words = _NO_LETTER.sub(" ", _without_marks(folded.translate(_SPELLED_OUT))).strip()
     # A name of punctuation only has to have a key, too: it is the only thing known of it.

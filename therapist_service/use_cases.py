@@ -19,27 +19,13 @@ from shared.errors import NotFound
 from shared.events.outbox import write_events
 from shared.history import FieldChange, write_changes
 from shared.text_keys import search_key, search_words
-from shared.vocabulary import Therapeutstatus
 from therapist_service import events
 from therapist_service.imports.identity import look_up_keys
 from therapist_service.models import kernel, therapeuten
 
 Row = Mapping[str, Any]
 
-_DEFAULTS: dict[str, Any] = {
-    "kassensitz": False,
-    "telefonische_erreichbarkeit": {},
-    "fremdsprachen": [],
-    "psychotherapieverfahren": [],
-    "potenziell_verfuegbar": False,
-    "ueber_curavani_informiert": False,
-    "bevorzugte_diagnosen": [],
-    "arbeitszeiten": {},
-    "bevorzugt_gruppentherapie": False,
-    "status": Therapeutstatus.AKTIV.value,
-}
 _COLUMNS = tuple(column.name for column in therapeuten.c)
-_EMPTY = {**dict.fromkeys(_COLUMNS), **_DEFAULTS}
 _SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
 
 
@@ -58,8 +44,9 @@ class TherapistChange:
 def create_therapists(
     connection: Connection, rows: Sequence[Row], actor: str, meanwhile: Callable[[], None] = lambda: None
 ) -> list[int]:
-    """Inserts validated rows (any columns; the others take their defaults); returns their ids in the same order.
+    """Inserts validated rows; returns their ids in the same order.
 
+    All rows have the same columns, whichever; the others take the database's defaults.
     `meanwhile` begins what can be done while the database is busy with their events.
     """
     del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
@@ -67,7 +54,8 @@ def create_therapists(
         return []
     moment, ids = _new_ids(connection, len(rows))
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
-    copy_rows(connection, therapeuten, _COLUMNS, (tuple(row.values()) for row in complete))
+    columns = tuple(complete[0])
+    copy_rows(connection, therapeuten, columns, ([row[name] for name in columns] for row in complete))
     meanwhile()
     events.announce(connection, [("therapist.created", number) for number in ids])
     return ids
@@ -149,9 +137,9 @@ def list_therapists(
 
 
 def _complete(row: Row, number: int, moment: datetime) -> dict[str, Any]:
-    complete = {**_EMPTY, **row, "id": number, "created_at": moment, "updated_at": moment}
-    complete["search_key"] = _search_key(complete)
-    return complete | look_up_keys(complete, complete["source_record"])
+    keys = look_up_keys(row, row.get("source_record"))
+    times = {"created_at": moment, "updated_at": moment}
+    return {**row, "id": number, **times, "search_key": _search_key(row), **keys}
 
 
 def _plan(change: TherapistChange, moment: datetime) -> tuple[Row, Row, dict[str, Any]]:
@@ -185,7 +173,7 @@ _IDENTIFYING = frozenset({"vorname", "nachname", "plz", "source_record"})
 
 
 def _search_key(row: Row) -> str:
-    return search_key(" ".join(str(row[name] or "") for name in _SEARCHED)) or ""
+    return search_key(" ".join(row.get(name) or "" for name in _SEARCHED)) or ""
 
 
 def _moment(connection: Connection) -> datetime:
