@@ -49,8 +49,9 @@ def apply_scrape(
         run.removals.count_active()
     run.findings += [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
-        run.apply(chunk)
+        # Before and not after it: a small file, which is one chunk, writes all its outcomes together.
         run.flush()
+        run.apply(chunk)
     run.removals.apply(run.report)
     run.flush()
     trouble = run.counts["failed"] or run.counts["held"]
