@@ -10,16 +10,20 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.registration import Registration
-from patient_service.imports.tombstones import is_erased
+from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import create_patients, update_patients
+from shared.database.copy import copy_rows
+from shared.database.prepared import Prepared
 from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from shared.text_keys import email_key, name_key
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name")
+_LOCK = Prepared(
+    sa.text("SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,25 +119,24 @@ def _keep_consent(
     connection: Connection, import_id: int, patient_id: int, file: RegistrationFile, registration: Registration
 ) -> None:
     consent = registration.consent
-    connection.execute(
-        sa.insert(patient_consents).values(
-            patient_id=patient_id,
-            registration_token=registration.token,
-            registration_timestamp=registration.registered_at,
-            given_at=consent.given_at,
-            ip_address=consent.ip_address,
-            user_agent=consent.user_agent,
-            document=dict(consent.document),
-            file_hash=file.sha256,
-            import_id=import_id,
-        )
-    )
+    row = {
+        "patient_id": patient_id,
+        "registration_token": registration.token,
+        "registration_timestamp": registration.registered_at,
+        "given_at": consent.given_at,
+        "ip_address": consent.ip_address,
+        "user_agent": consent.user_agent,
+        "document": dict(consent.document),
+        "file_hash": file.sha256,
+        "import_id": import_id,
+    }
+    copy_rows(connection, patient_consents, tuple(row), [tuple(row.values())])
 
 
 def _serialise(connection: Connection, person: Person, token: str | None) -> None:
     """Lets registrations of one person pass one after the other, whichever process imports them."""
     names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
-    connection.execute(_LOCK, {"names": names})
+    _LOCK(connection, names=names)
 
 
 def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
@@ -142,31 +145,46 @@ def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
 
 def _seen_before(connection: Connection, token: str | None, sha256: str) -> tuple[bool, bool]:
     """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name."""
-    consents = patient_consents.c
-    same = consents.file_hash == sha256
-    if token is not None:
-        same = sa.and_(same, consents.registration_token == token)
-    erased, known = connection.execute(sa.select(is_erased(connection, token, sha256), sa.exists().where(same))).one()
+    digests = [digest for _, digest in digests_of(connection, token, sha256)]
+    erased, known = _SEEN_BEFORE.one(connection, token=token, sha256=sha256, digests=digests)
     return erased, known
+
+
+_token = sa.bindparam("token", type_=sa.Text)
+_SEEN_BEFORE = Prepared(
+    sa.select(
+        is_erased,
+        sa.exists().where(
+            patient_consents.c.file_hash == sa.bindparam("sha256"),
+            sa.or_(_token.is_(None), patient_consents.c.registration_token == _token),
+        ),
+    )
+)
 
 
 def _candidates(connection: Connection, person: Person, token: str | None) -> list[Candidate]:
     """Everybody who shares the name, the e-mail address or the token, locked against concurrent edits."""
-    columns = patienten.c
-    # In SQL an absent value must not ask for "IS NULL": empty never equals empty.
-    owned = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == token)
-    owns = sa.false() if token is None else columns.id.in_(owned)
-    same_email = sa.false() if person.email_key is None else columns.email_key == person.email_key
-    statement = (
-        sa.select(columns.id, columns.name_key, columns.email_key, columns.geburtsdatum, owns)
-        .where(sa.or_(columns.name_key == person.name_key, same_email, owns))
-        .order_by(columns.id)
-        .with_for_update()
-    )
+    found = _CANDIDATES(connection, name_key=person.name_key, email_key=person.email_key, token=token)
     return [
         Candidate(patient_id, Person(name, email, born), owns_token=bool(owned_by))
-        for patient_id, name, email, born, owned_by in connection.execute(statement)
+        for patient_id, name, email, born, owned_by in found
     ]
+
+
+# An absent value equals nothing, in SQL as in the rule: empty is no address that two people share.
+_owned = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
+_owns = patienten.c.id.in_(_owned)
+_resembles = sa.or_(
+    patienten.c.name_key == sa.bindparam("name_key"), patienten.c.email_key == sa.bindparam("email_key"), _owns
+)
+_CANDIDATES = Prepared(
+    sa.select(
+        *[patienten.c[name] for name in ("id", "name_key", "email_key", "geburtsdatum")], _owns.label("owns_token")
+    )
+    .where(_resembles)
+    .order_by(patienten.c.id)
+    .with_for_update()
+)
 
 
 def _person(registration: Registration) -> Person:

@@ -35,10 +35,8 @@ class _Entry:
     digests: tuple[tuple[str, str], ...]
 
 
-def is_erased(connection: Connection, token: str | None, sha256: str) -> sa.ColumnElement[bool]:
-    """Whether this registration belongs to an erased person, to be asked for together with other things."""
-    digests = [digest for _, digest in digests_of(connection, token, sha256)]
-    return sa.exists().where(tombstones.c.digest.in_(digests))
+is_erased = sa.exists().where(tombstones.c.digest == sa.any_(sa.bindparam("digests", type_=sa.ARRAY(sa.Text))))
+"""Whether the registration of `digests` belongs to an erased person, to be asked for together with other things."""
 
 
 def digests_of(connection: Connection, token: str | None, sha256: str) -> list[tuple[str, str]]:

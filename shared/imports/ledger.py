@@ -92,9 +92,8 @@ class Withdrawn(CuravaniError):
 
 def note_without_waiting(connection: Connection, kernel: KernelTables, import_id: int, **values: Any) -> None:
     """The same for what a later pass would find out again: the transaction does not wait for the disk."""
-    table = kernel.import_tracking
-    statement = sa.update(table).where(table.c.id == import_id).values(**values)
-    connection.execute(statement.returning(sa.func.set_config("synchronous_commit", "off", sa.true())))
+    written = {f"new_{name}": value for name, value in values.items()}
+    _note_without_waiting(kernel, *values)(connection, import_id=import_id, **written)
 
 
 def begin_attempt(connection: Connection, kernel: KernelTables, import_id: int) -> int:
@@ -270,23 +269,40 @@ def _end_attempt(connection: Connection, kernel: KernelTables, import_id: int, *
 @per_service
 def _begin_attempt(kernel: KernelTables) -> sa.Executable:
     columns = kernel.import_tracking.c
-    at_ease = sa.func.set_config("synchronous_commit", "off", sa.true())
     return (
-        _update_waiting(kernel)
+        _update(kernel)
+        .where(_is_waiting(kernel))
         .values(attempts=columns.attempts + 1, round_attempts=columns.round_attempts + 1)
-        .returning(columns.attempts, columns.round_attempts, at_ease)
+        .returning(columns.attempts, columns.round_attempts, _AT_EASE)
     )
 
 
 @per_service
-def _write_end(kernel: KernelTables, *names: str) -> sa.Update:
-    return _update_waiting(kernel).values({name: sa.bindparam(f"new_{name}") for name in names})
+def _write_end(kernel: KernelTables, *names: str) -> sa.Executable:
+    return _update(kernel, *names).where(_is_waiting(kernel))
 
 
-def _update_waiting(kernel: KernelTables) -> sa.Update:
-    columns = kernel.import_tracking.c
-    is_waiting = sa.or_(*[columns.status == word for word in WAITING])
-    return sa.update(kernel.import_tracking).where(columns.id == sa.bindparam("import_id"), is_waiting)
+@per_service
+def _note_without_waiting(kernel: KernelTables, *names: str) -> sa.Executable:
+    return _update(kernel, *names).returning(_AT_EASE)
+
+
+def _update(kernel: KernelTables, *names: str) -> sa.Update:
+    """Sets the named columns of the row `import_id` to `new_NAME`."""
+    table = kernel.import_tracking
+    return (
+        sa.update(table)
+        .where(table.c.id == sa.bindparam("import_id"))
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+    )
+
+
+def _is_waiting(kernel: KernelTables) -> sa.ColumnElement[bool]:
+    return sa.or_(*[kernel.import_tracking.c.status == word for word in WAITING])
+
+
+# The transaction does not wait for the disk.
+_AT_EASE = sa.func.set_config("synchronous_commit", "off", sa.true())
 
 
 def _lock(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:
