@@ -141,7 +141,8 @@ def test_a_duplicate_is_compared_decided_and_undone(visit, services, questions):
     page.get_by_label("Warum (freiwillig)").fill("vertan")
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
     page.get_by_text(f"Frage P{number} ist wieder offen.").wait_for()
-    page.get_by_text("rückgängig gemacht von Olga").wait_for()
+    decided = page.get_by_role("listitem").filter(has_text="Geschwister")
+    decided.filter(has_text="rückgängig gemacht von Olga").wait_for()
     state = "SELECT state FROM patient_service.reviews WHERE id = :id"
     assert services.one(state, id=number) == "open"
 
