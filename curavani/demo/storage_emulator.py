@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from curavani.demo.local import LOOPBACK
 from curavani.demo.storage_api import Request, Response, StorageApi, refused
-from curavani.demo.storage_faults import Faults
+from curavani.demo.storage_faults import Faults, Met
 from curavani.demo.storage_objects import ObjectStore, Preconditions, Refusal, Version
 
 _CONTROL_PATH = "/_faults"
@@ -167,13 +167,13 @@ class _Handler(BaseHTTPRequestHandler):
         if request is None:
             self._send(refused(404, "notFound", "Not Found"))
             return
-        fault = self.server.faults.take(request.operation, request.name)
-        if fault is None:
+        met = self.server.faults.take(request.operation, request.name)
+        if met is None:
             self._send(self.server.api.answer(request))
-        elif isinstance(fault, int):
-            self._send(refused(fault, "injected", "An injected fault"))
+        elif isinstance(met.kind, int):
+            self._send(refused(met.kind, "injected", "An injected fault"))
         else:
-            self._fail(request, fault)
+            self._fail(request, met)
 
     do_GET = _serve  # noqa: N815 - the base class looks for this name
     do_POST = _serve  # noqa: N815 - the base class looks for this name
@@ -194,16 +194,17 @@ class _Handler(BaseHTTPRequestHandler):
             return refused(400, "invalid", str(error))
         return Response(204)
 
-    def _fail(self, request: Request, kind: str) -> None:
+    def _fail(self, request: Request, met: Met) -> None:
+        kind = met.kind
         # Of a download, half of the answer comes first: that is where real ones stall.
         early = kind == "stall" and request.operation == "download"
         if kind == "reset" or (kind == "stall" and not early):
             if kind == "stall":
-                self.server.faults.stall()
+                met.stall()
             self._reset()
             return
         if kind == "hold":
-            self.server.faults.stall()
+            met.stall()
             self._send(self.server.api.answer(request))
             return
         response = self.server.api.answer(request)
@@ -217,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(response, only=len(response.body) // 2)
             if early:
-                self.server.faults.stall()
+                met.stall()
             self.close_connection = True
 
     def _send(self, response: Response, only: int | None = None) -> None:

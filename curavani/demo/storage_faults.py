@@ -19,6 +19,18 @@ class Fault:
     name: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What one request meets: a fault's kind, and when the faults were cleared."""
+
+    kind: int | str
+    cleared: threading.Event
+
+    def stall(self) -> None:
+        """Waits until the faults are cleared, or for as long as no client of ours does."""
+        self.cleared.wait(STALL_SECONDS)
+
+
 class Faults:
     """The faults in force, the oldest first; safe for use by several threads.
 
@@ -31,7 +43,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._released = threading.Event()
+        self._cleared = threading.Event()
         self.taken = 0
         """How many requests met a fault."""
 
@@ -56,11 +68,14 @@ class Faults:
         """Ends all faults. The requests that are stalled lose their connection."""
         with self._lock:
             self._faults.clear()
-            self._released.set()
-            self._released = threading.Event()
+            self._cleared.set()
+            self._cleared = threading.Event()
 
-    def take(self, operation: str, name: str | None) -> int | str | None:
-        """The kind of fault this request meets, which counts it; None where all goes well."""
+    def take(self, operation: str, name: str | None) -> Met | None:
+        """The fault that this request meets, which counts it; None where all goes well.
+
+        Whoever sees the count can clear the faults from then on, however far the request has come.
+        """
         with self._lock:
             for fault in self._faults:
                 if fault.operation in ("any", operation) and fault.name in (None, name):
@@ -69,11 +84,5 @@ class Faults:
                         fault.left -= 1
                         if fault.left == 0:
                             self._faults.remove(fault)
-                    return fault.kind
+                    return Met(fault.kind, self._cleared)
         return None
-
-    def stall(self) -> None:
-        """Waits until the faults are cleared, or for as long as no client of ours does."""
-        with self._lock:
-            released = self._released
-        released.wait(STALL_SECONDS)

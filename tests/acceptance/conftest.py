@@ -1,6 +1,7 @@
 """Both services as real processes with imported samples, and a real browser in front of them."""
 
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -22,7 +23,8 @@ from shared.database.engine import create_engine
 
 PATIENCE_SECONDS = 120
 TOKENS = {"read": "r-token", "write": "w-token", "operate": "o-token"}
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium")
+"""The system's browser; None leaves the choice to Playwright, which then takes the one that it has installed."""
 SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
@@ -182,6 +184,13 @@ class Visitor:
         self.page.get_by_label("Zugangsschlüssel").fill(TOKENS[role])
         self.page.get_by_role("button", name="Anmelden").click()
         self.page.get_by_role("heading", name="Übersicht").wait_for()
+        # A heading shows before the page's script runs.
+        self.page.wait_for_load_state()
+
+    def import_now(self) -> None:
+        """Asks for a pass, on the overview; returns once the page says so, and goes nowhere by itself any more."""
+        self.page.get_by_role("button", name="Jetzt importieren").click()
+        self.page.get_by_text("Ein Durchlauf beginnt, sobald der Import frei ist.").wait_for()
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

@@ -87,7 +87,7 @@ def new_patients(
 ) -> Iterator[Callable[..., Patients]]:
     """Makes the patient import anew, as another process would; keywords are settings of the environment.
 
-    It gives storage up soon, unless it is told to be patient.
+    It gives up soon what storage refuses, and waits for an answer longer than any machine takes.
     """
     made: list[Any] = []
 
@@ -104,7 +104,7 @@ def new_patients(
             *patient_bootstrap.IMPORT_GROUPS,
         )
         parts = patient_bootstrap.build_parts(
-            settings, patience=patience or Patience(connect=2.0, answer=1.0, retry=0.5)
+            settings, patience=patience or Patience(connect=60.0, answer=60.0, retry=0.5)
         )
         made.append(parts)
         return Patients(parts, engine, storage_server, bucket, copies)

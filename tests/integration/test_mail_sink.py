@@ -21,7 +21,7 @@ def _mail(subject: str = "Willkommen, Frau Müller") -> EmailMessage:
 
 
 def _send(sink: MailSink, message: EmailMessage | None = None) -> None:
-    with smtplib.SMTP(sink.host, sink.port, timeout=5) as client:
+    with smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         client.send_message(message or _mail())
 
 
@@ -55,7 +55,7 @@ def test_mails_are_refused_as_often_as_asked(code: int) -> None:
 def test_tls_and_login() -> None:
     with MailSink(tls=True, login=("user", "secret")) as sink:
         context = ssl.create_default_context(cafile=str(sink.certificate))
-        with smtplib.SMTP(sink.host, sink.port, timeout=5) as client:
+        with smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
             with pytest.raises(smtplib.SMTPSenderRefused, match="STARTTLS"):
                 client.send_message(_mail())
             client.starttls(context=context)
@@ -73,7 +73,7 @@ def test_tls_and_login() -> None:
 
 
 def test_an_untrusted_certificate_is_an_error_for_the_client() -> None:
-    with MailSink(tls=True) as sink, smtplib.SMTP(sink.host, sink.port, timeout=5) as client:
+    with MailSink(tls=True) as sink, smtplib.SMTP(sink.host, sink.port, timeout=60) as client:
         with pytest.raises(ssl.SSLCertVerificationError):
             client.starttls(context=ssl.create_default_context())
         client.close()

@@ -26,6 +26,7 @@ from shared.errors import DatabaseUnavailable, DiskUnavailable, LockLost, Storag
 from shared.settings import MailSettings
 
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
+HASTY = Patience(answer=2.0, retry=0.5)
 
 # Google's client does not let go of an answer that it could not authenticate; the garbage collector does.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -35,6 +36,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 def _collect_here():
     yield
     gc.collect()
+
+
+@pytest.fixture
+def run_with_fault(new_patients, patients, kind):
+    """Runs a pass while storage answers every request of an operation with the fault of this `kind`."""
+
+    def run(operation):
+        patients.storage.faults.add(operation, kind, times=None)
+        try:
+            (new_patients(patience=HASTY) if kind == "stall" else patients).run()
+        finally:
+            patients.storage.faults.clear()
+
+    return run
 
 
 def assert_imported_once(patients, data):
@@ -55,15 +70,13 @@ def open_alerts(patients):
 
 
 @pytest.mark.parametrize("kind", [401, 403, 404, 429, 500, 503, "reset", "stall", "truncate"])
-def test_a_fault_of_the_listing_is_an_error_and_costs_no_attempt(patients, make_registration, kind):
+def test_a_fault_of_the_listing_is_an_error_and_costs_no_attempt(patients, run_with_fault, make_registration):
     data = make_registration()
     patients.upload(data)
-    patients.storage.faults.add("list", kind, times=None)
     with pytest.raises(StorageUnavailable):
-        patients.run()
+        run_with_fault("list")
     assert patients.files() == []
     assert open_alerts(patients) == ["storage_unavailable"]
-    patients.storage.faults.clear()
     patients.run()
     assert patients.files()[0]["attempts"] == 1
     assert open_alerts(patients) == []
@@ -86,27 +99,23 @@ def test_a_fault_of_the_listing_is_an_error_and_costs_no_attempt(patients, make_
         (412, "skipped", "source_gone"),
     ],
 )
-def test_a_fault_of_the_download_is_tried_again(patients, make_registration, kind, status, code):
+def test_a_fault_of_the_download_is_tried_again(patients, run_with_fault, make_registration, status, code):
     data = make_registration()
     patients.upload(data)
-    patients.storage.faults.add("download", kind, times=None)
-    patients.run()
+    run_with_fault("download")
     (file,) = patients.files()
     assert (file["status"], file["error_code"], file["attempts"], file["local_path"]) == (status, code, 1, None)
     assert patients.in_bucket() == [NAME]
-    patients.storage.faults.clear()
     patients.run()
     assert_imported_once(patients, data)
 
 
 @pytest.mark.parametrize("kind", [401, 403, 412, 429, 500, 503, "reset", "stall", "after", 404])
-def test_a_fault_of_the_delete_is_tried_again_and_imports_nothing_twice(patients, make_registration, kind):
+def test_a_fault_of_the_delete_is_tried_again_and_imports_nothing_twice(patients, run_with_fault, make_registration):
     data = make_registration()
     patients.upload(data)
-    patients.storage.faults.add("delete", kind, times=None)
-    patients.run()
+    run_with_fault("delete")
     assert patients.files()[0]["status"] == "success"
-    patients.storage.faults.clear()
     patients.run()
     patients.run()
     assert_imported_once(patients, data)
@@ -225,9 +234,8 @@ def test_a_folder_that_vanished_stops_the_pass_before_anything_is_read(patients,
     assert open_alerts(patients) == []
 
 
-def test_a_folder_that_vanishes_during_a_pass_lets_nothing_be_imported_without_a_copy(new_patients, make_registration):
+def test_a_folder_that_vanishes_during_a_pass_lets_nothing_be_imported_without_a_copy(patients, make_registration):
     data = make_registration()
-    patients = new_patients(patience=PATIENT)
     patients.upload(data)
     ended = begin_and_hold(patients)
     shutil.rmtree(patients.copies)
@@ -311,10 +319,9 @@ def test_a_file_that_kills_its_process_every_time_runs_out_of_attempts(new_patie
 
 @pytest.mark.parametrize(("number", "attempts"), [(1, 1), (2, 0)])
 def test_a_file_that_is_discarded_while_the_pass_runs_is_not_imported(
-    new_patients, make_registration, curavani, number, attempts
+    patients, make_registration, curavani, number, attempts
 ):
     """File 1 is being read at that moment, file 2 waits its turn."""
-    patients = new_patients(patience=PATIENT)
     patients.upload(make_registration(token="11111111", vorname="Erika"), "A_Erika_20250704_11111111.json")
     patients.upload(make_registration())
     ended = begin_and_hold(patients)
@@ -326,9 +333,6 @@ def test_a_file_that_is_discarded_while_the_pass_runs_is_not_imported(
     assert imported["status"] == "success"
     assert len(patients.patients()) == 1
     assert patients.in_bucket() == [discarded["file_name"]]
-
-
-PATIENT = Patience(answer=90.0)
 
 
 def begin_and_hold(patients):

@@ -77,7 +77,7 @@ class History:
             "PATIENT_IMPORT_RETRY_BASE_SECONDS": "0",
         }
         chosen = read_settings(environment, *bootstrap.IMPORT_GROUPS)
-        self.parts = bootstrap.build_parts(chosen, patience=Patience(connect=2.0, answer=2.0, retry=0.2))
+        self.parts = bootstrap.build_parts(chosen, patience=Patience(connect=60.0, answer=60.0, retry=0.2))
 
     def upload(self, person, registration, version, naming):
         """Versions of a registration differ in one field; its object may come under three names."""

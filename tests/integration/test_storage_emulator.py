@@ -27,11 +27,13 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from curavani.demo.local import wait_until
 from curavani.demo.storage_emulator import StorageEmulator
+from curavani.demo.storage_faults import Faults
 
 BUCKET = "registrations"
-ONCE: dict[str, Any] = {"timeout": (2, 2), "retry": None}
-RETRIED: dict[str, Any] = {"timeout": (2, 2), "retry": DEFAULT_RETRY.with_delay(0.01, 0.05).with_timeout(5)}
+ONCE: dict[str, Any] = {"timeout": (60, 60), "retry": None}
+RETRIED: dict[str, Any] = {"timeout": (60, 60), "retry": DEFAULT_RETRY.with_delay(0.01, 0.05).with_timeout(60)}
 
 
 @pytest.fixture
@@ -223,8 +225,8 @@ def test_a_fault_for_one_object_and_the_clients_retry(emulator: StorageEmulator,
 def test_broken_answers(emulator: StorageEmulator, bucket: Any) -> None:
     emulator.put(BUCKET, "o", b"some data")
 
-    def read(seconds: float = 2) -> bytes:
-        return bytes(bucket.blob("o").download_as_bytes(checksum="crc32c", timeout=(2, seconds), retry=None))
+    def read(seconds: float = 60) -> bytes:
+        return bytes(bucket.blob("o").download_as_bytes(checksum="crc32c", timeout=(60, seconds), retry=None))
 
     emulator.faults.add("download", "wrong_bytes")
     with pytest.raises(DataCorruption):
@@ -240,7 +242,7 @@ def test_broken_answers(emulator: StorageEmulator, bucket: Any) -> None:
         read(0.2)
     emulator.faults.add("list", "stall")
     with pytest.raises(requests.Timeout):
-        list(bucket.list_blobs(timeout=(2, 0.2), retry=None))
+        list(bucket.list_blobs(timeout=(60, 0.2), retry=None))
     assert read() == b"some data"
     gc.collect()  # here, where the warning is expected, and not in a later test
 
@@ -251,17 +253,25 @@ def test_clearing_the_faults_releases_a_stalled_request(emulator: StorageEmulato
 
     def ask() -> None:
         try:
-            list(bucket.list_blobs(timeout=(2, 60), retry=None))
+            list(bucket.list_blobs(**ONCE))
         except requests.ConnectionError as error:
             failures.append(error)
 
     thread = threading.Thread(target=ask)
     thread.start()
-    while thread.is_alive():
-        if emulator.faults.taken:
-            emulator.faults.clear()
-        thread.join(0.02)
+    assert wait_until(lambda: emulator.faults.taken == 1, 60)
+    emulator.faults.clear()
+    thread.join()
     assert len(failures) == 1
+
+
+def test_a_request_that_has_met_a_fault_but_does_not_stall_yet_is_released_too() -> None:
+    faults = Faults()
+    faults.add("list", "stall")
+    met = faults.take("list", None)
+    faults.clear()
+    assert met is not None
+    assert met.cleared.is_set()
 
 
 def test_a_delete_whose_answer_is_lost_is_done(emulator: StorageEmulator, bucket: Any) -> None:
@@ -299,7 +309,7 @@ def test_a_folder_keeps_the_objects_for_another_emulator(tmp_path: Path) -> None
 
 def test_faults_are_set_by_another_process_over_http(emulator: StorageEmulator, bucket: Any) -> None:
     def control(method: str, body: object = None) -> int:
-        connection = HTTPConnection(emulator.host.removeprefix("http://"), timeout=5)
+        connection = HTTPConnection(emulator.host.removeprefix("http://"), timeout=60)
         connection.request(method, "/_faults", json.dumps(body))
         status = connection.getresponse().status
         connection.close()

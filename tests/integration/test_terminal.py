@@ -129,9 +129,11 @@ def test_a_run_shows_its_progress_on_a_terminal_only(on_terminal, piped, patient
 
 @pytest.mark.slow
 def test_ctrl_c_finishes_the_file_in_hand_and_the_next_run_the_rest(environment, patients, make_registration):
-    for number in range(120):
-        name = f"A_B_20250705_{number:08x}.json"
+    names = [f"A_B_20250705_{number:08x}.json" for number in range(5)]
+    for number, name in enumerate(names):
         patients.upload(make_registration(f"{number:08x}", email=f"m{number}@example.com"), name)
+    met = patients.storage.faults.taken
+    patients.storage.faults.add("download", "hold", name=names[2])
     process = subprocess.Popen(
         [sys.executable, "-m", "curavani", "imports", "run", "patient"],
         env=environment,
@@ -139,19 +141,20 @@ def test_ctrl_c_finishes_the_file_in_hand_and_the_next_run_the_rest(environment,
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert wait_until(lambda: len(patients.patients()) > 0, 60)
+    assert wait_until(lambda: patients.storage.faults.taken == met + 1, 60)
     process.send_signal(signal.SIGINT)
+    patients.storage.faults.clear()
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Stopping after the file in hand" in stderr
     assert "Traceback" not in stderr
     assert "success" in stdout
     imported = [file for file in patients.files() if file["status"] == "success"]
-    assert 0 < len(imported) < 120
+    assert [file["file_name"] for file in imported] == names[:3]
     assert all(file["source_deleted_at"] for file in imported)
-    assert len(patients.in_bucket()) == 120 - len(imported)
+    assert sorted(patients.in_bucket()) == names[3:]
     patients.run()
-    assert len(patients.patients()) == 120
+    assert len(patients.patients()) == len(names)
 
 
 @pytest.mark.parametrize(

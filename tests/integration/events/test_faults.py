@@ -60,6 +60,8 @@ def test_brokers_that_go_and_come_back(outbox, broker, relay, topic):
     with working(relay):
         count = changes(outbox, 0, 3)
         assert topic.until(lambda: len(topic.events()) == count)
+        # An event arrives a moment before it is marked as sent.
+        assert wait_until(lambda: outbox.unsent().count == 0, 60)
         broker.down(1)
         count = changes(outbox, count, 5)
         assert outbox.unsent().count == 20
