@@ -162,4 +162,4 @@ def apply_if_sound(
         ledger.write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement("failed", implausible)
     keep_fill(connection, envelope, scrape.fill)
-    return apply_scrape(connection, import_id, scrape, wishes, meanwhile)
+    return apply_scrape(connection, import_id, scrape, wishes, meanwhile, is_first=not before.usual_counts)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from shared.database.prepared import Prepared
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
-from therapist_service.imports.mapping import Claim, MappedRecord
+from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import therapeuten
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
@@ -80,19 +80,16 @@ def mark_unchanged(
 ) -> dict[int, int]:
     """Marks the rows as listed whose source record is the very same under the same id: nothing to compare there.
 
-    Whom the source calls new is not looked for: it seldom errs in that, and if it does, the rules of identity find the
-    row.
-
     Returns the rows' ids by the records' index. Rows that this file has claimed already are not among them, nor are
     those marked as gone, nor those that a later scrape has listed. `meanwhile` begins what can be done while the
     database marks them.
     """
     # Two records that look the same are no case for a short cut, nor are two rows that do.
-    by_key: dict[tuple[str, str], list[MappedRecord]] = defaultdict(list)
+    by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
     for record in records:
         if record.external_id is not None:
-            by_key[record.external_id, record.hash].append(record)
-    single = {key: alike[0].index for key, alike in by_key.items() if len(alike) == 1 and alike[0].claim != Claim.NEW}
+            by_key[record.external_id, record.hash].append(record.index)
+    single = {key: indexes[0] for key, indexes in by_key.items() if len(indexes) == 1}
     if not single:
         return {}
     meanwhile()

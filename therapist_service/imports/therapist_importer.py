@@ -37,14 +37,21 @@ class Wishes:
 
 
 def apply_scrape(
-    connection: Connection, import_id: int, scrape: Scrape, wishes: Wishes, meanwhile: Callable[[], None]
+    connection: Connection,
+    import_id: int,
+    scrape: Scrape,
+    wishes: Wishes,
+    meanwhile: Callable[[], None],
+    *,
+    is_first: bool,
 ) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
     The counts cover every record of the file, each with exactly one outcome. `meanwhile` is called, perhaps more than
-    once, when the database is about to be busy for a while: it begins what can be done at the same time.
+    once, when the database is about to be busy for a while: it begins what can be done at the same time. `is_first`
+    says that no scrape of this postal code was applied before, so that hardly anybody is known.
     """
-    run = _Run(connection, import_id, scrape.envelope, wishes, meanwhile)
+    run = _Run(connection, import_id, scrape.envelope, wishes, meanwhile, is_first=is_first)
     if scrape.claims[Claim.DELETED]:
         run.removals.count_active()
     run.findings += [*scrape.findings, *scrape.total_findings()]
@@ -68,6 +75,8 @@ class _Run:
         envelope: Envelope,
         wishes: Wishes,
         meanwhile: Callable[[], None],
+        *,
+        is_first: bool,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -77,19 +86,23 @@ class _Run:
         self._envelope = envelope
         self._wishes = wishes
         self._meanwhile = meanwhile
+        self._is_first = is_first
         self._outcomes: list[Outcome] = []
         self._questions: list[Question] = []
 
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
         listed_records = list(self._listed(chunk))
-        same = mark_unchanged(self._connection, self._import_id, self._envelope, listed_records, self._meanwhile)
+        same = {} if self._is_first else self._mark_unchanged(listed_records)
         for record in listed_records:
             if record.index in same:
                 self._report_same(record, same[record.index])
         rest = [record for record in listed_records if record.index not in same]
         if rest:
             self._place(rest)
+
+    def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, int]:
+        return mark_unchanged(self._connection, self._import_id, self._envelope, records, self._meanwhile)
 
     def flush(self) -> None:
         """Writes what was found out about the records so far."""
