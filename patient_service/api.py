@@ -67,7 +67,7 @@ def patient_routes(document: ApiDocument, erasure: Erasure) -> Blueprint:
     routes = Blueprint("patients", __name__, url_prefix="/api/patients")
     routes.get("")(document.describes(PatientPage, query=PatientQuery, tag="patients")(_list))
     routes.post("")(document.describes(PatientOut, status=201, body=PatientCreate, tag="patients")(_create))
-    one = "/<int(max=2147483647):patient_id>"
+    one = "/<int:patient_id>"
     routes.get(one)(document.describes(PatientOut, errors=(404,), tag="patients")(_get))
     routes.put(one)(document.describes(PatientOut, body=PatientUpdate, errors=(404,), tag="patients")(_update))
     routes.delete(one)(document.describes(MessageOut, errors=(404,), tag="patients")(_delete))

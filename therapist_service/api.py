@@ -74,7 +74,7 @@ def therapist_routes(document: ApiDocument) -> Blueprint:
     describes = document.describes
     routes.get("")(describes(TherapistPage, query=TherapistQuery, tag="therapists")(_list))
     routes.post("")(describes(TherapistOut, status=201, body=TherapistCreate, errors=(415,), tag="therapists")(_create))
-    one = "/<int(max=2147483647):therapist_id>"
+    one = "/<int:therapist_id>"
     routes.get(one)(describes(TherapistOut, errors=(404,), tag="therapists")(_get))
     routes.put(one)(describes(TherapistOut, body=TherapistUpdate, errors=(404, 415), tag="therapists")(_update))
     routes.delete(one)(describes(MessageOut, errors=(404,), tag="therapists")(_delete))

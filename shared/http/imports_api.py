@@ -76,7 +76,7 @@ class AcceptedOut(BaseModel):
     message: str
 
 
-_ONE = "/<int(max=2147483647):import_id>"
+_ONE = "/<int:import_id>"
 
 
 def import_routes(document: ApiDocument) -> Blueprint:

@@ -20,7 +20,7 @@ from shared.validation import InvalidInput
 
 Resolve = Callable[[Connection, int, Choice], RowMapping]
 Undo = Callable[[Connection, int, str, str | None], RowMapping]
-_ONE = "/<int(max=2147483647):review_id>"
+_ONE = "/<int:review_id>"
 LONGEST_COMMENT = 1000
 
 

@@ -218,6 +218,31 @@ def test_communication_is_empty_where_no_service_is_configured(patients):
     assert (answer["patient_name"], answer["total_emails"], answer["communications"]) == ("Erika Müller", 0, [])
 
 
-def test_an_unknown_path_and_a_huge_number_are_not_found(patients):
+def test_an_unknown_path_is_not_found(patients):
     assert patients.get("/nothing").json == {"message": patients.get("/nothing").json["message"]}
-    assert patients.get("/api/patients/99999999999", headers=READ).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["2147483648", "99999999999", "9" * 5000], ids=len)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "patients/{}"),
+        ("put", "patients/{}"),
+        ("delete", "patients/{}"),
+        ("get", "patients/{}/consents"),
+        ("get", "imports/{}"),
+        ("post", "imports/{}/retry"),
+        ("post", "imports/{}/discard"),
+        ("post", "reviews/{}/resolve"),
+    ],
+)
+def test_a_number_that_no_row_can_have_is_not_found_by_any_method(patients, method, path, number):
+    body = {"reason": "r", "choose": "merge"} if method == "post" else {} if method == "put" else None
+    answer = patients.open(f"/api/{path.format(number)}", method=method, json=body, headers=OPERATE)
+    assert answer.status_code == 404
+
+
+def test_a_number_that_no_row_can_have_is_told_in_the_words_of_the_entry_and_to_callers_only(therapists):
+    one = "/api/therapists/2147483648"
+    assert therapists.put(one, json={}, headers=WRITE).json == {"message": "Therapist not found"}
+    assert therapists.delete(one).status_code == 401
