@@ -148,6 +148,18 @@ def test_lists_are_paged_clamped_filtered_and_searched(patients):
     assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
 
 
+@pytest.mark.parametrize("query", ["imports?status=bogus", "reviews?state=bogus", "reviews?kind=bogus"])
+def test_a_filter_by_a_word_that_does_not_exist_gives_an_empty_first_page(patients, query):
+    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+    assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
+
+
+@pytest.mark.parametrize("query", ["imports?status=failed", "reviews?state=all", "reviews?kind=conflict"])
+def test_a_filter_by_a_word_that_exists_keeps_the_page_that_was_asked_for(patients, query):
+    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+    assert empty == {"data": [], "page": 4, "limit": 5, "total": 0}
+
+
 def test_the_events_of_changes_tell_old_and_new_status(patients, engine):
     number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
     patients.put(f"/api/patients/{number}", json={"status": "auf_der_Suche"}, headers=WRITE)
