@@ -22,7 +22,8 @@ from shared.http.communication import communication_of
 from shared.http.imports_api import ImportStatusOut, status_view
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
-from shared.http.requests import FIRST_PAGE, json_body, paging, word
+from shared.http.pages import nothing_matches, page_of
+from shared.http.requests import json_body, paging, word
 from shared.service import current_service
 from shared.tokens import Role
 from shared.validation import validate
@@ -67,7 +68,7 @@ def patient_routes(document: ApiDocument, erasure: Erasure) -> Blueprint:
     routes = Blueprint("patients", __name__, url_prefix="/api/patients")
     routes.get("")(document.describes(PatientPage, query=PatientQuery, tag="patients")(_list))
     routes.post("")(document.describes(PatientOut, status=201, body=PatientCreate, tag="patients")(_create))
-    one = "/<int(max=2147483647):patient_id>"
+    one = "/<int:patient_id>"
     routes.get(one)(document.describes(PatientOut, errors=(404,), tag="patients")(_get))
     routes.put(one)(document.describes(PatientOut, body=PatientUpdate, errors=(404,), tag="patients")(_update))
     routes.delete(one)(document.describes(MessageOut, errors=(404,), tag="patients")(_delete))
@@ -83,12 +84,12 @@ def _list() -> Response:
     """Patients, newest first."""
     status, page = word("status"), paging()
     if status is not None and status not in set(Patientenstatus):
-        return jsonify(data=[], page=FIRST_PAGE.page, limit=FIRST_PAGE.limit, total=0)
+        return nothing_matches()
     with transaction(current_service().engine) as connection:
         rows, total = list_patients(
             connection, status=status, search=word("search"), offset=page.offset, limit=page.limit
         )
-    return jsonify(data=[patient_payload(row) for row in rows], page=page.page, limit=page.limit, total=total)
+    return page_of([patient_payload(row) for row in rows], page, total)
 
 
 @requires(Role.WRITE)

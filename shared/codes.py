@@ -66,6 +66,10 @@ CATALOGUE: dict[str, Code] = {
         "More than half of the file's records are invalid, so nothing of it was applied. The scraper's format may have changed.",
         "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
     ),
+    "record_too_large": _error(
+        "The record is longer than a million characters, far more than a practice can say; it was left out. Look at it in the file, and mend the scraper.",
+        "Der Datensatz hat über eine Million Zeichen, weit mehr, als eine Praxis angeben kann; er wurde ausgelassen. Bitte in der Datei ansehen und den Scraper berichtigen.",
+    ),
     "implausible_count": _error(
         "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
         "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich nur noch so wenige: erneut versuchen, dann gilt die Datei.",

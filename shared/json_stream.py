@@ -2,17 +2,28 @@
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from shared.errors import Finding, RejectedError
-from shared.strict_json import finite, is_too_deep, object_without_duplicates, refuse_constant
+from shared.strict_json import MAX_DEPTH, escaped, finite, is_too_deep, object_without_duplicates, refuse_constant
 
 CHUNK_BYTES = 256 * 1024
 MAX_ELEMENT_CHARACTERS = 1024 * 1024
-"""A longer element of the list, or value beside it, is refused."""
+"""A longer element of the list is passed over, a longer value beside it refused."""
+TOO_LONG: Final = object()
+"""Stands in the place of such an element."""
 
 _SPACE = " \t\r\n"
+_OUTSIDE = 2
+"""Levels around an element, or a value beside the list: the top object and the list."""
+_CLOSING = {"{": "}", "[": "]"}
+_MARK = re.compile(r'["\[\]{}]')
+_MARK_IN_TEXT = re.compile(r'["\\]')
+# A text without its end, or white space and half a word or an escape, up to the end of what is there.
+_CUT_OFF = re.compile(r'"(?:[^"\\]++|\\.)*+\\?|\s*+\S{0,12}', re.DOTALL)
+_ANY = re.compile(".", re.DOTALL)
 _DECODER = json.JSONDecoder(
     object_pairs_hook=object_without_duplicates, parse_constant=refuse_constant, parse_float=finite
 )
@@ -21,8 +32,9 @@ _DECODER = json.JSONDecoder(
 class JsonStream:
     """The object in `file`: `elements` yields those of its list, and afterwards `others` holds the other values.
 
-    Raises `RejectedError` (`invalid_json`, `empty_file`), possibly after many elements: nobody may act on them before
-    the end was reached.
+    An element that is too long is `TOO_LONG`; beyond its first part only its brackets and the ends of its texts are
+    looked at. Raises `RejectedError` (`invalid_json`, `empty_file`), possibly after many elements: nobody may act on
+    them before the end was reached.
     """
 
     def __init__(self, file: BinaryIO, list_key: str, watch: Callable[[bytes], None] = lambda _chunk: None) -> None:
@@ -56,7 +68,9 @@ class JsonStream:
                 self.others[key] = None
                 yield from self._list()
             else:
-                self.others[key] = text.value()
+                self.others[key] = value = text.value()
+                if value is TOO_LONG:
+                    raise RejectedError("invalid_json", [Finding(f"/{escaped(key)}", "too_long")])
             if not text.goes_on("}"):
                 return
 
@@ -106,27 +120,65 @@ class _Text:
         return following == ","
 
     def value(self) -> Any:
-        """The next value, whole."""
+        """The next value, whole, or `TOO_LONG`."""
         self.peek()
         while True:
+            is_long = len(self._window) - self._at > MAX_ELEMENT_CHARACTERS
             try:
                 found, end = _DECODER.raw_decode(self._window, self._at)
             except RecursionError:
                 raise _invalid() from None
-            except ValueError:
-                found, end = None, None
-            # A number at the window's end may go on behind it.
-            if end is not None and (end < len(self._window) or self._ended):
-                self._check(found, end)
-                self._at = end
-                return found
-            if len(self._window) - self._at > MAX_ELEMENT_CHARACTERS or not self._more():
+            except ValueError as error:
+                if is_long:
+                    return self._passed_over(error.pos if isinstance(error, json.JSONDecodeError) else self._at)
+            else:
+                # A number at the window's end may go on behind it.
+                if is_long or end < len(self._window) or self._ended:
+                    return self._taken(found, end)
+            if not self._more():
                 raise _invalid()
 
-    def _check(self, found: Any, end: int) -> None:
-        # The top object and its list are two levels already.
-        if end - self._at > MAX_ELEMENT_CHARACTERS or is_too_deep(found, outside=2):
+    def _taken(self, found: Any, end: int) -> Any:
+        if is_too_deep(found, outside=_OUTSIDE):
             raise _invalid()
+        length, self._at = end - self._at, end
+        return found if length <= MAX_ELEMENT_CHARACTERS else TOO_LONG
+
+    def _passed_over(self, fault: int) -> Any:
+        """Goes behind a value whose end is not in sight, keeping nothing of it; `fault` is where decoding ended.
+
+        What ended before the end of the window is no JSON, however it goes on.
+        """
+        if not _CUT_OFF.fullmatch(self._window, fault):
+            raise _invalid()
+        closing: list[str] = []
+        while True:
+            mark = self._behind(_MARK)
+            if mark in _CLOSING:
+                closing.append(_CLOSING[mark])
+            elif mark == '"':
+                self._behind_text()
+            elif not closing or closing.pop() != mark:
+                raise _invalid()
+            if len(closing) > MAX_DEPTH - _OUTSIDE:
+                raise _invalid()
+            if not closing:
+                return TOO_LONG
+
+    def _behind_text(self) -> None:
+        while self._behind(_MARK_IN_TEXT) != '"':
+            self._behind(_ANY)
+
+    def _behind(self, pattern: re.Pattern[str]) -> str:
+        """Goes behind the next character of the pattern, and returns it."""
+        while True:
+            found = pattern.search(self._window, self._at)
+            if found:
+                self._at = found.end()
+                return found[0]
+            self._at = len(self._window)
+            if not self._more():
+                raise _invalid()
 
     def _more(self) -> bool:
         if self._ended:

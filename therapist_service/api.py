@@ -10,7 +10,8 @@ from shared.http.auth import actor, requires
 from shared.http.communication import communication_of
 from shared.http.imports_api import ImportStatusOut, status_view
 from shared.http.openapi import ApiDocument
-from shared.http.requests import FIRST_PAGE, flag, json_body, paging, word
+from shared.http.pages import nothing_matches, page_of
+from shared.http.requests import flag, json_body, paging, word
 from shared.service import current_service
 from shared.tokens import Role
 from shared.validation import validate
@@ -74,7 +75,7 @@ def therapist_routes(document: ApiDocument) -> Blueprint:
     describes = document.describes
     routes.get("")(describes(TherapistPage, query=TherapistQuery, tag="therapists")(_list))
     routes.post("")(describes(TherapistOut, status=201, body=TherapistCreate, errors=(415,), tag="therapists")(_create))
-    one = "/<int(max=2147483647):therapist_id>"
+    one = "/<int:therapist_id>"
     routes.get(one)(describes(TherapistOut, errors=(404,), tag="therapists")(_get))
     routes.put(one)(describes(TherapistOut, body=TherapistUpdate, errors=(404, 415), tag="therapists")(_update))
     routes.delete(one)(describes(MessageOut, errors=(404,), tag="therapists")(_delete))
@@ -89,7 +90,7 @@ def _list() -> Response:
     """Therapists, newest first."""
     status, page = word("status"), paging()
     if status is not None and status not in set(Therapeutstatus):
-        return jsonify(data=[], page=FIRST_PAGE.page, limit=FIRST_PAGE.limit, total=0)
+        return nothing_matches()
     with transaction(current_service().engine) as connection:
         rows, total = list_therapists(
             connection,
@@ -100,7 +101,7 @@ def _list() -> Response:
             offset=page.offset,
             limit=page.limit,
         )
-    return jsonify(data=[therapist_payload(row) for row in rows], page=page.page, limit=page.limit, total=total)
+    return page_of([therapist_payload(row) for row in rows], page, total)
 
 
 @requires(Role.WRITE)

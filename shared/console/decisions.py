@@ -27,7 +27,7 @@ from shared.tables import REVIEW_KINDS, REVIEW_STATES
 from shared.tokens import Role
 from shared.validation import InvalidInput
 
-_ONE = "/<int(max=2147483647):review_id>"
+_ONE = "/<int:review_id>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
@@ -24,8 +24,6 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-_LARGEST = 2**31 - 1
 
 
 def install_console(app: Flask, service: Service, sections: Sequence[Section] = ()) -> None:
@@ -52,7 +50,6 @@ def _console(limiter: Limiter, protection: CSRFProtect, sections: Sequence[Secti
     console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
     console.before_request(admit)
     console.before_request(protection.protect)
-    console.before_request(_refuse_impossible_numbers)
     console.after_request(_seal)
     add_failure_pages(console)
     context.add_context(console, sections)
@@ -67,12 +64,6 @@ def _console(limiter: Limiter, protection: CSRFProtect, sections: Sequence[Secti
 def _nowhere(_address: str) -> Response:
     """Catches what no page answers to, so that its 404 is the console's own page."""
     raise NotFound
-
-
-def _refuse_impossible_numbers() -> None:
-    """A number in an address that no row can have; a limit in the route itself would lead past the console's 404."""
-    if any(isinstance(value, int) and value > _LARGEST for value in (request.view_args or {}).values()):
-        raise NotFound
 
 
 def _seal(response: Response) -> Response:

@@ -23,8 +23,8 @@ from shared.person_history import history_of
 from shared.service import current_service
 from shared.tokens import Role
 
-_ONE = "/<int(max=2147483647):entity_id>"
-_ERASURE = "/erasures/<int(max=2147483647):erasure_id>"
+_ONE = "/<int:entity_id>"
+_ERASURE = "/erasures/<int:erasure_id>"
 _MOST_FOUND = 50
 
 

@@ -10,6 +10,7 @@ from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
 from shared.http.metrics import metrics_routes
 from shared.http.requests import MAX_BODY_BYTES
+from shared.http.row_numbers import read_row_numbers
 from shared.service import Service
 
 
@@ -32,6 +33,7 @@ def build_app(service: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json = _Json(app)
     app.request_class = _StrictRequest
+    read_row_numbers(app)
     service.attach(app)
     register_error_handlers(app)
     log_requests(app)

@@ -11,17 +11,19 @@ from shared.errors import Finding
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
+from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import json_body, paging, word
 from shared.imports import ledger
 from shared.imports.queries import list_imports, show_import, visible
 from shared.imports.status import import_status
 from shared.service import current_service
+from shared.tables import FILE_STATUSES
 from shared.tokens import Role
 from shared.validation import InvalidInput
 
 
 class ImportQuery(BaseModel):
-    """Filter and page."""
+    """Filter and page. An unknown status gives an empty page."""
 
     status: str | None = None
     page: int = 1
@@ -76,7 +78,7 @@ class AcceptedOut(BaseModel):
     message: str
 
 
-_ONE = "/<int(max=2147483647):import_id>"
+_ONE = "/<int:import_id>"
 
 
 def import_routes(document: ApiDocument) -> Blueprint:
@@ -103,13 +105,12 @@ def status_view() -> Response:
 @requires(Role.READ)
 def _list() -> Response:
     """Files that the import knows, newest first."""
-    service, page = current_service(), paging()
+    service, status, page = current_service(), word("status"), paging()
+    if status is not None and status not in FILE_STATUSES:
+        return nothing_matches()
     with transaction(service.engine) as connection:
-        rows, total = list_imports(
-            connection, service.kernel, status=word("status"), offset=page.offset, limit=page.limit
-        )
-    data = [_out(visible(row)) for row in rows]
-    return jsonify(data=data, page=page.page, limit=page.limit, total=total)
+        rows, total = list_imports(connection, service.kernel, status=status, offset=page.offset, limit=page.limit)
+    return page_of([_out(visible(row)) for row in rows], page, total)
 
 
 @requires(Role.READ)

@@ -12,20 +12,22 @@ from shared.errors import Finding
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
+from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import has_body, json_body, paging, word
 from shared.reviews import Choice, find_review, list_reviews
 from shared.service import current_service
+from shared.tables import REVIEW_KINDS, REVIEW_STATES
 from shared.tokens import Role
 from shared.validation import InvalidInput
 
 Resolve = Callable[[Connection, int, Choice], RowMapping]
 Undo = Callable[[Connection, int, str, str | None], RowMapping]
-_ONE = "/<int(max=2147483647):review_id>"
+_ONE = "/<int:review_id>"
 LONGEST_COMMENT = 1000
 
 
 class ReviewQuery(BaseModel):
-    """Filter and page; `state` is `open`, `resolved` or `all`."""
+    """Filter and page; `state` is `open`, `resolved` or `all`. An unknown state or kind gives an empty page."""
 
     state: str = "open"
     kind: str | None = None
@@ -124,17 +126,19 @@ def _is_number(value: object) -> bool:
 def _list() -> Response:
     """Questions, oldest first; the open ones unless asked otherwise."""
     service, page = current_service(), paging()
-    state = word("state") or "open"
+    state, kind = word("state") or "open", word("kind")
+    if state not in (*REVIEW_STATES, "all") or kind not in (None, *REVIEW_KINDS):
+        return nothing_matches()
     with transaction(service.engine) as connection:
         rows, total = list_reviews(
             connection,
             service.kernel,
             state=None if state == "all" else state,
-            kind=word("kind"),
+            kind=kind,
             offset=page.offset,
             limit=page.limit,
         )
-    return jsonify(data=[_out(row) for row in rows], page=page.page, limit=page.limit, total=total)
+    return page_of([_out(row) for row in rows], page, total)
 
 
 @requires(Role.READ)

@@ -148,6 +148,18 @@ def test_lists_are_paged_clamped_filtered_and_searched(patients):
     assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
 
 
+@pytest.mark.parametrize("query", ["imports?status=bogus", "reviews?state=bogus", "reviews?kind=bogus"])
+def test_a_filter_by_a_word_that_does_not_exist_gives_an_empty_first_page(patients, query):
+    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+    assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
+
+
+@pytest.mark.parametrize("query", ["imports?status=failed", "reviews?state=all", "reviews?kind=conflict"])
+def test_a_filter_by_a_word_that_exists_keeps_the_page_that_was_asked_for(patients, query):
+    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+    assert empty == {"data": [], "page": 4, "limit": 5, "total": 0}
+
+
 def test_the_events_of_changes_tell_old_and_new_status(patients, engine):
     number = patients.post("/api/patients", json=PATIENT, headers=WRITE).json["id"]
     patients.put(f"/api/patients/{number}", json={"status": "auf_der_Suche"}, headers=WRITE)
@@ -218,6 +230,31 @@ def test_communication_is_empty_where_no_service_is_configured(patients):
     assert (answer["patient_name"], answer["total_emails"], answer["communications"]) == ("Erika Müller", 0, [])
 
 
-def test_an_unknown_path_and_a_huge_number_are_not_found(patients):
+def test_an_unknown_path_is_not_found(patients):
     assert patients.get("/nothing").json == {"message": patients.get("/nothing").json["message"]}
-    assert patients.get("/api/patients/99999999999", headers=READ).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["2147483648", "99999999999", "9" * 5000], ids=len)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "patients/{}"),
+        ("put", "patients/{}"),
+        ("delete", "patients/{}"),
+        ("get", "patients/{}/consents"),
+        ("get", "imports/{}"),
+        ("post", "imports/{}/retry"),
+        ("post", "imports/{}/discard"),
+        ("post", "reviews/{}/resolve"),
+    ],
+)
+def test_a_number_that_no_row_can_have_is_not_found_by_any_method(patients, method, path, number):
+    body = {"reason": "r", "choose": "merge"} if method == "post" else {} if method == "put" else None
+    answer = patients.open(f"/api/{path.format(number)}", method=method, json=body, headers=OPERATE)
+    assert answer.status_code == 404
+
+
+def test_a_number_that_no_row_can_have_is_told_in_the_words_of_the_entry_and_to_callers_only(therapists):
+    one = "/api/therapists/2147483648"
+    assert therapists.put(one, json={}, headers=WRITE).json == {"message": "Therapist not found"}
+    assert therapists.delete(one).status_code == 401

@@ -411,6 +411,9 @@ def test_german_is_the_language_until_somebody_chooses_english(operator):
         ("/console/imports/99", 404, "Diese Seite gibt es nicht"),
         ("/console/imports/99/discard", 404, "Diese Seite gibt es nicht"),
         ("/console/imports/99999999999999999999", 404, "Diese Seite gibt es nicht"),
+        ("/console/decisions/2147483648", 404, "Diese Seite gibt es nicht"),
+        ("/console/people/2147483648/erase", 404, "Diese Seite gibt es nicht"),
+        ("/console/imports?number=9999999999", 200, "Es gibt keine Datei P9999999999."),
     ],
 )
 def test_failures_are_pages(operator, path, status, said):

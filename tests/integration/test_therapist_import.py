@@ -407,6 +407,16 @@ def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_th
     assert (file["status"], counts(file)) == ("success", {"new": 599, "skipped": 1})
 
 
+def test_a_record_that_is_too_large_fails_alone_with_its_place(therapists, make_therapist):
+    bloated = make_therapist(2, location={"street": "x" * 1_100_000})
+    therapists.scrape([make_therapist(1), bloated, make_therapist(3)])
+    therapists.run()
+    file = therapists.last_file()
+    assert (file["status"], counts(file)) == ("partial", {"new": 2, "failed": 1})
+    findings = therapists.rows("SELECT record_index, pointer, code FROM therapist_service.import_findings")
+    assert findings == [{"record_index": 1, "pointer": "/therapists/1", "code": "record_too_large"}]
+
+
 def test_a_file_whose_attempts_never_end_is_given_up_and_reported(therapists, make_therapist):
     therapists.scrape([make_therapist(1)])
     therapists.run()

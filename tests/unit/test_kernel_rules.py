@@ -5,12 +5,12 @@ import logging
 from io import BytesIO, StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import RejectedError
 from shared.imports.retry import LONGEST_DELAY_SECONDS, delay_seconds
-from shared.json_stream import JsonStream
+from shared.json_stream import MAX_ELEMENT_CHARACTERS, TOO_LONG, JsonStream
 from shared.logs import configure_logging, get_logger
 from shared.settings import LogSettings
 from shared.strict_json import parse_document, unstorable_pointers
@@ -93,6 +93,69 @@ def test_the_piecewise_reader_reads_what_the_whole_reader_reads(values):
     stream = JsonStream(BytesIO(data), "list")
     assert list(stream.elements()) == parse_document(data)["list"]
     assert stream.others == {"before": 1, "list": None, "after": {"x": "ü"}}
+
+
+class Trickle(BytesIO):
+    """A file that gives fewer bytes than it is asked for, so that whatever stands in it is cut somewhere."""
+
+    def __init__(self, data, most):
+        super().__init__(data)
+        self.most = most
+
+    def read(self, size=-1):
+        return super().read(min(size, self.most))
+
+
+LONG = "x" * MAX_ELEMENT_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    "value",
+    [LONG, LONG[2:], f'{LONG}"]}}\\', {"a": [{"ü]": '"{\\'}, LONG, {"b": "}"}]}, [1] * len(LONG), ["😀\n" * 300_000]],
+)
+@pytest.mark.parametrize("most", [10**9, 2**20 + 1, 65_521])
+def test_an_element_that_is_too_long_is_passed_over_and_the_next_one_read(value, most):
+    is_long = len(json.dumps(value)) > MAX_ELEMENT_CHARACTERS
+    data = json.dumps({"list": [1, value, {"next": [2]}], "after": 3}).encode()
+    stream = JsonStream(Trickle(data, most), "list")
+    assert list(stream.elements()) == [1, TOO_LONG if is_long else value, {"next": [2]}]
+    assert stream.others == {"list": None, "after": 3}
+
+
+@given(st.integers(0, 40), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_a_long_element_is_passed_over_wherever_it_is_cut(ahead, length):
+    """The cut after the first million characters moves through marks, escapes, words and numbers."""
+    tail = '"\\\\", "\\u00e9\\"]", {"k": [true, null, -1.5e-7]}' + " " * length
+    element = f'["{"x" * (MAX_ELEMENT_CHARACTERS - ahead)}", {tail}]'
+    stream = JsonStream(Trickle(f'{{"list": [{element}, 5]}}'.encode(), 4096), "list")
+    assert list(stream.elements()) == [TOO_LONG, 5]
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        f'{{"a" 1, "b": "{LONG}"}}',
+        f'{{"a": 1, "a": 2, "b": "{LONG}"}}',
+        f'["{LONG}", 1}}',
+        f'["{LONG}"',
+        f'["{LONG}", "',
+        f'["{LONG}", {"[" * 50}{"]" * 50}]',
+        "1" * len(LONG) + "1",
+    ],
+    ids=len,
+)
+def test_a_long_element_that_is_no_json_is_refused(element):
+    stream = JsonStream(BytesIO(f'{{"list": [{element}, 5]}}'.encode()), "list")
+    with pytest.raises(RejectedError, match="invalid_json"):
+        list(stream.elements())
+
+
+def test_a_long_value_beside_the_list_is_refused_with_its_place():
+    stream = JsonStream(BytesIO(json.dumps({"list": [], "a/b": LONG}).encode()), "list")
+    with pytest.raises(RejectedError, match="invalid_json") as caught:
+        list(stream.elements())
+    assert [(finding.pointer, finding.code) for finding in caught.value.findings] == [("/a~1b", "too_long")]
 
 
 def test_unstorable_texts_are_found_with_their_place():

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from shared.clock import now
 from shared.errors import Finding, RejectedError
-from shared.json_stream import JsonStream
+from shared.json_stream import TOO_LONG, JsonStream
 from shared.strict_json import escaped, parse_document
 from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
@@ -137,6 +137,8 @@ def _therapists(document: dict[str, Any]) -> list[Any]:
 
 
 def _record(raw: object, index: int) -> Record:
+    if raw is TOO_LONG:
+        return BadRecord(index, (Finding(f"/therapists/{index}", "record_too_large", index),))
     try:
         return map_record(raw, index)
     except RejectedError as error:
