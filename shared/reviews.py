@@ -126,7 +126,7 @@ def lock_open(connection: Connection, kernel: KernelTables, review_id: int, choi
     if row is None:
         raise NotFound("Review not found")
     if row["state"] != "open":
-        raise NotAllowedError(f"Review {review_id} was decided already")
+        raise NotAllowedError(f"Question {kernel.number(review_id)} was decided already")
     valid = CHOICES[row["kind"]]
     if choice.choose not in valid:
         message = f"Invalid choice '{choice.choose[:50]}'. Valid values: {', '.join(valid)}"
@@ -168,7 +168,7 @@ def lock_decided(connection: Connection, kernel: KernelTables, review_id: int) -
     if row is None:
         raise NotFound("Review not found")
     if row["state"] != "resolved":
-        raise NotAllowedError(f"Review {review_id} is open; there is nothing to undo")
+        raise NotAllowedError(f"Question {kernel.number(review_id)} is open; there is nothing to undo")
     if not can_undo(row):
         raise UndoRefused("decision_final")
     return row

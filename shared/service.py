@@ -46,11 +46,6 @@ class Service:
         """Seconds between two passes."""
         return self.expected.interval_seconds
 
-    @property
-    def prefix(self) -> str:
-        """The letter before numbers of files and reviews, where both services' numbers meet: `P` or `T`."""
-        return self.kernel.counted[0].upper()
-
     def attach(self, app: Flask) -> None:
         app.extensions[_KEY] = self
 

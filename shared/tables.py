@@ -49,6 +49,15 @@ class KernelTables:
     def total_column(self) -> Column[int]:
         return self.import_tracking.c[f"{self.counted}_count"]
 
+    @property
+    def prefix(self) -> str:
+        """What people put before the numbers of this service's files and questions, which each service counts anew."""
+        return self.counted[0].upper()
+
+    def number(self, row_id: int | str) -> str:
+        """A file's or a question's number as people say it: `P12`, `T7`."""
+        return f"{self.prefix}{row_id}"
+
     def channel(self, work: str) -> str:
         """The NOTIFY channel that wakes `work` (`import`, `events` or `alerts`) in every process."""
         return f"curavani_{self.schema}_{work}"

@@ -57,13 +57,9 @@ class ServiceEntry:
         """The function that undoes a review's decision."""
         return import_module(f"{self.name}_service.undo").undo_review
 
-    @property
-    def prefix(self) -> str:
-        return self.name[0].upper()
-
     def number(self, row_id: int | None) -> str | None:
         """How people name a file or a review of this service: `P12`."""
-        return None if row_id is None else f"{self.prefix}{row_id}"
+        return None if row_id is None else self.kernel.number(row_id)
 
 
 SERVICES: dict[str, ServiceEntry] = {

@@ -112,7 +112,7 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
 
 def _print_trouble(files: Any, entry: ServiceEntry) -> None:
     trouble = [row for row in files if row["status"] in ("failed", "partial", "retrying")]
-    rows = [(f"{entry.prefix}{row['id']}", row["status"], row["error_code"] or "see its records") for row in trouble]
+    rows = [(entry.kernel.number(row["id"]), row["status"], row["error_code"] or "see its records") for row in trouble]
     if rows:
         print_table(("file", "became", "why"), rows[:_SHOWN], title="Files that need a look")
 

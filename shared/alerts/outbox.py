@@ -44,12 +44,16 @@ def raise_problem(
     ).returning(table.c.id)
     if connection.execute(news).scalar_one_or_none() is None:
         return False
+    _forget_reminders(connection, kernel, fingerprint)
     wake(connection, kernel)
     return True
 
 
 def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: str) -> bool:
-    """Closes the open problem; people who were told of it are told that it is over. False if there was none."""
+    """Closes the open problem; people who were told of it are told that it is over, and no longer reminded.
+
+    False if there was none.
+    """
     table = kernel.alert_outbox
     closed = connection.execute(
         sa.update(table)
@@ -59,6 +63,7 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
     ).one_or_none()
     if closed is None:
         return False
+    _forget_reminders(connection, kernel, fingerprint)
     if closed.sent_at is not None:
         message = {"code": closed.code, "import_id": closed.import_id, "detail": closed.detail}
         connection.execute(sa.insert(table).values(kind="resolved", fingerprint=fingerprint, **message))
@@ -96,6 +101,13 @@ def alerts_waiting(connection: Connection, kernel: KernelTables, *, besides: str
         alerts.sent_at.is_(None), ~over, alerts.fingerprint != besides
     )
     return AlertsWaiting(*connection.execute(unsent).one())
+
+
+def _forget_reminders(connection: Connection, kernel: KernelTables, fingerprint: str) -> None:
+    """Those that the mail server has not taken yet would tell people of what is over, or has become something else."""
+    table = kernel.alert_outbox
+    unsent = sa.and_(table.c.kind == "reminder", table.c.sent_at.is_(None))
+    connection.execute(sa.delete(table).where(table.c.fingerprint == fingerprint, unsent))
 
 
 def wake(connection: Connection, kernel: KernelTables) -> None:

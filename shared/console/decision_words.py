@@ -66,7 +66,11 @@ def options(kind: str, counted: str, subject: Subject | None) -> list[Option]:
 
 def _merges(subject: Duplicate, counted: str) -> list[Option]:
     effect = (
-        gettext("The newer answers are written into that entry, the consents move there, and the newer entry goes.")
+        gettext(
+            "What the newer entry says of the person is written into that entry, even where we had corrected it. What "
+            "only we fill in, such as status or diagnosis, stays as it is there; the newer entry's is taken where "
+            "there is none. The consents move there, and the newer entry goes."
+        )
         if counted == "patient"
         else gettext("What the source says is taken into that entry; what we changed by hand stays.")
     )

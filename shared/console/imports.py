@@ -104,7 +104,7 @@ def _search(wanted: str) -> ResponseReturnValue:
     nobody = Filters(None, None, None, None)
     if match is None:
         return _page_of_list(nobody, gettext("A number looks like %(number)s.", number=number(12)), wanted)
-    if match[1] and match[1].upper() != service.prefix:
+    if match[1] and match[1].upper() != service.kernel.prefix:
         return _page_of_list(nobody, gettext("This number belongs to the other service's console."), wanted)
     import_id = int(match[2])
     with transaction(service.engine) as connection:
@@ -205,7 +205,7 @@ def _discard_page(import_id: int, given: Mapping[str, object], problem: str | No
     with transaction(service.engine) as connection:
         row: RowMapping = ledger.find(connection, service.kernel, import_id)
     if row["status"] not in ledger.RETRYABLE:
-        raise ledger.NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")
+        raise ledger.NotAllowedError(f"File {number(import_id)} is {row['status']} and cannot be discarded")
     if may(Role.WRITE):
         note_view("import", import_id=import_id)
     return render_template("console/discard.html", file=row, given=given, problem=problem)

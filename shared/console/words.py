@@ -143,7 +143,7 @@ _FIELD_NAMES: Mapping[str, str] = {
 
 def number(bare: int | str) -> str:
     """A file's or a question's number as people say it: `P12`."""
-    return f"{current_service().prefix}{bare}"
+    return current_service().kernel.number(bare)
 
 
 def file_state(status: str) -> State:

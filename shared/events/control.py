@@ -128,7 +128,7 @@ def _lock_parked(connection: Connection, kernel: KernelTables, event_row_id: int
     if row is None:
         raise NotFound("Event not found")
     if row["parked_code"] is None or row["sent_at"] is not None:
-        raise NotAllowedError(f"Event {event_row_id} is not parked")
+        raise NotAllowedError(f"Event {kernel.number(event_row_id)} is not parked")
     return _Parked(str(row["event_id"]), row["event_type"], int(row["key"]))
 
 

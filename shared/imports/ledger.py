@@ -192,7 +192,7 @@ def retry(connection: Connection, kernel: KernelTables, import_ids: Iterable[int
     wanted = sorted(set(import_ids))
     for row in _lock(connection, kernel, wanted):
         if row["status"] not in RETRYABLE:
-            raise NotAllowedError(f"Import {row['id']} is {row['status']} and cannot be retried")
+            raise NotAllowedError(f"File {kernel.number(row['id'])} is {row['status']} and cannot be retried")
     table = kernel.import_tracking
     connection.execute(
         sa.update(table)
@@ -231,7 +231,7 @@ def discard(
         raise NotAllowedError("Scraped files stay in their folder; discard the file without deleting its source")
     (row,) = _lock(connection, kernel, [import_id])
     if row["status"] not in RETRYABLE:
-        raise NotAllowedError(f"Import {import_id} is {row['status']} and cannot be discarded")
+        raise NotAllowedError(f"File {kernel.number(import_id)} is {row['status']} and cannot be discarded")
     note(
         connection,
         kernel,

@@ -27,6 +27,9 @@ def test_a_broken_registration_is_imported_shown_and_discarded(curavani, storage
     assert curavani("imports", "discard", failed["id"], "--reason", "broken", "--delete-source").returncode == 0
     assert curavani("imports", "run", "patient").returncode == 0
     assert storage_server.names(bucket) == []
+    for again in ("retry", failed["id"]), ("discard", failed["id"], "--reason", "broken"):
+        refused = curavani("imports", *again)
+        assert (refused.returncode, f"File {failed['id']} is discarded" in refused.stderr) == (2, True)
     consent = json.loads(curavani("patients", "consent", "1", "--json").stdout)
     assert consent[0]["registration_token"] == "0b1ab67b"
     certificate = json.loads(curavani("patients", "erase", "1", "--yes").stdout)

@@ -161,6 +161,7 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     operator = sign_in("operate")
     page = operator.page("/console/decisions/1").text
     assert "Patient 2" in page
+    assert re.search(r"auch wo wir es berichtigt hatten.*Status oder Diagnose, bleibt", page)
     assert page.index("Was sich unterscheidet") < page.index("Erika") < page.index("Was gleich ist")
     answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
     assert answer.location == "/console/decisions/1"

@@ -45,6 +45,10 @@ def mail(engine, sink, clock):
     return once
 
 
+def subjects(sink):
+    return [message["Subject"].removeprefix("[Curavani] Patienten-Import: ") for message in sink.messages]
+
+
 def problem(engine, number, code="invalid_json"):
     with transaction(engine) as connection:
         connection.exec_driver_sql(
@@ -100,8 +104,38 @@ def test_a_lasting_problem_is_recalled_once_a_day_and_its_end_is_told(engine, si
     mail()
     resolve(engine, 1)
     mail()
-    subjects = [message["Subject"].removeprefix("[Curavani] Patienten-Import: ") for message in sink.messages]
-    assert subjects == ["1 Datei fehlgeschlagen", "Erinnerung: 1 Datei fehlgeschlagen", "Problem behoben"]
+    assert subjects(sink) == ["1 Datei fehlgeschlagen", "Erinnerung: 1 Datei fehlgeschlagen", "Problem behoben"]
+
+
+def leave_a_reminder_waiting(sink, mail, clock):
+    clock.ahead = timedelta(hours=25)
+    sink.stop()
+    assert not mail()
+    sink.start()
+    clock.ahead = timedelta(hours=27)
+
+
+def test_nobody_is_reminded_of_what_ended_while_the_mail_server_was_away(engine, sink, mail, clock):
+    problem(engine, 1)
+    problem(engine, 2)
+    mail()
+    leave_a_reminder_waiting(sink, mail, clock)
+    resolve(engine, 1)
+    mail()
+    reminded = sink.messages[1].get_content()
+    assert "Datei P1: invalid_json (behoben)" in reminded
+    assert "Datei P1: invalid_json (weiterhin offen)" not in reminded
+    assert "Datei P2: invalid_json (weiterhin offen)" in reminded
+
+
+def test_a_problem_that_has_become_another_is_told_as_that_one_only(engine, sink, mail, clock):
+    problem(engine, 1)
+    mail()
+    leave_a_reminder_waiting(sink, mail, clock)
+    problem(engine, 1, "token_mismatch")
+    mail()
+    assert subjects(sink) == ["1 Datei fehlgeschlagen"] * 2
+    assert "invalid_json" not in sink.messages[1].get_content()
 
 
 def test_what_is_over_before_it_was_told_is_not_told(engine, sink, mail):

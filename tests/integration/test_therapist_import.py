@@ -99,8 +99,9 @@ def test_what_staff_changed_stays_and_a_conflict_is_asked_once(therapists, make_
     assert [counts(file) for file in therapists.files()[1:]] == [{"held": 1}, {"unchanged": 1}]
     resolve(therapists, review["id"], choose="source")
     assert therapists.therapists()[0]["telefon"] == "+49 241 99999"
-    with pytest.raises(NotAllowedError):
+    with pytest.raises(NotAllowedError) as refused:
         resolve(therapists, review["id"], choose="staff")
+    assert refused.value.message == "Question T1 was decided already"
 
 
 def test_a_deletion_marks_as_gone_and_a_return_reactivates(therapists, make_therapist):

@@ -113,8 +113,9 @@ def test_only_parked_events_can_be_decided_about(outbox, relay):
     outbox.write(1)
     (number,) = outbox.ask("SELECT id FROM patient_service.event_outbox")
     for decide, reason in ((release, ()), (drop, ("no reason",))):
-        with pytest.raises(NotAllowedError):
+        with pytest.raises(NotAllowedError) as refused:
             outbox.do(decide, number, "api:eva", *reason)
+        assert refused.value.message == f"Event P{number} is not parked"
         with pytest.raises(NotFound):
             outbox.do(decide, number + 1, "api:eva", *reason)
     assert relay.once() == 1
