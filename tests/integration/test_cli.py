@@ -95,11 +95,12 @@ def test_a_demo_that_is_ended_early_leaves_nothing_behind(process_environment, t
     )
     assert demo.stderr is not None
     with demo.stderr:
-        filled = any("lie in the bucket" in line for line in demo.stderr)
+        said = [next(line for line in demo.stderr if "lie in the bucket" in line)]
         left = list(temporary_files.iterdir())
         demo.terminate()
+        said += demo.stderr
         code = demo.wait(60)
-    assert (filled, code) == (True, 128 + signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM, said
     assert left
     assert list(temporary_files.iterdir()) == []
 
