@@ -38,6 +38,7 @@ class Heartbeats:
         self._states: dict[str, State] = {}
         self._lock = threading.Lock()
         self._changed = threading.Event()
+        self._failed_by: str | None = None
 
     def set(self, worker: str, state: State) -> None:
         """Notes the state; it is written with the next beat, which comes at once if the state is another one."""
@@ -55,7 +56,7 @@ class Heartbeats:
             self._changed.clear()
 
     def beat(self) -> None:
-        """Writes the states once. A database that is away is what health tells anyway."""
+        """Writes the states once. A database that is away is what health tells anyway; the log has it once."""
         with self._lock:
             states = dict(self._states)
         if not states:
@@ -63,8 +64,11 @@ class Heartbeats:
         try:
             with transaction(self._engine) as connection:
                 self._write(connection, states)
+            self._failed_by = None
         except CuravaniError as error:
-            log.warning("heartbeat_failed", code=error.code)
+            if error.code != self._failed_by:
+                log.warning("heartbeat_failed", code=error.code)
+            self._failed_by = error.code
         except Exception:
             # A leader without heartbeats looks dead to everybody, so nothing may end this thread.
             log.exception("heartbeat_crashed")

@@ -51,15 +51,20 @@ class Leader:
         self._lock = LockName(kernel.schema, job.worker)
         self._job = job
         self._heartbeats = heartbeats
+        self._interrupted_by: str | None = None
 
     def run(self, stopping: threading.Event) -> None:
-        """Runs until `stopping`; a turn in hand is finished first."""
+        """Runs until `stopping`; a turn in hand is finished first.
+
+        What keeps it from leading and from standing by is logged when it begins or becomes something else, not with
+        every look.
+        """
         structlog.contextvars.bind_contextvars(component=self._job.worker)
         while not stopping.is_set():
             try:
                 self._lead_or_stand_by(stopping)
             except (TransientError, DatabaseNotMigrated) as error:
-                log.warning("worker_interrupted", worker=self._job.worker, code=error.code)
+                self._note_interruption(error.code)
                 self._heartbeats.set(self._job.worker, "standby")
                 if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
                     self._job.away()
@@ -72,24 +77,35 @@ class Leader:
     def _lead_or_stand_by(self, stopping: threading.Event) -> None:
         try:
             with hold(self._engine, self._lock) as locked:
-                log.info("worker_leads", worker=self._job.worker)
-                self._heartbeats.set(self._job.worker, "leading")
                 self._lead(locked, stopping)
         except LockHeld as held:
             self._heartbeats.set(self._job.worker, "standby")
-            self._end_if_silent(held.holder)
+            self._stand_by(held.holder)
 
-    def _end_if_silent(self, process: str) -> None:
+    def _stand_by(self, process: str) -> None:
         with transaction(self._engine) as connection:
-            if is_silent(connection, self._kernel, self._job.worker, process) and end_holder(
+            require_revision(connection)
+            is_silenced = is_silent(connection, self._kernel, self._job.worker, process) and end_holder(
                 connection, self._lock, process
-            ):
-                log.warning("silent_holder_ended", worker=self._job.worker, holder=process)
+            )
+        if is_silenced:
+            log.warning("silent_holder_ended", worker=self._job.worker, holder=process)
+        if self._interrupted_by is not None:
+            log.info("worker_stands_by", worker=self._job.worker)
+        self._interrupted_by = None
+
+    def _note_interruption(self, code: str) -> None:
+        if code != self._interrupted_by:
+            log.warning("worker_interrupted", worker=self._job.worker, code=code)
+        self._interrupted_by = code
 
     def _lead(self, locked: LockedConnection, stopping: threading.Event) -> None:
         # A program that came before its schema waits for it, rather than failing halfway through a file.
         with locked.transaction() as connection:
             require_revision(connection)
+        self._interrupted_by = None
+        log.info("worker_leads", worker=self._job.worker)
+        self._heartbeats.set(self._job.worker, "leading")
         locked.listen(self._job.channel)
         while not stopping.is_set():
             remaining = self._job.turn(locked, stopping.is_set)

@@ -6,11 +6,13 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from curavani.demo.local import wait_until
 from patient_service.models import kernel
 from shared.database.engine import transaction
 from shared.database.locks import LockName, end_holder, hold, holder, identity
+from shared.database.revision import NEEDED_REVISION
 from shared.workers.heartbeats import Heartbeats, is_silent
 from shared.workers.leader import Job, Leader
 
@@ -61,6 +63,70 @@ def standing_by(engine):
     finally:
         stopping.set()
         thread.join()
+
+
+class Looks(threading.Event):
+    """Stops a worker after so many looks, and lets it not wait between them."""
+
+    def __init__(self, number):
+        super().__init__()
+        self.left = number
+
+    def wait(self, timeout=None):
+        self.left -= 1
+        if self.left <= 0:
+            self.set()
+        return self.is_set()
+
+
+def set_revision(engine, revision):
+    with transaction(engine) as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+
+
+def idle(_locked, _stopping):
+    return 0.0
+
+
+@pytest.fixture
+def worker(engine):
+    return Leader(engine, kernel, Job("import", kernel.channel("import"), idle), Heartbeats(engine, kernel))
+
+
+def what_is_logged(run):
+    with capture_logs() as lines:
+        run()
+    return [(line["event"], line.get("code")) for line in lines]
+
+
+def test_a_worker_says_once_that_its_schema_is_too_old_and_once_that_it_is_not(engine, worker):
+    old = ("worker_interrupted", "database_not_migrated")
+    set_revision(engine, "0000")
+    assert what_is_logged(lambda: worker.run(Looks(3))) == [old]
+    set_revision(engine, NEEDED_REVISION)
+    with hold(engine, LOCK):
+        assert what_is_logged(lambda: worker.run(Looks(3))) == [("worker_stands_by", None)]
+        set_revision(engine, "0000")
+        assert what_is_logged(lambda: worker.run(Looks(3))) == [old]
+    assert what_is_logged(lambda: worker.run(Looks(3))) == []
+
+
+def test_heartbeats_say_once_that_they_cannot_be_written_and_again_when_it_is_new(engine):
+    beats = Heartbeats(engine, kernel)
+    beats.set("import", "standby")
+    rename = "ALTER TABLE patient_service.{} RENAME TO {}"
+
+    def beat_thrice():
+        for _ in range(3):
+            beats.beat()
+
+    for _ in range(2):
+        with transaction(engine) as connection:
+            connection.exec_driver_sql(rename.format("worker_heartbeats", "elsewhere"))
+        assert what_is_logged(beat_thrice) == [("heartbeat_failed", "database_not_migrated")]
+        with transaction(engine) as connection:
+            connection.exec_driver_sql(rename.format("elsewhere", "worker_heartbeats"))
+        assert what_is_logged(beat_thrice) == []
 
 
 @pytest.mark.slow

@@ -49,8 +49,8 @@ def test_an_absent_value_has_no_key():
 
 @pytest.mark.parametrize("words", ["müller", "Mueller", "MULLER"])
 def test_a_search_finds_every_spelling(words):
-    key = search_key("Max Müller")
-    assert all(word in key for word in search_words(words))
+    (word,) = search_words(words)
+    assert word in search_key("Max Müller")
 
 
 REFUSED = [
