@@ -22,6 +22,7 @@ from curavani.demo.local import LOOPBACK, free_port
 
 _PARSER: Final = BytesParser(policy=policy.default)
 _AUTHENTICATION_FAILED: Final = 535
+_START_SECONDS: Final = 60.0
 
 
 class MailSink:
@@ -181,7 +182,7 @@ class _Controller(Controller):
         self._context = context
         self._auth = auth
         self._intake = _Intake(sink)
-        super().__init__(self._intake, hostname=host, port=port)
+        super().__init__(self._intake, hostname=host, port=port, ready_timeout=_START_SECONDS)
 
     def factory(self) -> SMTP:
         tls = self._context is not None

@@ -110,7 +110,7 @@ def test_the_server_goes_with_its_killed_parent() -> None:
         pid, url, folder = parent.stdout.readline().split()
         assert _value(url, "SELECT 1") == 1
         os.kill(parent.pid, signal.SIGKILL)
-    assert wait_until(lambda: not Path(f"/proc/{pid}/exe").exists(), 10)
+    assert wait_until(lambda: not Path(f"/proc/{pid}/exe").exists(), 60)
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
     shutil.rmtree(folder)

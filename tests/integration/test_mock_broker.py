@@ -34,7 +34,7 @@ def _producer(broker: MockBroker, **settings: object) -> Producer:
     return Producer({"bootstrap.servers": broker.bootstrap_servers, "acks": "all", **quiet, **settings})
 
 
-def _send(producer: Producer, value: bytes, seconds: float = 10) -> KafkaError | None:
+def _send(producer: Producer, value: bytes, seconds: float = 60) -> KafkaError | None:
     """Produces, and what became of it. Raises TimeoutError where that is open."""
     outcome: list[KafkaError | None] = []
     producer.produce(TOPICS[0], value, key=b"k", on_delivery=lambda error, _: outcome.append(error))
@@ -55,7 +55,7 @@ def _read(broker: MockBroker, count: int) -> list[Message]:
     consumer.subscribe(list(TOPICS))
     found: list[Message] = []
     try:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while len(found) < count and time.monotonic() < deadline:
             found += consumer.consume(count - len(found), 0.1)
     finally:
@@ -65,7 +65,7 @@ def _read(broker: MockBroker, count: int) -> list[Message]:
 
 
 def test_a_round_trip_through_a_group(broker: MockBroker) -> None:
-    metadata = _producer(broker).list_topics(timeout=10)
+    metadata = _producer(broker).list_topics(timeout=60)
     assert {topic: len(metadata.topics[topic].partitions) for topic in TOPICS} == dict.fromkeys(TOPICS, 3)
 
     producer = _producer(broker, **{"enable.idempotence": True})
@@ -85,7 +85,7 @@ def test_a_broker_that_is_down_delivers_when_it_is_up_again(broker: MockBroker) 
         _send(producer, b"during", seconds=0.3)
     assert len(producer) == 1
     broker.up(1)
-    assert producer.flush(15) == 0
+    assert producer.flush(60) == 0
     assert [message.value() for message in _read(broker, 2)] == [b"before", b"during"]
 
 
@@ -125,9 +125,9 @@ def test_a_topic_is_created_and_its_leader_changes() -> None:
         producer = _producer(broker)
         for leader in (1, 2, 3):
             broker.set_leader("extra", 0, leader)
-            assert producer.list_topics("extra", timeout=10).topics["extra"].partitions[0].leader == leader
+            assert producer.list_topics("extra", timeout=60).topics["extra"].partitions[0].leader == leader
             producer.produce("extra", str(leader).encode())
-            assert producer.flush(15) == 0
+            assert producer.flush(60) == 0
 
 
 def test_refused_commands(broker: MockBroker) -> None:
@@ -149,4 +149,4 @@ def test_the_cluster_goes_with_its_killed_parent() -> None:
         pid, _ = parent.stdout.readline().split()
         assert Path(f"/proc/{pid}/exe").exists()
         os.kill(parent.pid, signal.SIGKILL)
-    assert wait_until(lambda: not Path(f"/proc/{pid}/exe").exists(), 10)
+    assert wait_until(lambda: not Path(f"/proc/{pid}/exe").exists(), 60)

@@ -3,7 +3,6 @@
 `docs/faults.md` lists the outcomes and names these tests.
 """
 
-import gc
 import shutil
 import threading
 from contextlib import suppress
@@ -28,14 +27,10 @@ from shared.settings import MailSettings
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 HASTY = Patience(answer=2.0, retry=0.5)
 
-# Google's client does not let go of an answer that it could not authenticate; the garbage collector does.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def _collect_here():
-    yield
-    gc.collect()
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("dropped_connections"),
+]
 
 
 @pytest.fixture

@@ -21,7 +21,11 @@ from shared.errors import CuravaniError
 from shared.imports import ledger
 from shared.settings import read_settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("dropped_connections"),
+]
 
 # Ends its own session when the counter reaches ten; a sequence does not roll back.
 BOMB = """

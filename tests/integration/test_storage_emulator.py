@@ -1,7 +1,6 @@
 """The storage emulator, asked by Google's own client: what the import relies on, and each fault."""
 
 import base64
-import gc
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -30,6 +29,11 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from curavani.demo.local import wait_until
 from curavani.demo.storage_emulator import StorageEmulator
 from curavani.demo.storage_faults import Faults
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.usefixtures("dropped_connections"),
+]
 
 BUCKET = "registrations"
 ONCE: dict[str, Any] = {"timeout": (60, 60), "retry": None}
@@ -220,8 +224,6 @@ def test_a_fault_for_one_object_and_the_clients_retry(emulator: StorageEmulator,
     assert bucket.blob("bad").download_as_bytes(**RETRIED) == b"bad"
 
 
-# Google's client leaves the connection of a broken download to the garbage collector, which warns.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_broken_answers(emulator: StorageEmulator, bucket: Any) -> None:
     emulator.put(BUCKET, "o", b"some data")
 
@@ -244,7 +246,6 @@ def test_broken_answers(emulator: StorageEmulator, bucket: Any) -> None:
     with pytest.raises(requests.Timeout):
         list(bucket.list_blobs(timeout=(60, 0.2), retry=None))
     assert read() == b"some data"
-    gc.collect()  # here, where the warning is expected, and not in a later test
 
 
 def test_clearing_the_faults_releases_a_stalled_request(emulator: StorageEmulator, bucket: Any) -> None:
