@@ -38,7 +38,8 @@ _START_SECONDS = 60
 def run_demo(*, once: bool, seed: int, therapists: int) -> int:
     """Runs the demo; returns the exit code. Without `once` it serves both services until Ctrl-C."""
     # The default would end this process only, and leave its servers and folders behind.
-    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    ending = _Ending()
+    signal.signal(signal.SIGTERM, ending)
     talk("Starting PostgreSQL, a storage emulator, a mail sink and a mock broker …")
     with DemoStack() as stack, (stack.folder / "log").open("w", encoding="utf-8") as log:
         # The tables tell what happened; the log's lines would only hide them.
@@ -47,11 +48,32 @@ def run_demo(*, once: bool, seed: int, therapists: int) -> int:
         os.environ["STORAGE_EMULATOR_HOST"] = stack.storage.host
         _fill(stack, seed, therapists)
         for entry in SERVICES.values():
-            _import_twice(entry, stack)
+            ending.look()
+            _import_twice(entry, stack, ending)
+        ending.look()
         _print_mails(stack)
         if not once:
             _serve(stack)
     return 0
+
+
+class _Ending:
+    """Ends the process by an exception when a signal comes.
+
+    Python drops an exception that is raised while it clears an object away. So the signal is remembered, too, for
+    those who look now and then.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+
+    def __call__(self, number: int, _frame: object) -> None:
+        self.code = 128 + number
+        sys.exit(self.code)
+
+    def look(self) -> None:
+        if self.code:
+            sys.exit(self.code)
 
 
 def _fill(stack: DemoStack, seed: int, therapists: int) -> None:
@@ -70,11 +92,12 @@ def _fill(stack: DemoStack, seed: int, therapists: int) -> None:
     talk(f"{len(registrations)} registrations lie in the bucket, {len(scrapes)} scrapes in the folder.")
 
 
-def _import_twice(entry: ServiceEntry, stack: DemoStack) -> None:
+def _import_twice(entry: ServiceEntry, stack: DemoStack, ending: _Ending) -> None:
     settings = read_settings(stack.environment, *entry.bootstrap.IMPORT_GROUPS)
     parts = entry.bootstrap.build_parts(settings)
     try:
         parts.monitor.run_once("demo")
+        ending.look()
         for work, deliver in (("relay", parts.relay.run_once), ("mailer", parts.mailer.run_once)):
             with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
                 deliver(locked)
