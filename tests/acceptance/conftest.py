@@ -1,5 +1,6 @@
 """Both services as real processes with imported samples, and a real browser in front of them."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -36,6 +37,7 @@ SWITCHES = [
     # A host that is another machine to the browser, and is reached all the same.
     "--host-resolver-rules=MAP console.test 127.0.0.1",
 ]
+_numbers = itertools.count(1)
 _FIRST_SCRAPE = date(2025, 7, 9)
 _WEEKS = 9
 # As if each scrape had come in its own week, the last one in this.
@@ -123,7 +125,8 @@ def services(
     postgres: Any, storage_server: StorageEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Services]:
     """Both services, after their first pass over some of the demo's samples."""
-    name = f"console_{os.getpid()}"
+    # A number, since files that failed stay in their bucket, and the next module may be this process's, too.
+    name = f"console_{os.getpid()}_{next(_numbers)}"
     storage_server.create_bucket(name)
     folder = tmp_path_factory.mktemp("scrapes")
     found = Services(postgres.create_database(name, template="template"), storage_server, name, folder)
