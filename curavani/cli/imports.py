@@ -128,7 +128,11 @@ def retry(
     all_failed: Annotated[Name | None, typer.Option(help="Every failed file of this service.")] = None,
     code: Annotated[str | None, typer.Option(help="With --all-failed: only those with this code.")] = None,
 ) -> None:
-    """Makes files due at once; a running service is woken."""
+    """Makes files due at once; a running service is woken.
+
+    Of a file with the code implausible_count this says that its few records
+    are right: it is applied as it is. With --all-failed this holds of all.
+    """
     if bool(numbers) == bool(all_failed):
         end("Give numbers, or --all-failed patient|therapist.", USAGE)
     if code and not all_failed:

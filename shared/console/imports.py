@@ -80,7 +80,7 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
             limit=page.limit,
         )
         codes = story.codes_in_use(connection, service.kernel)
-        failed = len(ledger.failed_ids(connection, service.kernel, filters.code)) if may(Role.OPERATE) else 0
+        failed, doubted = _failed(connection, filters) if may(Role.OPERATE) else (0, 0)
     if may(Role.WRITE) and rows:
         note_view("imports")
     return render_template(
@@ -92,9 +92,19 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
         filters=filters,
         codes=codes,
         failed=failed,
+        doubted=doubted,
         problem=problem,
         wanted=wanted,
     )
+
+
+def _failed(connection: Connection, filters: Filters) -> tuple[int, int]:
+    """How many files a retry of all would take, and how many of them it would apply although their count is doubted."""
+    kernel = current_service().kernel
+    doubted = len(ledger.failed_ids(connection, kernel, "implausible_count"))
+    if filters.code is None:
+        return len(ledger.failed_ids(connection, kernel)), doubted
+    return len(ledger.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == "implausible_count")
 
 
 def _search(wanted: str) -> ResponseReturnValue:

@@ -461,6 +461,24 @@ def test_failed_files_are_retried_together_by_their_code(operator, engine):
     assert [status_of(engine, number) for number in (1, 2, 3)] == ["pending", "failed", "pending"]
 
 
+@pytest.mark.parametrize(
+    ("query", "warned"),
+    [
+        ("status=failed", True),
+        ("status=failed&code=implausible_count", True),
+        ("status=failed&code=invalid_json", False),
+        ("", False),
+    ],
+)
+def test_a_retry_of_all_says_that_it_takes_small_counts_for_right(operator, engine, query, warned):
+    with transaction(engine) as connection:
+        for number, code in enumerate(("invalid_json", "implausible_count") * 2):
+            row = ledger.register(connection, kernel, str(number))
+            ledger.settle(connection, kernel, row["id"], Settlement("failed", code))
+    said = "von 2 Dateien, dass sie zu Recht so wenige Therapeuten nennen"
+    assert (said in operator.page(f"/console/imports?{query}").text) == warned
+
+
 def test_only_what_a_service_does_is_checked(serve, operator):
     therapists = serve(create_therapist_app).test_client()
     therapists.sign_in("r-token")
