@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import Engine
 
 from curavani import schema
@@ -14,6 +15,10 @@ from curavani.demo.storage_emulator import StorageEmulator
 from shared.database.engine import create_engine
 
 _numbers = itertools.count(1)
+
+# How long an example takes says something about the machine. Hypothesis leaves it aside by itself where `CI` is set.
+settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
