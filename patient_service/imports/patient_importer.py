@@ -12,7 +12,7 @@ from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
-from patient_service.use_cases import create_patients, update_patients
+from patient_service.use_cases import create_patient, update_patients
 from shared.database.copy import copy_rows
 from shared.database.prepared import Prepared
 from shared.errors import Finding, RejectedError
@@ -61,7 +61,7 @@ def _apply(
 ) -> tuple[Outcome, list[Finding]]:
     actor = f"import:{import_id}"
     if decision.patient_id is None:
-        (patient_id,) = create_patients(connection, [registration.patient], actor)
+        patient_id = create_patient(connection, registration.patient, actor)
         findings = _ask(connection, import_id, patient_id, decision)
         return Outcome(0, "new", patient_id, findings[0].code if findings else None, decision.rule), findings
     if not policy.update_known:
