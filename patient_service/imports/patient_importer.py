@@ -172,8 +172,9 @@ def _candidates(connection: Connection, person: Person, token: str | None) -> li
 
 
 # An absent value equals nothing, in SQL as in the rule: empty is no address that two people share.
-_owned = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
-_owns = patienten.c.id.in_(_owned)
+_owners = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
+# An array is looked up in the index, as the keys are; for `IN` beside them every patient would be read.
+_owns = patienten.c.id == sa.any_(sa.func.array(_owners.scalar_subquery(), type_=sa.ARRAY(sa.Integer)))
 _resembles = sa.or_(
     patienten.c.name_key == sa.bindparam("name_key"), patienten.c.email_key == sa.bindparam("email_key"), _owns
 )
