@@ -15,7 +15,7 @@ from patient_service.schemas import (
     PatientUpdate,
     patient_payload,
 )
-from patient_service.use_cases import create_patients, get_patient, list_consents, list_patients, update_patients
+from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.database.engine import transaction
 from shared.http.auth import actor, requires
 from shared.http.communication import communication_of
@@ -97,7 +97,7 @@ def _create() -> tuple[Response, int]:
     """Creates a patient."""
     patient = validate(PatientCreate, json_body())
     with transaction(current_service().engine) as connection:
-        (patient_id,) = create_patients(connection, [patient.model_dump()], actor())
+        patient_id = create_patient(connection, patient.model_dump(), actor())
         row = get_patient(connection, patient_id)
     return jsonify(patient_payload(row)), 201
 

@@ -4,16 +4,20 @@ Every function works in the caller's transaction and writes the history and the 
 event exists exactly where something changed. `actor` is `import:ID` or `api:NAME`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service import events
 from patient_service.models import kernel, patient_consents, patienten
 from shared.clock import now, today
+from shared.database.json_text import json_text
+from shared.database.prepared import Prepared
 from shared.errors import NotFound
 from shared.events.outbox import write_events
 from shared.history import FieldChange, write_changes
@@ -21,19 +25,18 @@ from shared.text_keys import email_key, name_key, search_key, search_words
 
 Row = Mapping[str, Any]
 
+_DOCUMENTS = frozenset(column.name for column in patienten.c if isinstance(column.type, JSONB))
 _SEARCHED = ("vorname", "nachname", "email", "plz", "ort", "telefon")
 
 
-def create_patients(connection: Connection, rows: Sequence[Row], actor: str) -> list[int]:
-    """Inserts validated rows (columns of `PatientCreate`) and returns their ids in the same order."""
+def create_patient(connection: Connection, row: Row, actor: str) -> int:
+    """Inserts a validated row (columns of `PatientCreate`) and returns its id."""
     del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
-    if not rows:
-        return []
-    complete = [{**row, **_derived(row), "startdatum": _startdatum(row)} for row in rows]
-    statement = sa.insert(patienten).returning(patienten, sort_by_parameter_order=True)
-    created = connection.execute(statement, complete).mappings().all()
-    write_events(connection, kernel, [events.created(row) for row in created])
-    return [row["id"] for row in created]
+    complete = {**row, **_derived(row), "startdatum": _startdatum(row)}
+    given = {f"new_{name}": json_text(value) if name in _DOCUMENTS else value for name, value in complete.items()}
+    created = _insert(*complete).one(connection, **given)
+    write_events(connection, kernel, [events.created(created)])
+    return int(created["id"])
 
 
 def update_patients(connection: Connection, changes: Mapping[int, Row], actor: str) -> dict[int, RowMapping]:
@@ -100,6 +103,12 @@ def list_consents(connection: Connection, patient_id: int) -> list[RowMapping]:
     get_patient(connection, patient_id)
     of_patient = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
     return list(connection.execute(of_patient.order_by(patient_consents.c.id)).mappings())
+
+
+@lru_cache(maxsize=8)
+def _insert(*names: str) -> Prepared:
+    given: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+    return Prepared(sa.insert(patienten).values(given).returning(patienten), as_dicts=True)
 
 
 def _update_one(connection: Connection, before: RowMapping, wanted: Row, actor: str) -> RowMapping:

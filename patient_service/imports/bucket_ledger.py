@@ -88,7 +88,7 @@ def begin(locked: LockedConnection, import_id: int, rule: RetryRule) -> None:
 
     Raises `Withdrawn`, or `RejectedError` where every attempt of this round ended with its process.
     """
-    with locked.transaction() as connection:
+    with locked.single_statements() as connection:
         number = ledger.begin_attempt(connection, kernel, import_id)
     if number > rule.max_attempts:
         raise RejectedError("internal_error")
@@ -132,10 +132,9 @@ def settle_gone(locked: LockedConnection, import_id: int) -> str:
 
 def note_source_deleted(locked: LockedConnection, row: RowMapping) -> None:
     """The source is gone, as it should be; with it what an erasure still needed the name for."""
-    with locked.transaction() as connection:
-        ledger.mark_source_deleted(connection, kernel, row["id"])
-        if row["error_code"] == ERASED:
-            ledger.note(connection, kernel, row["id"], file_name=None)
+    needless = {"file_name": None} if row["error_code"] == ERASED else {}
+    with locked.single_statements() as connection:
+        ledger.mark_source_deleted(connection, kernel, row["id"], **needless)
 
 
 def report_disk(connection: Connection) -> None:

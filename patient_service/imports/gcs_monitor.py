@@ -119,7 +119,7 @@ class RegistrationImport:
     def _import(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> Settlement:
         started = monotonic()
         file = self._fetch(row, stored)
-        with locked.transaction() as connection:
+        with locked.single_statements() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
             ledger.note_without_waiting(
                 connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256

@@ -12,7 +12,7 @@ from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
-from patient_service.use_cases import create_patients, update_patients
+from patient_service.use_cases import create_patient, update_patients
 from shared.database.copy import copy_rows
 from shared.database.prepared import Prepared
 from shared.errors import Finding, RejectedError
@@ -61,7 +61,7 @@ def _apply(
 ) -> tuple[Outcome, list[Finding]]:
     actor = f"import:{import_id}"
     if decision.patient_id is None:
-        (patient_id,) = create_patients(connection, [registration.patient], actor)
+        patient_id = create_patient(connection, registration.patient, actor)
         findings = _ask(connection, import_id, patient_id, decision)
         return Outcome(0, "new", patient_id, findings[0].code if findings else None, decision.rule), findings
     if not policy.update_known:
@@ -172,8 +172,9 @@ def _candidates(connection: Connection, person: Person, token: str | None) -> li
 
 
 # An absent value equals nothing, in SQL as in the rule: empty is no address that two people share.
-_owned = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
-_owns = patienten.c.id.in_(_owned)
+_owners = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
+# An array is looked up in the index, as the keys are; for `IN` beside them every patient would be read.
+_owns = patienten.c.id == sa.any_(sa.func.array(_owners.scalar_subquery(), type_=sa.ARRAY(sa.Integer)))
 _resembles = sa.or_(
     patienten.c.name_key == sa.bindparam("name_key"), patienten.c.email_key == sa.bindparam("email_key"), _owns
 )

@@ -47,6 +47,21 @@ class LockedConnection:
         with translated_errors(), self._connection.begin():
             yield self._connection
 
+    @contextmanager
+    def single_statements(self) -> Iterator[Connection]:
+        """Every statement is a transaction of its own: around just one, BEGIN and COMMIT are two more round trips.
+
+        Raises as `transaction` does.
+        """
+        with self.transaction() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not driver.closed:
+                    driver.autocommit = False
+
     def listen(self, channel: str) -> None:
         """Lets notifications of `channel` end a `wait`."""
         with self.transaction() as connection:

@@ -167,9 +167,9 @@ def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int,
     copy_rows(connection, kernel.import_outcomes, columns, rows)
 
 
-def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id: int) -> None:
-    """The file's source is gone, as it should be after a success."""
-    note_without_waiting(connection, kernel, import_id, source_deleted_at=now())
+def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id: int, **noted: Any) -> None:
+    """The file's source is gone, as it should be after a success; in one statement with what else is to be noted."""
+    note_without_waiting(connection, kernel, import_id, source_deleted_at=now(), **noted)
 
 
 def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
