@@ -116,7 +116,7 @@ def begin(locked: LockedConnection, import_id: int) -> None:
 
     Raises `ledger.Withdrawn`, or `RejectedError` where every attempt of this round ended with its process.
     """
-    with locked.transaction() as connection:
+    with locked.single_statements() as connection:
         number = ledger.begin_attempt(connection, kernel, import_id)
     if number > _MAX_ATTEMPTS:
         raise RejectedError("internal_error")
