@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from benchmarks import registrations, relay, therapists
 from benchmarks.tables import Row, print_table
-from shared.logs import configure_logging
-from shared.settings import LogSettings
+from shared.core.logs import configure_logging
+from shared.core.settings import LogSettings
 
 BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
     "registrations": registrations.run,

@@ -17,8 +17,8 @@ from typing import Any
 
 import orjson
 
-from shared.logs import configure_logging
-from shared.settings import LogSettings
+from shared.core.logs import configure_logging
+from shared.core.settings import LogSettings
 
 
 @dataclass(slots=True)

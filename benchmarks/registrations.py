@@ -20,14 +20,14 @@ from statistics import median
 import psycopg
 
 from benchmarks.tables import Row
-from curavani.demo.postgres import EmbeddedPostgres
 from curavani.demo.samples.registrations import Registration, generate_registrations
-from curavani.demo.storage_emulator import StorageEmulator
 from curavani.schema import upgrade
 from patient_service import bootstrap
 from patient_service.imports.bucket import GcsBucket, StoredObject
+from shared.core.settings import StorageSettings, read_settings
 from shared.database.engine import create_engine
-from shared.settings import StorageSettings, read_settings
+from standins.postgres import EmbeddedPostgres
+from standins.storage_emulator import StorageEmulator
 
 NUMBER = 500
 ROUNDS = 3

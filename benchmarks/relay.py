@@ -11,10 +11,9 @@ from typing import Any
 from confluent_kafka import Producer
 from sqlalchemy.engine import Engine
 
-from curavani.demo.mock_broker import MockBroker
-from curavani.demo.postgres import EmbeddedPostgres
 from curavani.schema import upgrade
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.settings import KafkaSettings
 from shared.database.engine import create_engine, transaction
 from shared.database.json_text import json_text
 from shared.database.locks import LockName, hold
@@ -23,7 +22,8 @@ from shared.events.envelope import Message, message
 from shared.events.outbox import Event, topic_of, write_events
 from shared.events.queue import waiting
 from shared.events.relay import EventRelay
-from shared.settings import KafkaSettings
+from standins.mock_broker import MockBroker
+from standins.postgres import EmbeddedPostgres
 from therapist_service.models import SCHEMA, kernel
 from therapist_service.schemas import TherapistOut
 

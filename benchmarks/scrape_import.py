@@ -4,9 +4,9 @@ from pathlib import Path
 
 from benchmarks.contenders import Week, run_contender
 from curavani.schema import upgrade
+from shared.core.settings import read_settings
 from shared.database.engine import create_engine
 from shared.imports.passes import PassReport
-from shared.settings import read_settings
 from therapist_service import bootstrap
 
 _MAX_FILE_BYTES = 8 * 1024**3

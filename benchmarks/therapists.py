@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from benchmarks.contenders import Measured, Week, measure
 from benchmarks.scrape_import import build_parts, prepare
 from benchmarks.tables import Row
-from curavani.demo.postgres import EmbeddedPostgres
 from curavani.demo.samples.scrapes import Scrape, generate_scrapes, next_week
 from shared.database.locks import LockName, hold
 from shared.imports.passes import PassReport
+from standins.postgres import EmbeddedPostgres
 from therapist_service.imports import import_tracker
 from therapist_service.models import SCHEMA, kernel
 

@@ -9,8 +9,8 @@ import typer
 from curavani.cli import decisions, events, files, imports, operations
 from curavani.cli.output import TROUBLE, examples, talk, told
 from curavani.cli.services import log_to_stderr
-from shared.codes import describe
-from shared.logs import get_logger
+from shared.core.logs import get_logger
+from shared.words.codes import describe
 
 log = get_logger(__name__)
 

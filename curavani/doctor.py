@@ -9,15 +9,9 @@ from sqlalchemy.engine import Engine
 
 from curavani import schema
 from curavani.cli.services import SERVICES, ServiceEntry
-from shared.alerts.smtp import mail_dependency
-from shared.codes import describe
-from shared.database.engine import create_engine, transaction
-from shared.dependencies import Dependency, ask
-from shared.errors import CuravaniError, DatabaseNotMigrated, SettingsError
-from shared.events.outbox import topic_of
-from shared.events.probe import broker_dependency
-from shared.health import NOT_CONFIGURED, import_health
-from shared.settings import (
+from shared.core.dependencies import NOT_CONFIGURED, Dependency, ask
+from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
+from shared.core.settings import (
     DatabaseSettings,
     KafkaSettings,
     MailSettings,
@@ -27,6 +21,12 @@ from shared.settings import (
     TherapistImportSettings,
     read_settings,
 )
+from shared.database.engine import create_engine, transaction
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
+from shared.mail.smtp import mail_dependency
+from shared.state.health import import_health
+from shared.words.codes import describe
 from shared.workers.heartbeats import ought_to_run
 from therapist_service.bootstrap import folder_dependency
 

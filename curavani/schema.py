@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
 from patient_service import models as patient_models
+from shared.core.errors import SchemaBusy
 from shared.database.engine import transaction
-from shared.errors import SchemaBusy
 from therapist_service import models as therapist_models
 
 # Two processes that start at once must not both migrate.

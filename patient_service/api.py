@@ -16,7 +16,9 @@ from patient_service.schemas import (
     patient_payload,
 )
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
+from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.fields.validation import validate
 from shared.http.auth import actor, requires
 from shared.http.communication import communication_of
 from shared.http.imports_api import ImportStatusOut, status_view
@@ -24,10 +26,8 @@ from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import json_body, paging, word
-from shared.service import current_service
-from shared.tokens import Role
-from shared.validation import validate
-from shared.vocabulary import Patientenstatus
+from shared.http.service import current_service
+from shared.words.vocabulary import Patientenstatus
 
 
 class PatientQuery(BaseModel):

@@ -11,12 +11,12 @@ from patient_service.console import console_sections
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.console.install import install_console
+from shared.core.logs import configure_logging
+from shared.core.settings import LogSettings, ServingSettings
 from shared.http.app import build_app
 from shared.http.imports_api import import_routes
 from shared.http.openapi import ApiDocument
 from shared.http.reviews_api import review_routes
-from shared.logs import configure_logging
-from shared.settings import LogSettings, ServingSettings
 from shared.workers.background import BackgroundWorkers
 
 _DESCRIPTION = "Patients of Curavani, and the import of their registrations. Domain fields are German."

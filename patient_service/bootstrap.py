@@ -13,23 +13,9 @@ from patient_service.imports.gcs_monitor import RegistrationImport
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
-from shared.alerts.digest import Digest
-from shared.alerts.mailer import Mailer
-from shared.alerts.outage import OutageMail
-from shared.alerts.smtp import mail_dependency
-from shared.alerts.watch import Watch
-from shared.database.engine import create_engine, transaction
-from shared.database.locks import identity
-from shared.dependencies import Dependency, Probes
-from shared.errors import DiskUnavailable, StorageUnavailable
-from shared.events.outbox import topic_of
-from shared.events.probe import broker_dependency
-from shared.events.relay import EventRelay
-from shared.health import Expectations
-from shared.imports.monitor import ImportMonitor
-from shared.metrics.process import ProcessMetrics
-from shared.service import Service
-from shared.settings import (
+from shared.core.dependencies import Dependency, Probes
+from shared.core.errors import DiskUnavailable, StorageUnavailable
+from shared.core.settings import (
     DatabaseSettings,
     KafkaSettings,
     LogSettings,
@@ -40,6 +26,20 @@ from shared.settings import (
     StorageSettings,
     read_settings,
 )
+from shared.database.engine import create_engine, transaction
+from shared.database.locks import identity
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
+from shared.events.relay import EventRelay
+from shared.http.service import Service
+from shared.imports.monitor import ImportMonitor
+from shared.mail.digest import Digest
+from shared.mail.mailer import Mailer
+from shared.mail.outage import OutageMail
+from shared.mail.smtp import mail_dependency
+from shared.mail.watch import Watch
+from shared.metrics.process import ProcessMetrics
+from shared.state.health import Expectations
 from shared.workers.leader import Job
 
 NAME = "patient-service"

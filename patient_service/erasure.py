@@ -19,11 +19,11 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import returned_patients, synchronise
 from patient_service.models import erasures, kernel
 from shared.alerts.outbox import is_open, raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import TransientError
+from shared.core.logs import get_logger
 from shared.database.engine import transaction
-from shared.errors import TransientError
 from shared.imports import ledger
-from shared.logs import get_logger
 
 log = get_logger(__name__)
 

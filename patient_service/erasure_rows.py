@@ -13,7 +13,7 @@ from patient_service.merges import merged_into
 from patient_service.models import erasures, kernel, patient_consents
 from patient_service.use_cases import delete_patient, lock_patients
 from shared.alerts.outbox import resolve_problem
-from shared.clock import now
+from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE

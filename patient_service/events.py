@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from patient_service.schemas import PatientOut, patient_payload
 from shared.events.catalogue import EventType
 from shared.events.outbox import Event
-from shared.vocabulary import Patientenstatus
+from shared.words.vocabulary import Patientenstatus
 
 Row = Mapping[Any, Any]
 

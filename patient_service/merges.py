@@ -4,14 +4,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.models import kernel
-from shared.imports import ledger
+from shared.history.actions import record_action
 
 _ACTION = "merge"
 
 
 def record_merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     """Keeps that the newer patient was merged into the older one, and by whom."""
-    ledger.record_action(connection, kernel, _ACTION, actor, entity_id=newer, reason=_into(older))
+    record_action(connection, kernel, _ACTION, actor, entity_id=newer, reason=_into(older))
 
 
 def merged_into(connection: Connection, patient_id: int) -> list[int]:

@@ -4,8 +4,14 @@ import sqlalchemy as sa
 from sqlalchemy import Column, ForeignKey, Index, MetaData, Table
 from sqlalchemy.dialects.postgresql import ENUM, JSONB
 
-from shared.tables import NAMING, created_at, kernel_tables, timestamp
-from shared.vocabulary import Anrede, Geschlecht, Patientenstatus, Therapeutgeschlechtspraeferenz, Therapieverfahren
+from shared.database.tables import NAMING, created_at, kernel_tables, timestamp
+from shared.words.vocabulary import (
+    Anrede,
+    Geschlecht,
+    Patientenstatus,
+    Therapeutgeschlechtspraeferenz,
+    Therapieverfahren,
+)
 
 SCHEMA = "patient_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
@@ -71,7 +77,7 @@ patienten = Table(
     ),
     created_at(),
     created_at("updated_at"),
-    # Keys computed by `shared.text_keys`: PostgreSQL has no ICU and no extensions everywhere.
+    # Keys computed by `shared.text.keys`: PostgreSQL has no ICU and no extensions everywhere.
     Column("name_key", sa.Text, nullable=False),
     Column("email_key", sa.Text),
     Column("search_key", sa.Text, nullable=False),

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from patient_service.models import patienten
 from patient_service.schemas import PatientOut
-from shared.comparison import Duplicate, Side, side_by_side
+from shared.reviews.comparison import Duplicate, Side, side_by_side
 
 _COMPARED = tuple(name for name in PatientOut.model_fields if name not in ("id", "created_at", "updated_at"))
 

@@ -9,10 +9,10 @@ from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
-from shared.errors import Finding
-from shared.reviews import Choice, close, lock_open
-from shared.validation import InvalidInput
-from shared.vocabulary import Patientenstatus
+from shared.core.errors import Finding
+from shared.fields.validation import InvalidInput
+from shared.reviews.reviews import Choice, close, lock_open
+from shared.words.vocabulary import Patientenstatus
 
 
 def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:

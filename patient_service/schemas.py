@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from shared.validation import (
+from shared.fields.validation import (
     Day,
     Email,
     Flag,
@@ -25,7 +25,13 @@ from shared.validation import (
     optional,
     words_schema,
 )
-from shared.vocabulary import Anrede, Geschlecht, Patientenstatus, Therapeutgeschlechtspraeferenz, Therapieverfahren
+from shared.words.vocabulary import (
+    Anrede,
+    Geschlecht,
+    Patientenstatus,
+    Therapeutgeschlechtspraeferenz,
+    Therapieverfahren,
+)
 
 AnredeWord = Annotated[str, one_of(Anrede, "anrede"), words_schema(Anrede)]
 GeschlechtWord = Annotated[str, one_of(Geschlecht, "geschlecht"), words_schema(Geschlecht)]

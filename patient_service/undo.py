@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.models import kernel, patienten
-from shared.reviews import UndoRefused, lock_decided, reopen
+from shared.reviews.reviews import UndoRefused, lock_decided, reopen
 
 
 def undo_review(connection: Connection, review_id: int, actor: str, comment: str | None = None) -> RowMapping:

@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service import events
 from patient_service.models import kernel, patient_consents, patienten
-from shared.clock import now, today
+from shared.core.clock import now, today
+from shared.core.errors import NotFound
 from shared.database.json_text import json_text
 from shared.database.prepared import Prepared
-from shared.errors import NotFound
 from shared.events.outbox import write_events
-from shared.history import FieldChange, write_changes
-from shared.text_keys import email_key, name_key, search_key, search_words
+from shared.history.changes import FieldChange, write_changes
+from shared.text.keys import email_key, name_key, search_key, search_words
 
 Row = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import Engine
 
 from curavani import schema
-from curavani.demo.postgres import EmbeddedPostgres
-from curavani.demo.storage_emulator import StorageEmulator
 from shared.database.engine import create_engine
+from standins.postgres import EmbeddedPostgres
+from standins.storage_emulator import StorageEmulator
 
 _numbers = itertools.count(1)
 

@@ -5,17 +5,17 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
 
+from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.fields.validation import validate
 from shared.http.auth import actor, requires
 from shared.http.communication import communication_of
 from shared.http.imports_api import ImportStatusOut, status_view
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import flag, json_body, paging, word
-from shared.service import current_service
-from shared.tokens import Role
-from shared.validation import validate
-from shared.vocabulary import Therapeutstatus
+from shared.http.service import current_service
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service.schemas import (
     TherapistCreate,
     TherapistOut,

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from flask import Flask
 
 from shared.console.install import install_console
+from shared.core.logs import configure_logging
+from shared.core.settings import LogSettings, ServingSettings
 from shared.http.app import build_app
 from shared.http.imports_api import import_routes
 from shared.http.openapi import ApiDocument
 from shared.http.reviews_api import review_routes
-from shared.logs import configure_logging
-from shared.settings import LogSettings, ServingSettings
 from shared.workers.background import BackgroundWorkers
 from therapist_service.api import therapist_routes
 from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings

@@ -6,22 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine
 
-from shared.alerts.digest import Digest
-from shared.alerts.mailer import Mailer
-from shared.alerts.outage import OutageMail
-from shared.alerts.smtp import mail_dependency
-from shared.alerts.watch import Watch
-from shared.database.engine import create_engine
-from shared.database.locks import identity
-from shared.dependencies import Dependency, Probes
-from shared.events.outbox import topic_of
-from shared.events.probe import broker_dependency
-from shared.events.relay import EventRelay
-from shared.health import Expectations
-from shared.imports.monitor import ImportMonitor
-from shared.metrics.process import ProcessMetrics
-from shared.service import Service
-from shared.settings import (
+from shared.core.dependencies import Dependency, Probes
+from shared.core.settings import (
     DatabaseSettings,
     KafkaSettings,
     LogSettings,
@@ -31,6 +17,20 @@ from shared.settings import (
     TherapistImportSettings,
     read_settings,
 )
+from shared.database.engine import create_engine
+from shared.database.locks import identity
+from shared.events.outbox import topic_of
+from shared.events.probe import broker_dependency
+from shared.events.relay import EventRelay
+from shared.http.service import Service
+from shared.imports.monitor import ImportMonitor
+from shared.mail.digest import Digest
+from shared.mail.mailer import Mailer
+from shared.mail.outage import OutageMail
+from shared.mail.smtp import mail_dependency
+from shared.mail.watch import Watch
+from shared.metrics.process import ProcessMetrics
+from shared.state.health import Expectations
 from shared.workers.leader import Job
 from therapist_service.imports.file_monitor import ScrapeImport
 from therapist_service.imports.fill_rates import look_at_fill_rates

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from shared.database.prepared import Prepared
 from shared.events.catalogue import EventType
 from shared.events.outbox import Event, topic_of
-from shared.vocabulary import Therapeutstatus
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service.models import kernel, therapeuten
 from therapist_service.schemas import TherapistOut
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, Index, MetaData, Table
 from sqlalchemy.dialects.postgresql import ARRAY, ENUM, JSONB
 
-from shared.tables import NAMING, created_at, kernel_tables, timestamp
-from shared.vocabulary import Anrede, Geschlecht, Therapeutstatus
+from shared.database.tables import NAMING, created_at, kernel_tables, timestamp
+from shared.words.vocabulary import Anrede, Geschlecht, Therapeutstatus
 
 SCHEMA = "therapist_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)

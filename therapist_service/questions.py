@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.comparison import (
+from shared.reviews.comparison import (
     Conflict,
     ConflictLine,
     Duplicate,

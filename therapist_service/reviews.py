@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.errors import Finding
-from shared.reviews import Choice, DecisionRefused, close, lock_open
-from shared.validation import InvalidInput
-from shared.vocabulary import Therapeutstatus
+from shared.core.errors import Finding
+from shared.fields.validation import InvalidInput
+from shared.reviews.reviews import Choice, DecisionRefused, close, lock_open
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
 from therapist_service.imports.removals import deactivated_by_import, remove

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from shared.validation import (
+from shared.fields.validation import (
     Age,
     Day,
     Email,
@@ -26,7 +26,7 @@ from shared.validation import (
     optional,
     words_schema,
 )
-from shared.vocabulary import Anrede, Geschlecht, Therapeutstatus
+from shared.words.vocabulary import Anrede, Geschlecht, Therapeutstatus
 
 AnredeWord = Annotated[str | None, one_of_or_none(Anrede, "anrede"), words_schema(Anrede, nullable=True)]
 GeschlechtWord = Annotated[str, one_of(Geschlecht, "geschlecht"), words_schema(Geschlecht)]

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.reviews import UndoRefused, lock_decided, reopen
+from shared.reviews.reviews import UndoRefused, lock_decided, reopen
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import Row, TherapistChange, delete_therapist, update_therapists
 

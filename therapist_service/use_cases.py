@@ -12,13 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.core.errors import NotFound
 from shared.database.copy import copy_rows
 from shared.database.json_text import json_text
 from shared.database.prepared import Prepared
-from shared.errors import NotFound
 from shared.events.outbox import write_events
-from shared.history import FieldChange, write_changes
-from shared.text_keys import search_key, search_words
+from shared.history.changes import FieldChange, write_changes
+from shared.text.keys import search_key, search_words
 from therapist_service import events
 from therapist_service.imports.identity import look_up_keys
 from therapist_service.models import kernel, therapeuten

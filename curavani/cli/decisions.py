@@ -11,10 +11,10 @@ from curavani.cli.imports import FEW, Json, Limit
 from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, settings_of
 from patient_service.use_cases import list_consents
-from shared.comparison import Conflict, Duplicate, HeldDeletion, Subject
-from shared.errors import NotFound
+from shared.core.errors import NotFound
 from shared.http.json_values import plain
-from shared.reviews import CHOICES, Choice, find_review, list_reviews
+from shared.reviews.comparison import Conflict, Duplicate, HeldDeletion, Subject
+from shared.reviews.reviews import CHOICES, Choice, find_review, list_reviews
 
 reviews = typer.Typer(no_args_is_help=True, help="Questions that wait for a person.")
 patients = typer.Typer(no_args_is_help=True, help="Evidence of consent, and erasure.")

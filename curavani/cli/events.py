@@ -12,12 +12,12 @@ from sqlalchemy.engine import Connection
 from curavani.cli.imports import Json
 from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
 from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, numbered
-from shared.codes import describe
+from shared.core.settings import KafkaSettings, read_settings
 from shared.events.broker import TOPIC_MISSING
 from shared.events.control import drop, parked, problems, release, replay
 from shared.events.outbox import topic_of
 from shared.events.queue import waiting
-from shared.settings import KafkaSettings, read_settings
+from shared.words.codes import describe
 
 events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
 

@@ -13,11 +13,11 @@ from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, told
 from curavani.cli.services import database
 from patient_service.imports.registration import parse_registration
-from shared.codes import describe
+from shared.core.errors import CuravaniError, Finding, RejectedError
+from shared.core.settings import PatientImportSettings, TherapistImportSettings, read_settings
 from shared.database.engine import transaction
-from shared.errors import CuravaniError, Finding, RejectedError
 from shared.imports import ledger
-from shared.settings import PatientImportSettings, TherapistImportSettings, read_settings
+from shared.words.codes import describe
 from therapist_service.bootstrap import wishes_of
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.file_monitor import apply_if_sound

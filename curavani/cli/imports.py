@@ -9,12 +9,12 @@ from sqlalchemy.engine import Connection
 from curavani.cli.output import TROUBLE, USAGE, end, examples, print_json, print_table, talk, told, who
 from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
 from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, log_to_stderr, numbered, settings_of
-from shared.codes import describe
+from shared.core.errors import LockHeld, NotFound
 from shared.database.locks import LockName, hold, wait_for
-from shared.errors import LockHeld, NotFound
 from shared.imports import ledger
 from shared.imports.passes import PassReport
 from shared.imports.queries import list_imports, show_import, visible
+from shared.words.codes import describe
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
 

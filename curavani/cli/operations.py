@@ -15,8 +15,8 @@ from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, told
 from curavani.cli.services import SERVICES, Name, connected, database
 from curavani.doctor import examine
+from shared.core.errors import DatabaseUnavailable
 from shared.database.revision import require_revision
-from shared.errors import DatabaseUnavailable
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 _PORTS = {"patient": 8001, "therapist": 8002}
@@ -87,7 +87,7 @@ def serve(
         "gunicorn",
         f"{entry.name}_service.app:create_app()",
         *("--bind", f"fd://{listening.detach()}", "--workers", str(workers), "--name", entry.bootstrap.NAME),
-        *("--config", "python:shared.gunicorn"),
+        *("--config", "python:shared.http.gunicorn"),
     ]
     # Replaces this process, so that signals reach gunicorn itself.
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - a fixed command, no shell

@@ -17,19 +17,19 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from shared.codes import describe
-from shared.errors import (
+from shared.core.errors import (
     CuravaniError,
     DatabaseNotMigrated,
     LockHeld,
+    NotAllowedError,
     NotFound,
     RejectedError,
     SettingsError,
     TransientError,
 )
+from shared.fields.validation import InvalidInput
 from shared.http.json_values import plain
-from shared.imports.ledger import NotAllowedError
-from shared.validation import InvalidInput
+from shared.words.codes import describe
 
 TROUBLE = 1
 USAGE = 2

@@ -14,11 +14,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from curavani.cli.output import printable
 from patient_service import models as patient_models
+from shared.core.errors import NotFound, SettingsError
+from shared.core.logs import configure_logging
+from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
-from shared.errors import NotFound, SettingsError
-from shared.logs import configure_logging
-from shared.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 from therapist_service import models as therapist_models
 
 Name = Literal["patient", "therapist"]

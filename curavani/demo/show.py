@@ -16,17 +16,17 @@ from sqlalchemy.engine import Connection
 
 from curavani.cli.output import out, print_table, talk
 from curavani.cli.services import SERVICES, ServiceEntry
-from curavani.demo.local import wait_until
 from curavani.demo.samples.registrations import generate_registrations, specification_example
 from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
 from curavani.demo.samples.scrapes import specification_example as therapist_example
 from curavani.demo.stack import BUCKET, TOKEN, DemoStack
-from shared.codes import describe
+from shared.core.logs import configure_logging
+from shared.core.settings import LogSettings, read_settings
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.imports.passes import PassReport
-from shared.logs import configure_logging
-from shared.settings import LogSettings, read_settings
+from shared.words.codes import describe
+from standins.local import wait_until
 
 _REGISTRATIONS = 12
 _FIRST_SCRAPE = date(2025, 7, 9)

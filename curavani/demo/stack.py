@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from curavani import schema
-from curavani.demo.mail_sink import MailSink
-from curavani.demo.mock_broker import MockBroker
-from curavani.demo.postgres import EmbeddedPostgres
-from curavani.demo.storage_emulator import StorageEmulator
 from shared.database.engine import create_engine
+from standins.mail_sink import MailSink
+from standins.mock_broker import MockBroker
+from standins.postgres import EmbeddedPostgres
+from standins.storage_emulator import StorageEmulator
 
 BUCKET = "curavani-demo"
 TOKEN = "demo-token"  # noqa: S105 - for a stack that listens on this machine only

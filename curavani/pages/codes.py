@@ -1,6 +1,6 @@
 """The page of all codes, `docs/codes.md`, made from the catalogue."""
 
-from shared.codes import CATALOGUE, Severity
+from shared.words.codes import CATALOGUE, Severity
 
 _HEADER = """# Codes
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from curavani.pages.settings import default_text
-from shared.settings import ALL_GROUPS, SettingsGroup, is_secret
+from shared.core.settings import ALL_GROUPS, SettingsGroup, is_secret
 
 DEPLOYMENT: Mapping[str, tuple[str, str]] = {
     "COMPOSE_FILE": ("deploy/compose.yaml", "Lets docker compose find its file from the project's root."),

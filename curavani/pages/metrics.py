@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from shared.metrics import catalogue
 from shared.metrics.catalogue import ATTEMPT_OUTCOMES, STAGE_NAMES, Metric
-from shared.tables import FILE_STATUSES, RECORD_OUTCOMES, REVIEW_KINDS, WORKERS
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work
 
 _HEADER = """# Metrics
 
@@ -53,13 +53,13 @@ def _labels(metric: Metric) -> str:
 
 def _words() -> str:
     words = {
-        "status of `curavani_import_files`": FILE_STATUSES,
-        "outcome of `curavani_import_records_total`": RECORD_OUTCOMES,
+        "status of `curavani_import_files`": FileStatus,
+        "outcome of `curavani_import_records_total`": RecordOutcome,
         "outcome of `curavani_import_attempts_total`": ATTEMPT_OUTCOMES,
         "stage, patient service": STAGE_NAMES["patient"],
         "stage, therapist service": STAGE_NAMES["therapist"],
-        "kind": REVIEW_KINDS,
-        "worker": WORKERS,
+        "kind": ReviewKind,
+        "worker": Work,
     }
     rows = [f"| {label} | {', '.join(f'`{word}`' for word in listed)} |" for label, listed in words.items()]
     return "\n".join(["## Words that labels take", "| label | |", "|---|---|", *rows]) + "\n"

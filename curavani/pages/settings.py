@@ -2,7 +2,7 @@
 
 from pydantic.fields import FieldInfo
 
-from shared.settings import ALL_GROUPS, is_secret
+from shared.core.settings import ALL_GROUPS, is_secret
 
 _HEADER = """# Settings
 

@@ -18,8 +18,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
-from shared.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
-from shared.settings import StorageSettings
+from shared.core.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
+from shared.core.settings import StorageSettings
 
 # A stream that breaks off in the middle of a raw download comes as urllib3's own exception.
 _FAILURES = (

@@ -12,14 +12,14 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service.imports.bucket import StoredObject
 from patient_service.models import kernel
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import DiskUnavailable, RejectedError
+from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
-from shared.errors import DiskUnavailable, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport
 from shared.imports.retry import delay_seconds
-from shared.logs import get_logger
 
 log = get_logger(__name__)
 

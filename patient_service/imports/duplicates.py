@@ -16,7 +16,7 @@ Rule = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What identifies a person, normalised by `shared.text_keys`; an absent value is None and equals nothing."""
+    """What identifies a person, normalised by `shared.text.keys`; an absent value is None and equals nothing."""
 
     name_key: str
     email_key: str | None

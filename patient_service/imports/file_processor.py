@@ -8,7 +8,7 @@ import google_crc32c
 
 from patient_service.imports.bucket import Bucket, StoredObject
 from patient_service.imports.local_copies import LocalCopies
-from shared.errors import DownloadCorrupt, RejectedError
+from shared.core.errors import DownloadCorrupt, RejectedError
 from shared.metrics.process import Stage, unmeasured
 
 

@@ -17,12 +17,12 @@ from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import parse_registration
 from patient_service.models import kernel
 from shared.alerts.outbox import resolve_problem
+from shared.core.errors import RejectedError, TransientError
+from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
-from shared.errors import RejectedError, TransientError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport, Progress
-from shared.logs import get_logger
 from shared.metrics.process import Stage, unmeasured
 
 log = get_logger(__name__)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
-from shared.errors import DiskUnavailable
+from shared.core.errors import DiskUnavailable
 
 _ERASURES = "erasures.jsonl"
 _LEAST_ROOM_BYTES = 16 * 1024 * 1024

@@ -13,12 +13,12 @@ from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import create_patient, update_patients
+from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
 from shared.database.prepared import Prepared
-from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
-from shared.text_keys import email_key, name_key
+from shared.text.keys import email_key, name_key
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Prepared(

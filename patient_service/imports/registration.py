@@ -10,9 +10,9 @@ from typing import Any
 
 from patient_service.imports.file_names import parse_name
 from patient_service.schemas import PatientCreate
-from shared.errors import Finding, RejectedError
-from shared.strict_json import escaped, parse_document, unstorable_pointers
-from shared.validation import InvalidInput, validate
+from shared.core.errors import Finding, RejectedError
+from shared.fields.validation import InvalidInput, validate
+from shared.text.strict_json import escaped, parse_document, unstorable_pointers
 
 STAFF_FIELDS = frozenset(
     {

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 
 def raise_problem(

@@ -10,10 +10,10 @@ from flask_babel import gettext
 from werkzeug.exceptions import Forbidden
 
 from shared.console import sessions
+from shared.core.logs import get_logger
+from shared.core.tokens import ApiToken, Role
 from shared.http.auth import DEVELOPMENT
-from shared.logs import get_logger
-from shared.service import current_service
-from shared.tokens import ApiToken, Role
+from shared.http.service import current_service
 
 log = get_logger(__name__)
 

@@ -9,8 +9,8 @@ from shared.console import words
 from shared.console.access import may
 from shared.console.language import LANGUAGES, current_language, gist, meaning
 from shared.console.sections import Section
-from shared.service import current_service
-from shared.tokens import Role
+from shared.core.tokens import Role
+from shared.http.service import current_service
 
 
 def add_context(console: Blueprint, sections: Sequence[Section]) -> None:

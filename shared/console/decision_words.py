@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
-from shared.comparison import Duplicate, Subject
+from shared.reviews.comparison import Duplicate, Subject
 
 CHOSEN: Mapping[str, LazyString] = {
     "merge": lazy_gettext("the same person, joined"),

@@ -9,23 +9,23 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.comparison import Conflict, Duplicate, HeldDeletions, Subject
 from shared.console import decision_words
 from shared.console.access import may, needs, note_view
 from shared.console.language import meaning
 from shared.console.people import People
 from shared.console.sections import Section
 from shared.console.words import number
+from shared.core.errors import NotAllowedError
+from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.fields.validation import InvalidInput
 from shared.http.auth import actor
 from shared.http.requests import paging, word
 from shared.http.reviews_api import LONGEST_COMMENT
-from shared.imports.ledger import NotAllowedError
-from shared.reviews import CHOICES, Choice, DecisionRefused, UndoRefused, can_undo, find_review, list_reviews
-from shared.service import current_service
-from shared.tables import REVIEW_KINDS, REVIEW_STATES
-from shared.tokens import Role
-from shared.validation import InvalidInput
+from shared.http.service import current_service
+from shared.reviews.comparison import Conflict, Duplicate, HeldDeletions, Subject
+from shared.reviews.reviews import CHOICES, Choice, DecisionRefused, UndoRefused, can_undo, find_review, list_reviews
+from shared.words.statuses import ReviewKind, ReviewState
 
 _ONE = "/<int:review_id>"
 
@@ -69,8 +69,8 @@ class _Pages:
 
     def index(self) -> str:
         service, page = current_service(), paging()
-        state = _one_of("state", (*REVIEW_STATES, "all"), "open")
-        kind = _one_of("kind", REVIEW_KINDS, None)
+        state = _one_of("state", (*ReviewState, "all"), "open")
+        kind = _one_of("kind", tuple(ReviewKind), None)
         with transaction(service.engine) as connection:
             rows, total = list_reviews(
                 connection,

@@ -8,9 +8,8 @@ from werkzeug.exceptions import HTTPException
 
 from shared.console.language import meaning
 from shared.console.sign_in import cookie_was_refused, is_plain_http
-from shared.errors import CuravaniError, DatabaseNotMigrated, NotFound, TransientError
-from shared.imports.ledger import NotAllowedError
-from shared.logs import get_logger
+from shared.core.errors import CuravaniError, DatabaseNotMigrated, NotAllowedError, NotFound, TransientError
+from shared.core.logs import get_logger
 
 log = get_logger(__name__)
 

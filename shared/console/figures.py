@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.clock import now, today
-from shared.health import Check, import_health
+from shared.core.clock import now, today
+from shared.core.dependencies import Check
+from shared.database.tables import KernelTables
+from shared.http.service import Service
 from shared.imports.passes import last_pass
-from shared.service import Service
-from shared.tables import KernelTables
+from shared.state.health import import_health
 from shared.workers.heartbeats import leader_of
 
 WEEKS = 12

@@ -10,10 +10,11 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import words
 from shared.console.language import gist
+from shared.database.tables import KernelTables
 from shared.http.requests import Paging
 from shared.imports import ledger, story
 from shared.imports.queries import NextMove, next_move
-from shared.tables import RECORD_OUTCOMES, KernelTables
+from shared.words.statuses import RecordOutcome
 
 _MOST_CHANGES = 200
 
@@ -62,7 +63,7 @@ def file_page(connection: Connection, kernel: KernelTables, import_id: int, page
 
 def equation(row: RowMapping) -> list[Term]:
     """The outcomes that occurred; they add up to the file's total, which the database holds."""
-    return [Term(row[f"{name}_count"], words.outcome(name)) for name in RECORD_OUTCOMES if row[f"{name}_count"]]
+    return [Term(row[f"{name}_count"], words.outcome(name)) for name in RecordOutcome if row[f"{name}_count"]]
 
 
 def steps(row: RowMapping, actions: Sequence[RowMapping], questions: Sequence[RowMapping]) -> list[Step]:

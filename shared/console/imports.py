@@ -10,21 +10,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.clock import GERMANY
 from shared.console.access import may, needs, note_view
 from shared.console.file_page import file_page
 from shared.console.sections import Section
 from shared.console.words import FILE_STATES, number
+from shared.core.clock import GERMANY
+from shared.core.errors import NotAllowedError, NotFound
+from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.errors import NotFound
+from shared.fields.validation import InvalidInput
+from shared.history.actions import record_action
 from shared.http.auth import actor
 from shared.http.imports_api import read_discard
 from shared.http.requests import paging, word
+from shared.http.service import current_service
 from shared.imports import ledger, story
 from shared.imports.queries import list_imports
-from shared.service import current_service
-from shared.tokens import Role
-from shared.validation import InvalidInput
 from shared.workers.heartbeats import leader_of
 
 _ONE = "/<int:import_id>"
@@ -158,7 +159,7 @@ def _run() -> ResponseReturnValue:
     """Asks for a pass now, and says what will come of it."""
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.record_action(connection, service.kernel, "run", actor())
+        record_action(connection, service.kernel, "run", actor())
         ledger.wake(connection, service.kernel)
         _tell(connection, gettext("A pass begins as soon as the importer is free."))
     return redirect(_back())
@@ -215,7 +216,7 @@ def _discard_page(import_id: int, given: Mapping[str, object], problem: str | No
     with transaction(service.engine) as connection:
         row: RowMapping = ledger.find(connection, service.kernel, import_id)
     if row["status"] not in ledger.RETRYABLE:
-        raise ledger.NotAllowedError(f"File {number(import_id)} is {row['status']} and cannot be discarded")
+        raise NotAllowedError(f"File {number(import_id)} is {row['status']} and cannot be discarded")
     if may(Role.WRITE):
         note_view("import", import_id=import_id)
     return render_template("console/discard.html", file=row, given=given, problem=problem)

@@ -18,7 +18,7 @@ from shared.console.overview import add_overview
 from shared.console.sections import Section
 from shared.console.sessions import configure_sessions
 from shared.console.sign_in import add_sign_in
-from shared.service import Service
+from shared.http.service import Service
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "

@@ -12,8 +12,8 @@ from flask import Flask, has_request_context
 from flask_babel import Babel, Domain, get_locale
 from werkzeug.utils import cached_property
 
-from shared.codes import describe
 from shared.console import sessions
+from shared.words.codes import describe
 
 LANGUAGES: Final = {"de": "Deutsch", "en": "English"}
 """Each language in its own name; the first is the default."""

@@ -7,13 +7,13 @@ from babel.dates import format_skeleton
 from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
-from shared.clock import now
 from shared.console import plot, words
 from shared.console.figures import Overview, Week, overview_of
 from shared.console.language import meaning
+from shared.core.clock import now
+from shared.core.dependencies import Check
 from shared.database.engine import transaction
-from shared.health import Check
-from shared.service import Service, current_service
+from shared.http.service import Service, current_service
 
 _CHECKS = {
     "import": lazy_gettext("Import"),

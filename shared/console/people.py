@@ -14,14 +14,14 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.console import decision_words, person_words, words
 from shared.console.access import may, needs, note_view
 from shared.console.sections import Section
+from shared.core.errors import NotFound
+from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.errors import NotFound
 from shared.http.auth import actor
 from shared.http.json_values import plain
 from shared.http.requests import paging, word
-from shared.person_history import history_of
-from shared.service import current_service
-from shared.tokens import Role
+from shared.http.service import current_service
+from shared.people.timeline import history_of
 
 _ONE = "/<int:entity_id>"
 _ERASURE = "/erasures/<int:erasure_id>"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask_babel import LazyString, gettext, lazy_gettext
 
 from shared.console import decision_words, words
-from shared.person_history import Happening
+from shared.people.timeline import Happening
 
 _ACTIONS: Mapping[str, LazyString] = {
     "resolve": lazy_gettext("decided"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint
 from flask_babel import LazyString
 
-from shared.tokens import Role
+from shared.core.tokens import Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ from typing import cast
 
 from flask import Flask, current_app, session
 
-from shared.clock import now
-from shared.service import Service
-from shared.tokens import ApiToken
+from shared.core.clock import now
+from shared.core.tokens import ApiToken
+from shared.http.service import Service
 
 IDLE = timedelta(hours=2)
 """A session without a page looked at for so long ends."""

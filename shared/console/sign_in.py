@@ -12,9 +12,9 @@ from werkzeug.exceptions import NotFound
 from shared.console import sessions
 from shared.console.access import operator
 from shared.console.language import LANGUAGES
-from shared.logs import get_logger
-from shared.service import current_service
-from shared.tokens import find_token
+from shared.core.logs import get_logger
+from shared.core.tokens import find_token
+from shared.http.service import current_service
 
 log = get_logger(__name__)
 

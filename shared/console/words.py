@@ -9,9 +9,9 @@ from typing import Any, Literal
 from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import RowMapping
 
-from shared.codes import describe
-from shared.service import current_service
-from shared.tokens import Role
+from shared.core.tokens import Role
+from shared.http.service import current_service
+from shared.words.codes import describe
 
 SERVICES: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Patient service"),

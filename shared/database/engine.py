@@ -7,8 +7,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 
+from shared.core.errors import DatabaseNotMigrated, DatabaseUnavailable
 from shared.database.json_text import json_text
-from shared.errors import DatabaseNotMigrated, DatabaseUnavailable
 
 # A server that vanished without closing the connection (power, network) must be noticed within seconds,
 # on both sides: the client to report it, the server to set the dead process's locks free.

@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from shared.core.errors import LockHeld, LockLost
 from shared.database.engine import translated_errors
-from shared.errors import LockHeld, LockLost
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row, namedtuple_row
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection
 
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 _DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 

@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.errors import DatabaseNotMigrated
+from shared.core.errors import DatabaseNotMigrated
 
 NEEDED_REVISION: Final = "0004"
 """The newest revision in `migrations/versions`; four digits, so that their order is that of the text."""

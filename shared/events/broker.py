@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Client
 
+from shared.core.logs import get_logger
+from shared.core.settings import KafkaSettings
 from shared.events.envelope import Message
-from shared.logs import get_logger
-from shared.settings import KafkaSettings
 
 log = get_logger(__name__)
 

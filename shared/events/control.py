@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import resolve_problem
-from shared.errors import NotFound
+from shared.core.errors import NotAllowedError, NotFound
+from shared.database.tables import KernelTables
 from shared.events.outbox import topic_of
 from shared.events.queue import BROKER_PROBLEM, parked_problem, topic_problem, wake
-from shared.imports.ledger import NotAllowedError, record_action
-from shared.tables import KernelTables
+from shared.history.actions import record_action
 
 
 @dataclass(frozen=True, slots=True)

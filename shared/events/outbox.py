@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from shared.database.copy import copy_rows
 from shared.database.prepared import Prepared
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 _NOTIFY = Prepared(sa.text("SELECT pg_notify(:channel, '')"))
 _COLUMNS = ("event_type", "topic", "key", "payload")  # the database makes the event's id

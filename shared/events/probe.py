@@ -4,10 +4,10 @@ from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from shared.dependencies import Dependency
-from shared.errors import CuravaniError, TransientError
+from shared.core.dependencies import Dependency
+from shared.core.errors import CuravaniError, TransientError
+from shared.core.settings import KafkaSettings
 from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, client_configuration
-from shared.settings import KafkaSettings
 
 _SECONDS = 3.0
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import resolve_problem
-from shared.clock import now
-from shared.tables import KernelTables
+from shared.core.clock import now
+from shared.database.tables import KernelTables
 
 KEEP_SENT = timedelta(days=7)
 """So long a sent event can be replayed."""

@@ -15,8 +15,11 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.logs import get_logger
+from shared.core.settings import KafkaSettings
 from shared.database.locks import LockedConnection
+from shared.database.tables import KernelTables
 from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, Parcel, Producer
 from shared.events.envelope import message
 from shared.events.outbox import topic_of
@@ -32,9 +35,6 @@ from shared.events.queue import (
     prune,
     topic_problem,
 )
-from shared.logs import get_logger
-from shared.settings import KafkaSettings
-from shared.tables import KernelTables
 from shared.workers.leader import Job
 
 log = get_logger(__name__)

@@ -7,8 +7,8 @@ from time import monotonic
 import structlog
 from flask import Flask, Response, g, request
 
-from shared.logs import get_logger
-from shared.service import current_service
+from shared.core.logs import get_logger
+from shared.http.service import current_service
 
 log = get_logger(__name__)
 

@@ -11,7 +11,7 @@ from shared.http.health import health_routes
 from shared.http.metrics import metrics_routes
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
-from shared.service import Service
+from shared.http.service import Service
 
 
 class _Json(DefaultJSONProvider):

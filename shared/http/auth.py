@@ -8,8 +8,8 @@ from flask import g, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from shared.service import current_service
-from shared.tokens import ApiToken, Role, find_token
+from shared.core.tokens import ApiToken, Role, find_token
+from shared.http.service import current_service
 
 P = ParamSpec("P")
 R = TypeVar("R")

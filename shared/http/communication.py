@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from shared.errors import CuravaniError
+from shared.core.errors import CuravaniError
 
 _TIMEOUT = (2.0, 5.0)
 

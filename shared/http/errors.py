@@ -6,12 +6,11 @@ from flask import Flask, Response, jsonify
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from shared.codes import describe
-from shared.errors import CuravaniError, NotFound, RejectedError, TransientError
+from shared.core.errors import CuravaniError, NotAllowedError, NotFound, RejectedError, TransientError
+from shared.core.logs import get_logger
+from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
-from shared.imports.ledger import NotAllowedError
-from shared.logs import get_logger
-from shared.validation import InvalidInput
+from shared.words.codes import describe
 
 log = get_logger(__name__)
 

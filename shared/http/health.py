@@ -2,11 +2,12 @@
 
 from flask import Blueprint, Response, jsonify
 
+from shared.core.dependencies import Check
+from shared.core.errors import CuravaniError
 from shared.database.engine import transaction
 from shared.database.revision import require_revision
-from shared.errors import CuravaniError
-from shared.health import Check, import_health
-from shared.service import Service, current_service
+from shared.http.service import Service, current_service
+from shared.state.health import import_health
 
 
 def health_routes() -> Blueprint:

@@ -6,20 +6,21 @@ from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
+from shared.core.errors import Finding
+from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.errors import Finding
+from shared.fields.validation import InvalidInput
+from shared.history.actions import record_action
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import json_body, paging, word
+from shared.http.service import current_service
 from shared.imports import ledger
 from shared.imports.queries import list_imports, show_import, visible
-from shared.imports.status import import_status
-from shared.service import current_service
-from shared.tables import FILE_STATUSES
-from shared.tokens import Role
-from shared.validation import InvalidInput
+from shared.state.import_status import import_status
+from shared.words.statuses import FileStatus
 
 
 class ImportQuery(BaseModel):
@@ -106,7 +107,7 @@ def status_view() -> Response:
 def _list() -> Response:
     """Files that the import knows, newest first."""
     service, status, page = current_service(), word("status"), paging()
-    if status is not None and status not in FILE_STATUSES:
+    if status is not None and status not in set(FileStatus):
         return nothing_matches()
     with transaction(service.engine) as connection:
         rows, total = list_imports(connection, service.kernel, status=status, offset=page.offset, limit=page.limit)
@@ -126,7 +127,7 @@ def _run() -> tuple[Response, int]:
     """Asks for a pass now."""
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.record_action(connection, service.kernel, "run", actor())
+        record_action(connection, service.kernel, "run", actor())
         ledger.wake(connection, service.kernel)
     return jsonify(message="A pass begins as soon as the importer is free"), 202
 

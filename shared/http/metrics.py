@@ -8,10 +8,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from shared.health import NOT_CONFIGURED
+from shared.core.dependencies import NOT_CONFIGURED
+from shared.http.service import Service, current_service
 from shared.metrics import catalogue
-from shared.metrics.state import Values, family_of
-from shared.service import Service, current_service
+from shared.state.metrics import Values, family_of
 
 
 def metrics_routes() -> Blueprint:

@@ -1,4 +1,4 @@
-"""The OpenAPI document and its page. The document describes; validation is the schemas' own (`shared.validation`)."""
+"""The OpenAPI document and its page. It describes; validation is the schemas' own (`shared.fields.validation`)."""
 
 from collections.abc import Callable
 from importlib.resources import files

@@ -6,9 +6,9 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from shared.errors import Finding, RejectedError
-from shared.strict_json import parse_document
-from shared.validation import InvalidInput
+from shared.core.errors import Finding, RejectedError
+from shared.fields.validation import InvalidInput
+from shared.text.strict_json import parse_document
 
 _LARGEST = 2**31 - 1
 MAX_BODY_BYTES = 2 * 1024 * 1024

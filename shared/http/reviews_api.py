@@ -7,18 +7,18 @@ from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.core.errors import Finding
+from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.errors import Finding
+from shared.fields.validation import InvalidInput
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import has_body, json_body, paging, word
-from shared.reviews import Choice, find_review, list_reviews
-from shared.service import current_service
-from shared.tables import REVIEW_KINDS, REVIEW_STATES
-from shared.tokens import Role
-from shared.validation import InvalidInput
+from shared.http.service import current_service
+from shared.reviews.reviews import Choice, find_review, list_reviews
+from shared.words.statuses import ReviewKind, ReviewState
 
 Resolve = Callable[[Connection, int, Choice], RowMapping]
 Undo = Callable[[Connection, int, str, str | None], RowMapping]
@@ -127,7 +127,7 @@ def _list() -> Response:
     """Questions, oldest first; the open ones unless asked otherwise."""
     service, page = current_service(), paging()
     state, kind = word("state") or "open", word("kind")
-    if state not in (*REVIEW_STATES, "all") or kind not in (None, *REVIEW_KINDS):
+    if state not in (*ReviewState, "all") or kind not in (None, *ReviewKind):
         return nothing_matches()
     with transaction(service.engine) as connection:
         rows, total = list_reviews(

@@ -15,27 +15,19 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.alerts.outbox import resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import CuravaniError, Finding, NotAllowedError, NotFound
 from shared.database.copy import copy_rows
 from shared.database.prepared import per_service
-from shared.errors import CuravaniError, Finding, NotFound
-from shared.tables import RECORD_OUTCOMES, KernelTables
+from shared.database.tables import KernelTables
+from shared.history.actions import record_action
+from shared.words.statuses import RecordOutcome
 
 SETTLED = ("success", "partial", "failed", "skipped", "discarded")
 RETRYABLE = ("failed", "retrying", "pending")
 WAITING = ("pending", "retrying")
 """Waits for an attempt; what is discarded meanwhile does so no longer."""
 _POINTER_LIMIT = 500
-
-
-class NotAllowedError(CuravaniError):
-    """The entry's state does not allow the action; `message` says which state it is in."""
-
-    code = "not_allowed"
-
-    def __init__(self, message: str) -> None:
-        super().__init__()
-        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +118,7 @@ def settle(connection: Connection, kernel: KernelTables, import_id: int, settlem
     The counts have to cover every record; the database refuses them otherwise. Raises `Withdrawn`: a discarded file's
     import is rolled back with the caller's transaction.
     """
-    counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RECORD_OUTCOMES}
+    counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RecordOutcome}
     _end_attempt(
         connection,
         kernel,
@@ -247,11 +239,6 @@ def discard(
     if delete_source:
         # The importer is who deletes it; there is no reason to wait for the next pass.
         wake(connection, kernel)
-
-
-def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:
-    """Keeps who did what: `import_id`, `review_id`, `entity_id` and `reason` as far as they apply."""
-    connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
 
 
 def wake(connection: Connection, kernel: KernelTables) -> None:

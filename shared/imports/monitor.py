@@ -9,14 +9,14 @@ import structlog
 from sqlalchemy.engine import Engine
 
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import CuravaniError, DatabaseUnavailable, LockLost
+from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection, LockName, hold
 from shared.database.revision import require_revision
-from shared.errors import CuravaniError, DatabaseUnavailable, LockLost
+from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.imports.passes import PassReport, finish_pass, start_pass
-from shared.logs import get_logger
-from shared.tables import KernelTables
 from shared.workers.leader import Job
 
 log = get_logger(__name__)

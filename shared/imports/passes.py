@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 TROUBLE = ("failed", "retrying", "partial", "delete_pending")
 """What makes a pass end with something that a person may want to look at."""

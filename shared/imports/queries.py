@@ -8,9 +8,9 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.codes import describe
+from shared.database.tables import KernelTables
 from shared.imports import ledger
-from shared.tables import KernelTables
+from shared.words.codes import describe
 
 HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "delete_source")
 """Columns of the ledger that are its own business."""

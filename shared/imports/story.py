@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 _PLACES = 50
 

@@ -9,8 +9,8 @@ from types import FrameType
 
 from sqlalchemy.engine import Engine
 
-from shared.logs import get_logger
-from shared.tables import KernelTables
+from shared.core.logs import get_logger
+from shared.database.tables import KernelTables
 from shared.workers.heartbeats import Heartbeats
 from shared.workers.leader import Job, Leader
 

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import CuravaniError
+from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.database.locks import identity
-from shared.errors import CuravaniError
-from shared.logs import get_logger
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 
 log = get_logger(__name__)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.engine import Engine
 
+from shared.core.errors import DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
+from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.database.locks import LockedConnection, LockName, end_holder, hold
 from shared.database.revision import require_revision
-from shared.errors import DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
-from shared.logs import get_logger
-from shared.tables import KernelTables
+from shared.database.tables import KernelTables
 from shared.workers.heartbeats import Heartbeats, is_silent
 
 log = get_logger(__name__)

@@ -16,11 +16,11 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from curavani.demo.local import free_port, wait_until
 from curavani.demo.samples.registrations import generate_registrations
 from curavani.demo.samples.scrapes import Scrape, broken_scrapes, generate_scrapes, next_week
-from curavani.demo.storage_emulator import StorageEmulator
 from shared.database.engine import create_engine
+from standins.local import free_port, wait_until
+from standins.storage_emulator import StorageEmulator
 
 PATIENCE_SECONDS = 120
 TOKENS = {"read": "r-token", "write": "w-token", "operate": "o-token"}

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from curavani.demo.mail_sink import _self_signed
+from standins.mail_sink import _self_signed
 
 pytestmark = pytest.mark.slow
 

@@ -16,12 +16,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from curavani.demo.local import free_port
-from curavani.demo.storage_emulator import StorageEmulator
 from patient_service import bootstrap as patient_bootstrap
 from patient_service.imports.bucket import Patience
+from shared.core.settings import read_settings
 from shared.imports.passes import PassReport
-from shared.settings import read_settings
+from standins.local import free_port
+from standins.storage_emulator import StorageEmulator
 from therapist_service import bootstrap as therapist_bootstrap
 
 REGISTRATION: dict[str, Any] = {

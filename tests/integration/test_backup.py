@@ -6,7 +6,7 @@ import subprocess
 import psycopg
 import pytest
 
-from curavani.demo.postgres_account import Account, readable_binaries
+from standins.postgres_account import Account, readable_binaries
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ from patient_service.app import create_app as create_patient_app
 from patient_service.models import kernel
 from shared.console import sessions
 from shared.console.access import REFRESH_HEADER
+from shared.core.errors import Finding
 from shared.database.engine import transaction
-from shared.errors import Finding
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from therapist_service.app import create_app as create_therapist_app

@@ -13,13 +13,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from curavani.demo.local import wait_until
-from curavani.demo.postgres import EmbeddedPostgres, EmbeddedPostgresError
-from curavani.demo.postgres_account import _parts, _wheel_binaries
+from standins.local import wait_until
+from standins.postgres import EmbeddedPostgres, EmbeddedPostgresError
+from standins.postgres_account import _parts, _wheel_binaries
 
 _PARENT = """
 import sys
-from curavani.demo.postgres import EmbeddedPostgres
+from standins.postgres import EmbeddedPostgres
 server = EmbeddedPostgres(None, durable=False).start()
 print(server.pid, server.url(), server.folder, flush=True)
 sys.stdin.read()

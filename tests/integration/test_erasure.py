@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.database.engine import create_engine, transaction
-from shared.reviews import Choice
+from shared.reviews.reviews import Choice
 
 
 def everything(patients):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from curavani.demo.local import free_port, wait_until
-from curavani.demo.postgres_account import Account
+from standins.local import free_port, wait_until
+from standins.postgres_account import Account
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("patient", "therapist")

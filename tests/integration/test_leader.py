@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from structlog.testing import capture_logs
 
-from curavani.demo.local import wait_until
 from patient_service.models import kernel
 from shared.database.engine import transaction
 from shared.database.locks import LockName, end_holder, hold, holder, identity
 from shared.database.revision import NEEDED_REVISION
 from shared.workers.heartbeats import Heartbeats, is_silent
 from shared.workers.leader import Job, Leader
+from standins.local import wait_until
 
 LOCK = LockName(kernel.schema, "import")
 OTHER = "elsewhere:7"

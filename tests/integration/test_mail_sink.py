@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from curavani.demo.mail_sink import MailSink
+from standins.mail_sink import MailSink
 
 
 def _mail(subject: str = "Willkommen, Frau Müller") -> EmailMessage:

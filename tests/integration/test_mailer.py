@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from curavani.demo.mail_sink import MailSink
 from patient_service.models import kernel
-from shared.alerts.mailer import Mailer
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.settings import MailSettings
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
-from shared.settings import MailSettings
+from shared.mail.mailer import Mailer
+from standins.mail_sink import MailSink
 
 
 class Clock:

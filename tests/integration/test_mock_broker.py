@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 
-from curavani.demo.local import wait_until
-from curavani.demo.mock_broker import TOPICS, MockBroker, MockBrokerError
+from standins.local import wait_until
+from standins.mock_broker import TOPICS, MockBroker, MockBrokerError
 
 _PARENT = """
 import sys
-from curavani.demo.mock_broker import MockBroker
+from standins.mock_broker import MockBroker
 broker = MockBroker().start()
 print(broker.pid, broker.bootstrap_servers, flush=True)
 sys.stdin.read()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from shared import health
 from shared.metrics import catalogue
-from shared.tables import FILE_STATUSES, WORKERS
+from shared.state import health
+from shared.words.statuses import FileStatus, Work
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "curavani.rules.yml"
@@ -58,8 +58,8 @@ def test_every_metric_of_the_catalogue_is_shown_or_watched():
 
 def test_words_in_the_expressions_are_words_of_the_program():
     text = " ".join(str(parameters.values[0]) for parameters in expressions)
-    assert set(re.findall(r'worker="(\w+)"', text)) <= set(WORKERS)
-    assert set(re.findall(r'status="(\w+)"', text)) <= set(FILE_STATUSES)
+    assert set(re.findall(r'worker="(\w+)"', text)) <= set(Work)
+    assert set(re.findall(r'status="(\w+)"', text)) <= set(FileStatus)
 
 
 @pytest.mark.parametrize("rule", rules, ids=lambda rule: rule["alert"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from patient_service import bootstrap
+from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
-from shared.settings import read_settings
 
 FOLDER = Path(__file__).parents[1] / "acceptance" / "registrations"
 CASES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.expected"))}

@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from curavani.demo.local import wait_until
-from curavani.demo.mail_sink import MailSink
-from curavani.demo.mock_broker import MockBroker
-from curavani.demo.storage_emulator import StorageEmulator
+from standins.local import wait_until
+from standins.mail_sink import MailSink
+from standins.mock_broker import MockBroker
+from standins.storage_emulator import StorageEmulator
 
 pytestmark = pytest.mark.slow
 

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from curavani import schema
-from curavani.demo.local import free_port, wait_until
-from curavani.demo.mail_sink import MailSink
-from curavani.demo.postgres import EmbeddedPostgres
-from shared.alerts.outage import EVERY, PATIENCE, OutageMail
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.settings import MailSettings
 from shared.database.engine import create_engine
-from shared.settings import MailSettings
+from shared.mail.outage import EVERY, PATIENCE, OutageMail
+from standins.local import free_port, wait_until
+from standins.mail_sink import MailSink
+from standins.postgres import EmbeddedPostgres
 
 URL = "postgresql://someone:secret@db.example.com:5432/curavani"
 

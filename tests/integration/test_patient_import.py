@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from patient_service.app import create_app
 from patient_service.models import kernel
+from shared.core.errors import StorageUnavailable
 from shared.database.engine import transaction
-from shared.errors import StorageUnavailable
 from shared.imports import ledger
 
 

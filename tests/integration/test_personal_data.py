@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 import requests
 
-from curavani.demo.local import free_port, wait_until
-from curavani.demo.mail_sink import MailSink
+from standins.local import free_port, wait_until
+from standins.mail_sink import MailSink
 
 pytestmark = pytest.mark.slow
 

@@ -5,9 +5,9 @@ import sqlalchemy as sa
 from patient_service.models import kernel as patient_kernel
 from patient_service.questions import subject_of as subject_among_patients
 from patient_service.use_cases import update_patients
-from shared.comparison import ConflictLine
-from shared.person_history import history_of
-from shared.reviews import Choice
+from shared.people.timeline import history_of
+from shared.reviews.comparison import ConflictLine
+from shared.reviews.reviews import Choice
 from therapist_service.models import kernel as therapist_kernel
 from therapist_service.questions import subject_of
 from therapist_service.reviews import resolve_review

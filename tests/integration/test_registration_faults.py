@@ -12,17 +12,17 @@ import psycopg
 import pytest
 
 from curavani import schema
-from curavani.demo.local import wait_until
-from curavani.demo.mail_sink import MailSink
-from curavani.demo.postgres import EmbeddedPostgres
 from patient_service.imports.bucket import Patience
 from patient_service.models import kernel
-from shared.alerts.mailer import Mailer
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import DatabaseUnavailable, DiskUnavailable, LockLost, StorageUnavailable
+from shared.core.settings import MailSettings
 from shared.database.engine import create_engine
 from shared.database.locks import LockName, hold
-from shared.errors import DatabaseUnavailable, DiskUnavailable, LockLost, StorageUnavailable
-from shared.settings import MailSettings
+from shared.mail.mailer import Mailer
+from standins.local import wait_until
+from standins.mail_sink import MailSink
+from standins.postgres import EmbeddedPostgres
 
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 HASTY = Patience(answer=2.0, retry=0.5)

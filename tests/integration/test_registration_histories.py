@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from patient_service import bootstrap
 from patient_service.imports.bucket import Patience
 from patient_service.models import kernel
+from shared.core.errors import CuravaniError
+from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
-from shared.errors import CuravaniError
 from shared.imports import ledger
-from shared.settings import read_settings
 
 pytestmark = [
     pytest.mark.slow,

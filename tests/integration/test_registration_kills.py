@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 import psycopg
 import pytest
 
-from curavani.demo.local import wait_until
-from shared.errors import LockHeld
+from shared.core.errors import LockHeld
+from standins.local import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
 from curavani import schema
-from curavani.demo.local import wait_until
 from patient_service import models as patient_models
 from patient_service.app import create_app
-from shared import vocabulary
+from shared.core.errors import SchemaBusy
 from shared.database.revision import NEEDED_REVISION
-from shared.errors import SchemaBusy
+from shared.words import vocabulary
 from shared.workers.heartbeats import Heartbeats
 from shared.workers.leader import Job, Leader
+from standins.local import wait_until
 from therapist_service import models as therapist_models
 
 OLDER, NEWER = "0000", "9999"

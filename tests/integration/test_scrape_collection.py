@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from curavani.__main__ import app
-from shared.codes import CATALOGUE
+from shared.words.codes import CATALOGUE
 
 COLLECTION = Path(__file__).parents[1] / "acceptance" / "scrapes"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in COLLECTION.glob("*.expected.json"))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from shared.clock import now
+from shared.core.clock import now
 from shared.imports.passes import PassReport
 from therapist_service.imports.scrape_files import FileChanging, ScrapeFolder
 

@@ -14,7 +14,7 @@ ALLOWED_MB = 50
 READ = """
 import re, sys
 from pathlib import Path
-from shared.errors import RejectedError
+from shared.core.errors import RejectedError
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.scrape import faults_of, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFolder, single_file

@@ -26,9 +26,9 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from curavani.demo.local import wait_until
-from curavani.demo.storage_emulator import StorageEmulator
-from curavani.demo.storage_faults import Faults
+from standins.local import wait_until
+from standins.storage_emulator import StorageEmulator
+from standins.storage_faults import Faults
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),

@@ -8,7 +8,7 @@ import socket
 import psycopg
 import pytest
 
-from curavani.demo.local import wait_until
+from standins.local import wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,8 @@ from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from curavani.__main__ import app
-from curavani.demo.local import wait_until
 from curavani.pages.commands import all_commands
+from standins.local import wait_until
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COMMANDS = dict(all_commands(typer.main.get_command(app), "curavani"))

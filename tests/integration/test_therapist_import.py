@@ -5,12 +5,11 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from curavani.demo.local import wait_until
-from shared.errors import TransientError
+from shared.core.errors import NotAllowedError, TransientError
+from shared.fields.validation import InvalidInput
 from shared.imports import ledger
-from shared.imports.ledger import NotAllowedError
-from shared.reviews import Choice
-from shared.validation import InvalidInput
+from shared.reviews.reviews import Choice
+from standins.local import wait_until
 from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import map_record
 from therapist_service.models import kernel

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
-from curavani.demo.local import wait_until
+from standins.local import wait_until
 from therapist_service.use_cases import TherapistChange, delete_therapist, lock_therapists, update_therapists
 
 WAITS_FOR_A_ROW = (

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from shared.reviews import Choice
+from shared.reviews.reviews import Choice
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
 

@@ -12,9 +12,8 @@ from patient_service.app import create_app as create_patient_app
 from patient_service.reviews import resolve_review as resolve_patients
 from patient_service.undo import undo_review as undo_patients
 from patient_service.use_cases import update_patients
-from shared.errors import NotFound
-from shared.imports.ledger import NotAllowedError
-from shared.reviews import Choice, DecisionRefused, UndoRefused
+from shared.core.errors import NotAllowedError, NotFound
+from shared.reviews.reviews import Choice, DecisionRefused, UndoRefused
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 

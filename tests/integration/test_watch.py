@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from curavani.demo.mail_sink import MailSink
-from shared.alerts.digest import Digest, due_day
-from shared.alerts.mailer import Mailer
 from shared.alerts.outbox import raise_problem
-from shared.alerts.watch import PATIENCE, Watch
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.settings import MailSettings
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
-from shared.health import Expectations
-from shared.settings import MailSettings
+from shared.mail.digest import Digest, due_day
+from shared.mail.mailer import Mailer
+from shared.mail.watch import PATIENCE, Watch
+from shared.state.health import Expectations
+from standins.mail_sink import MailSink
 from therapist_service.imports.fill_rates import look_at_fill_rates
 from therapist_service.models import kernel
 

@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
+from shared.core.settings import KafkaSettings
 from shared.events.broker import client_configuration
-from shared.settings import KafkaSettings
 
 SENDING = """
 import json
 from shared.events.broker import Parcel, Producer
 from shared.events.envelope import Message
-from shared.logs import configure_logging
-from shared.settings import KafkaSettings, LogSettings
+from shared.core.logs import configure_logging
+from shared.core.settings import KafkaSettings, LogSettings
 configure_logging(LogSettings(level="DEBUG"))
 producer = Producer(KafkaSettings(bootstrap_servers="127.0.0.1:1"), "patient-service", "patient-events")
 receipt = producer.send([Parcel(1, Message(b"1", b"{}", []))], lambda: False)

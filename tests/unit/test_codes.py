@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.codes import CATALOGUE, describe
+from shared.words.codes import CATALOGUE, describe
 
 ROOT = Path(__file__).parents[2]
 # Calls that take a code, and the position of it.

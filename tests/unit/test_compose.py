@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curavani.demo.mock_broker import TOPICS
 from curavani.pages.environment import DEPLOYMENT
-from shared.settings import ALL_GROUPS, is_secret
+from shared.core.settings import ALL_GROUPS, is_secret
+from standins.mock_broker import TOPICS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8")

@@ -9,8 +9,8 @@ from babel.messages import pofile
 
 from curavani.__main__ import app
 from curavani.pages.environment import DEPLOYMENT
-from shared.codes import CATALOGUE
-from shared.settings import ALL_GROUPS
+from shared.core.settings import ALL_GROUPS
+from shared.words.codes import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from shared.errors import RejectedError
+from shared.core.errors import RejectedError
 from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
 
 FILE_TIME = datetime(2025, 7, 3, 8, 0, tzinfo=UTC)

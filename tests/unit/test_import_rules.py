@@ -8,20 +8,26 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = {"flask", "sqlalchemy", "psycopg", "google", "confluent_kafka", "requests", "alembic", "gunicorn"}
 FORBIDDEN = {
-    "shared": {"patient_service", "therapist_service", "curavani"},
-    "patient_service": {"therapist_service", "curavani"},
-    "therapist_service": {"patient_service", "curavani"},
+    "shared": {"patient_service", "therapist_service", "curavani", "standins"},
+    "patient_service": {"therapist_service", "curavani", "standins"},
+    "therapist_service": {"patient_service", "curavani", "standins"},
+    "standins": {"shared", "patient_service", "therapist_service", "curavani"},
 }
+ROOMS = (
+    *("words", "core", "text", "database", "fields", "alerts", "history", "metrics", "workers", "events"),
+    *("people", "reviews", "imports", "state", "mail", "http", "console"),
+)
+"""The packages of `shared`, from the ground up: each may rely on those before it."""
 PURE = [
-    "shared/vocabulary.py",
-    "shared/errors.py",
-    "shared/codes.py",
-    "shared/clock.py",
-    "shared/comparison.py",
-    "shared/tokens.py",
-    "shared/text_keys.py",
-    "shared/strict_json.py",
-    "shared/json_stream.py",
+    "shared/words/vocabulary.py",
+    "shared/core/errors.py",
+    "shared/words/codes.py",
+    "shared/core/clock.py",
+    "shared/reviews/comparison.py",
+    "shared/core/tokens.py",
+    "shared/text/keys.py",
+    "shared/text/strict_json.py",
+    "shared/text/json_stream.py",
     "shared/imports/retry.py",
     "patient_service/imports/registration.py",
     "patient_service/imports/file_names.py",
@@ -51,6 +57,33 @@ def test_imports_point_one_way(package):
     assert modules
     for path in modules:
         assert not imported_packages(path) & FORBIDDEN[package], path
+
+
+def shared_modules(path: Path) -> set[str]:
+    """The packages of `shared` that a file imports from."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "shared":
+            steps = (node.module or "").split(".")
+            imported |= {steps[1]} if len(steps) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            imported |= {steps[1] for steps in names if steps[0] == "shared" and len(steps) > 1}
+    return imported
+
+
+def test_every_file_of_shared_stands_in_a_room():
+    loose = [path.name for path in (ROOT / "shared").glob("*.py") if path.name != "__init__.py"]
+    rooms = {path.parent.name for path in (ROOT / "shared").glob("*/__init__.py")}
+    assert not loose
+    assert rooms == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_arrow_inside_shared_runs_back_up(room):
+    above = set(ROOMS[ROOMS.index(room) + 1 :])
+    for path in (ROOT / "shared" / room).rglob("*.py"):
+        assert not shared_modules(path) & above, path
 
 
 @pytest.mark.parametrize("module", PURE)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.errors import RejectedError
+from shared.core.errors import RejectedError
+from shared.core.logs import configure_logging, get_logger
+from shared.core.settings import LogSettings
 from shared.imports.retry import LONGEST_DELAY_SECONDS, delay_seconds
-from shared.json_stream import MAX_ELEMENT_CHARACTERS, TOO_LONG, JsonStream
-from shared.logs import configure_logging, get_logger
-from shared.settings import LogSettings
-from shared.strict_json import parse_document, unstorable_pointers
-from shared.text_keys import email_key, name_key, phone_key, search_key, search_words
+from shared.text.json_stream import MAX_ELEMENT_CHARACTERS, TOO_LONG, JsonStream
+from shared.text.keys import email_key, name_key, phone_key, search_key, search_words
+from shared.text.strict_json import parse_document, unstorable_pointers
 
 
 @pytest.mark.parametrize(

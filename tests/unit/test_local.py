@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from curavani.demo.local import LOOPBACK, free_port
+from standins.local import LOOPBACK, free_port
 
 
 def test_a_free_port_is_given_to_nobody_but_whoever_asks_for_it_by_its_number():

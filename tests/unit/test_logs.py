@@ -9,8 +9,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.logs import ALLOWED_FIELDS, configure_logging, get_logger
-from shared.settings import LogSettings
+from shared.core.logs import ALLOWED_FIELDS, configure_logging, get_logger
+from shared.core.settings import LogSettings
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from shared.errors import RejectedError
+from shared.core.errors import RejectedError
 from therapist_service.imports.mapping import MAPPED_FIELDS, Claim, for_adults, map_record
 
 RECORD = {

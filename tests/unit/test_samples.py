@@ -8,9 +8,9 @@ import pytest
 
 from curavani.demo.samples import registrations, scrapes
 from patient_service.imports.registration import parse_registration
-from shared.codes import CATALOGUE
-from shared.errors import RejectedError
-from shared.strict_json import parse_document
+from shared.core.errors import RejectedError
+from shared.text.strict_json import parse_document
+from shared.words.codes import CATALOGUE
 from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
 from therapist_service.imports.identity import Listed, assign, traits_of
 from therapist_service.imports.mapping import for_adults, map_record

@@ -1,7 +1,7 @@
 import pytest
 
-from shared.errors import SettingsError
-from shared.settings import (
+from shared.core.errors import SettingsError
+from shared.core.settings import (
     DatabaseSettings,
     KafkaSettings,
     MailSettings,

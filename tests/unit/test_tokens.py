@@ -1,6 +1,6 @@
 import pytest
 
-from shared.tokens import Role, find_token, parse_tokens
+from shared.core.tokens import Role, find_token, parse_tokens
 
 TOKENS = parse_tokens("anna:read:abc, bert:operate:d:e:f")
 

@@ -6,7 +6,7 @@ A file holds about a hundred hits, so a "deleted" practice has often only been p
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.vocabulary import Therapeutstatus
+from shared.words.vocabulary import Therapeutstatus
 
 _TOLERATED = 5
 

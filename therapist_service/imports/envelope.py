@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median
 
-from shared.errors import Finding, RejectedError
-from shared.strict_json import escaped, is_storable
+from shared.core.errors import Finding, RejectedError
+from shared.text.strict_json import escaped, is_storable
 
 TOTALS = ("total_therapists", "new_therapists", "modified_therapists", "unchanged_therapists", "deleted_therapists")
 """The totals a file may state, and the names under which `count_findings` expects what was counted."""

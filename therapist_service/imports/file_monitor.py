@@ -8,13 +8,13 @@ from time import monotonic
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import RejectedError, TransientError
+from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
-from shared.errors import RejectedError, TransientError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport, Progress
-from shared.logs import get_logger
 from shared.metrics.process import Stage, unmeasured
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import plausibility

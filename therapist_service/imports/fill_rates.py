@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from shared.alerts.watch import Sight
 from shared.database.json_text import json_text
 from shared.database.prepared import Prepared
+from shared.mail.watch import Sight
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPED_FIELDS

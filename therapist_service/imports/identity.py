@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from shared.text_keys import compact_key, email_key, name_key_part
+from shared.text.keys import compact_key, email_key, name_key_part
 
 # The same names and titles come again and again, from row to row and from week to week.
 last_name_key = lru_cache(maxsize=16_384)(name_key_part)

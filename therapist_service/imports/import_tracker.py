@@ -11,15 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.clock import now
+from shared.core.clock import now
+from shared.core.errors import Finding, RejectedError
+from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.database.prepared import Prepared
-from shared.errors import Finding, RejectedError
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport
 from shared.imports.retry import delay_seconds
-from shared.logs import get_logger
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPING_VERSION
 from therapist_service.imports.scrape_files import ScrapeFile

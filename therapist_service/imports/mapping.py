@@ -16,10 +16,10 @@ from unicodedata import is_normalized
 import orjson
 from email_validator import EmailNotValidError, validate_email
 
-from shared.errors import Finding, RejectedError
-from shared.strict_json import escaped, is_storable, unstorable_pointers
-from shared.text_keys import clean_text
-from shared.vocabulary import Anrede, Geschlecht
+from shared.core.errors import Finding, RejectedError
+from shared.text.keys import clean_text
+from shared.text.strict_json import escaped, is_storable, unstorable_pointers
+from shared.words.vocabulary import Anrede, Geschlecht
 
 MAPPING_VERSION = 1
 """Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""

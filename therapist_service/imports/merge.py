@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 
-from shared.text_keys import clean_text, phone_key
-from shared.vocabulary import Geschlecht
+from shared.text.keys import clean_text, phone_key
+from shared.words.vocabulary import Geschlecht
 from therapist_service.imports.mapping import MAPPED_FIELDS
 
 _WHITE_SPACE = re.compile(r"\s+")

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.errors import Finding
+from shared.core.errors import Finding
 from shared.imports.ledger import Outcome
-from shared.reviews import Question, open_reviews
-from shared.vocabulary import Therapeutstatus
+from shared.reviews.reviews import Question, open_reviews
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Listed, Match, decide, decide_by_id_alone

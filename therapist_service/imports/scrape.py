@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, BinaryIO
 
-from shared.clock import now
-from shared.errors import Finding, RejectedError
-from shared.json_stream import TOO_LONG, JsonStream
-from shared.strict_json import escaped, parse_document
+from shared.core.clock import now
+from shared.core.errors import Finding, RejectedError
+from shared.text.json_stream import TOO_LONG, JsonStream
+from shared.text.strict_json import escaped, parse_document
 from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import Claim, MappedRecord, map_record

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.errors import CuravaniError, TransientError
+from shared.core.errors import CuravaniError, TransientError
 from therapist_service.imports.envelope import Dating
 
 _FILE = re.compile(r"([0-9]{5})\.json")

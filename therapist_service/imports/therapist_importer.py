@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from shared.errors import Finding
+from shared.core.errors import Finding
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
-from shared.reviews import Question, open_reviews
-from shared.vocabulary import Therapeutstatus
+from shared.reviews.reviews import Question, open_reviews
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import day_of

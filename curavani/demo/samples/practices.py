@@ -12,7 +12,7 @@ from typing import Any
 
 from curavani.demo.samples.people import AWKWARD_LAST_NAMES, People, ascii_word, seeded
 from curavani.demo.samples.places import AACHEN, Place
-from shared.text_keys import name_key
+from shared.text.keys import name_key
 
 Record = dict[str, Any]
 

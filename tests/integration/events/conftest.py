@@ -8,16 +8,16 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from sqlalchemy.engine import Engine
 
-from curavani.demo.local import wait_until
-from curavani.demo.mock_broker import MockBroker
 from patient_service.models import kernel as patient_kernel
+from shared.core.settings import KafkaSettings
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
+from shared.database.tables import KernelTables
 from shared.events.outbox import Event, write_events
 from shared.events.queue import Waiting, waiting
 from shared.events.relay import EventRelay
-from shared.settings import KafkaSettings
-from shared.tables import KernelTables
+from standins.local import wait_until
+from standins.mock_broker import MockBroker
 
 
 class Topic:

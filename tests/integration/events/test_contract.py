@@ -12,7 +12,7 @@ from curavani.pages.events import TOPICS, asyncapi
 from patient_service.app import create_app as create_patient_app
 from patient_service.models import kernel as patient_kernel
 from patient_service.schemas import PatientOut
-from shared.reviews import Choice
+from shared.reviews.reviews import Choice
 from therapist_service.app import create_app as create_therapist_app
 from therapist_service.models import kernel as therapist_kernel
 from therapist_service.reviews import resolve_review as resolve_therapist

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import requests
 
-from curavani.demo.local import free_port, wait_until
-from shared.tables import Counted
+from shared.database.tables import Counted
+from standins.local import free_port, wait_until
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from curavani.demo.local import wait_until
 from patient_service import events
 from patient_service.schemas import PatientOut
 from shared.events.control import replay
 from shared.events.outbox import write_events
+from standins.local import wait_until
 
 pytestmark = pytest.mark.slow
 

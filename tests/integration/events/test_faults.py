@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka import KafkaError
 
-from curavani.demo.local import wait_until
-from curavani.demo.mock_broker import MockBroker
+from standins.local import wait_until
+from standins.mock_broker import MockBroker
 
 pytestmark = pytest.mark.slow
 

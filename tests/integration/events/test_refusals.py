@@ -3,14 +3,13 @@
 import pytest
 from confluent_kafka import KafkaError
 
-from curavani.demo.mock_broker import MockBroker
-from shared.errors import CuravaniError, NotFound
+from shared.core.errors import CuravaniError, NotAllowedError, NotFound
+from shared.core.settings import KafkaSettings
 from shared.events.broker import LARGEST_EVENT
 from shared.events.control import drop, parked, problems, release
 from shared.events.outbox import Event, write_events
 from shared.events.probe import ask_brokers
-from shared.imports.ledger import NotAllowedError
-from shared.settings import KafkaSettings
+from standins.mock_broker import MockBroker
 
 pytestmark = pytest.mark.slow
 

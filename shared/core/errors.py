@@ -1,0 +1,141 @@
+"""The families of failure. The class of an exception decides what becomes of the work; its text is for people only.
+
+- `TransientError`: the world is at fault, the same input may work later: try again.
+- `RejectedError`: the input is at fault: keep it, report it, never retry by itself.
+- anything else is a bug: the attempt crashes, the loop that ran it lives on and tells someone.
+
+No exception of ours carries input values: codes, JSON pointers and ids only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`)."""
+
+    pointer: str
+    code: str
+    record_index: int | None = None
+
+
+class CuravaniError(Exception):
+    """Base of all our exceptions; `code` is a key of `shared.words.codes.CATALOGUE`."""
+
+    code = "internal_error"
+
+    def __init__(self, code: str | None = None) -> None:
+        self.code = code or type(self).code
+        super().__init__(self.code)
+
+
+class SettingsError(CuravaniError):
+    """Settings are missing or malformed; `problems` names every variable with its fault, without its value."""
+
+    code = "settings_invalid"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__()
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "Settings are missing or malformed:\n" + "\n".join(f"  {problem}" for problem in self.problems)
+
+
+class TransientError(CuravaniError):
+    """Worth trying again later. `service_wide` failures cost no single file an attempt."""
+
+    code = "temporarily_unavailable"
+    service_wide = False
+
+
+class DatabaseUnavailable(TransientError):
+    """PostgreSQL cannot be reached, or dropped the connection before it confirmed the transaction in hand."""
+
+    code = "database_unavailable"
+    service_wide = True
+
+
+class DatabaseNotMigrated(CuravaniError):
+    """The schema is missing or older than this program needs: `curavani db upgrade` has to run first."""
+
+    code = "database_not_migrated"
+
+
+class SchemaBusy(TransientError):
+    """A migration found a table in use for longer than it waits; nothing was changed."""
+
+    code = "schema_busy"
+
+
+class StorageUnavailable(TransientError):
+    """The bucket as a whole cannot be listed or reached."""
+
+    code = "storage_unavailable"
+    service_wide = True
+
+
+class ObjectUnavailable(TransientError):
+    """One object cannot be read just now; the others may."""
+
+    code = "storage_unavailable"
+
+
+class DownloadCorrupt(TransientError):
+    """Length or CRC32C of the bytes received differ from what the bucket says."""
+
+    code = "download_corrupt"
+
+
+class DiskUnavailable(TransientError):
+    """The local copy cannot be made durable: disk full, read-only, folder vanished or not permitted."""
+
+    code = "disk_unavailable"
+
+
+class LockLost(TransientError):
+    """The connection that held the lock is gone, and the right to go on with it; the transaction did not commit."""
+
+    code = "lock_lost"
+    service_wide = True
+
+
+class LockHeld(CuravaniError):
+    """Another process holds the lock; `holder` says which one, as host and process id."""
+
+    code = "lock_held"
+
+    def __init__(self, holder: str) -> None:
+        super().__init__()
+        self.holder = holder
+
+
+class RejectedError(CuravaniError):
+    """The input cannot be accepted as it is. `findings` tell where and why."""
+
+    code = "validation_failed"
+
+    def __init__(self, code: str, findings: Sequence[Finding] = ()) -> None:
+        super().__init__(code)
+        self.findings = tuple(findings)
+
+
+class NotFound(CuravaniError):
+    """No row with this id. `message` is the sentence of the API for it."""
+
+    code = "not_found"
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message
+
+
+class NotAllowedError(CuravaniError):
+    """The state of a file, review or event does not allow the action; `message` says which state it is in."""
+
+    code = "not_allowed"
+
+    def __init__(self, message: str) -> None:
+        super().__init__()
+        self.message = message

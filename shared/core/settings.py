@@ -1,0 +1,312 @@
+"""The one reader of the environment.
+
+Settings come in small typed groups, each known only to those who need it. `read_settings` reads several groups at
+once and names every missing or malformed variable of all of them in one `SettingsError`, never a value. A secret `X`
+may come as `X_FILE`, the path of a file that holds it. An empty variable counts as unset: container tools write it so.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from shared.core.errors import SettingsError
+from shared.core.tokens import ApiToken, parse_tokens
+
+G = TypeVar("G", bound="SettingsGroup")
+
+
+def _postgresql_url(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("must start with postgresql://")
+    try:
+        make_url(value.get_secret_value())
+    except (ValueError, ArgumentError):
+        # Its own text quotes the address, and with it the password.
+        raise ValueError("is no address like postgresql://user:password@host:port/name") from None
+    return value
+
+
+def _web_address(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        parts = urlsplit("")
+    is_plain = not parts.query and not parts.fragment and not re.search(r"\s", value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
+        raise ValueError("is no address like https://curavani.example")
+    return value
+
+
+def _off_or_time(value: str) -> str:
+    if value != "off" and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError("must be off, or a time of day such as 07:30")
+    return value
+
+
+PositiveSeconds = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
+"""Seconds between two looks; zero would spin."""
+
+
+class SettingsGroup(BaseModel):
+    """A group of settings. Field aliases are the environment's names; nothing else is read from anywhere."""
+
+    model_config = ConfigDict(frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+
+class DatabaseSettings(SettingsGroup):
+    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+        alias="DATABASE_URL", description="PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`."
+    )
+
+
+class LogSettings(SettingsGroup):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="LOG_LEVEL", description="Least level logged."
+    )
+    format: Literal["json", "console"] = Field(
+        "json", alias="LOG_FORMAT", description="`json` lines, or `console` for people."
+    )
+
+
+class AuthSettings(SettingsGroup):
+    api_tokens: SecretStr | None = Field(
+        None,
+        alias="API_TOKENS",
+        description="`name:role:token`, comma separated; role `read`, `write` or `operate`. Required by the services.",
+    )
+    api_auth: Literal["on", "off"] = Field(
+        "on", alias="API_AUTH", description="`off` lets everybody in: development only."
+    )
+
+    @model_validator(mode="after")
+    def _tokens_are_well_formed(self) -> "AuthSettings":
+        parse_tokens(self.api_tokens.get_secret_value() if self.api_tokens else "")
+        return self
+
+    @property
+    def tokens(self) -> tuple[ApiToken, ...]:
+        return parse_tokens(self.api_tokens.get_secret_value() if self.api_tokens else "")
+
+
+class ServingSettings(AuthSettings):
+    """What an HTTP service needs beyond its database: at least one token, or the word that it wants none."""
+
+    console_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, alias="CONSOLE_BASE_URL", description="Public address, for links in mails."
+    )
+    communication_service_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None,
+        alias="COMMUNICATION_SERVICE_URL",
+        description="Communication service, for the history of mails and calls.",
+    )
+
+    @model_validator(mode="after")
+    def _somebody_may_enter(self) -> "ServingSettings":
+        if self.api_auth == "on" and not self.tokens:
+            raise ValueError("API_TOKENS: is missing (or set API_AUTH=off for development)")
+        return self
+
+
+class StorageSettings(SettingsGroup):
+    bucket: str = Field(
+        "curavani-production-data-transfer", alias="GCS_IMPORT_BUCKET", description="Bucket of the registrations."
+    )
+    emulator_host: str | None = Field(
+        None, alias="STORAGE_EMULATOR_HOST", description="Address of a storage emulator; development and tests only."
+    )
+    credentials_file: str | None = Field(
+        None,
+        alias="GOOGLE_APPLICATION_CREDENTIALS",
+        description="Service account file, read by Google's client library.",
+    )
+    project: str | None = Field(
+        None, alias="GOOGLE_CLOUD_PROJECT", description="Google Cloud project, if the account has none."
+    )
+
+
+class PatientImportSettings(SettingsGroup):
+    enabled: bool = Field(True, alias="PATIENT_IMPORT_ENABLED", description="Import registrations in the background.")
+    check_interval_seconds: PositiveSeconds = Field(
+        3600, alias="PATIENT_IMPORT_CHECK_INTERVAL_SECONDS", description="Seconds between two passes."
+    )
+    local_path: Path = Field(
+        Path("/var/lib/curavani/patient_imports"),
+        alias="PATIENT_IMPORT_LOCAL_PATH",
+        description="Folder of the local copies, on a volume that the host backs up.",
+    )
+    max_file_bytes: int = Field(
+        5_242_880, ge=1, alias="PATIENT_IMPORT_MAX_FILE_BYTES", description="Larger registrations are rejected unread."
+    )
+    max_attempts: int = Field(
+        8, ge=1, le=100, alias="PATIENT_IMPORT_MAX_ATTEMPTS", description="Attempts before `failed`."
+    )
+    retry_base_seconds: int = Field(
+        600,
+        ge=0,
+        alias="PATIENT_IMPORT_RETRY_BASE_SECONDS",
+        description="Delay after the first failed attempt; doubles each time.",
+    )
+    duplicate_policy: Literal["update", "skip"] = Field(
+        "update", alias="PATIENT_DUPLICATE_POLICY", description="What a registration of a known patient does."
+    )
+
+
+class TherapistImportSettings(SettingsGroup):
+    enabled: bool = Field(
+        True, alias="THERAPIST_IMPORT_ENABLED", description="Import scraped therapists in the background."
+    )
+    folder_path: Path = Field(alias="THERAPIST_IMPORT_FOLDER_PATH", description="Folder that the scraper writes to.")
+    check_interval_seconds: PositiveSeconds = Field(
+        3600, alias="THERAPIST_IMPORT_CHECK_INTERVAL_SECONDS", description="Seconds between two passes."
+    )
+    settle_seconds: int = Field(
+        60,
+        ge=0,
+        alias="THERAPIST_IMPORT_SETTLE_SECONDS",
+        description="A younger file is still being written and waits.",
+    )
+    max_file_bytes: int = Field(
+        1_073_741_824, ge=1, alias="THERAPIST_IMPORT_MAX_FILE_BYTES", description="Larger files are rejected unread."
+    )
+    audience: Literal["all", "adults"] = Field(
+        "all", alias="THERAPIST_IMPORT_AUDIENCE", description="`adults` skips practices without any method for adults."
+    )
+
+
+class KafkaSettings(SettingsGroup):
+    bootstrap_servers: str | None = Field(
+        None, alias="KAFKA_BOOTSTRAP_SERVERS", description="Brokers, `host:port,…`. Unset: events wait in the database."
+    )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL", description="How to talk to the brokers."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, alias="KAFKA_SASL_MECHANISM", description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."
+    )
+    sasl_username: str | None = Field(None, alias="KAFKA_SASL_USERNAME", description="User at the brokers.")
+    sasl_password: SecretStr | None = Field(None, alias="KAFKA_SASL_PASSWORD", description="Password at the brokers.")
+    ssl_ca_location: str | None = Field(
+        None, alias="KAFKA_SSL_CA_LOCATION", description="CA file for the brokers' certificates."
+    )
+
+    @model_validator(mode="after")
+    def _the_client_can_use_them(self) -> "KafkaSettings":
+        """What the client would only refuse when it is made, in the middle of the background work."""
+        wanted = {
+            "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
+            "KAFKA_SASL_USERNAME": self.sasl_username,
+            "KAFKA_SASL_PASSWORD": self.sasl_password,
+        }
+        missing = [name for name, value in wanted.items() if value is None]
+        if self.security_protocol.startswith("SASL") and missing:
+            raise ValueError(f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL")
+        if self.ssl_ca_location is not None and not Path(self.ssl_ca_location).is_file():
+            raise ValueError("KAFKA_SSL_CA_LOCATION: no such file")
+        return self
+
+
+class MailSettings(SettingsGroup):
+    host: str | None = Field(None, alias="SMTP_HOST", description="Mail server. Unset: alerts wait in the database.")
+    port: int = Field(587, ge=1, le=65535, alias="SMTP_PORT", description="Port of the mail server.")
+    username: str | None = Field(None, alias="SMTP_USERNAME", description="User at the mail server.")
+    password: SecretStr | None = Field(None, alias="SMTP_PASSWORD", description="Password at the mail server.")
+    use_tls: bool = Field(
+        True, alias="SMTP_USE_TLS", description="STARTTLS before anything is sent (implicit TLS on port 465)."
+    )
+    sender: str = Field("imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts.")
+    recipient: str = Field(
+        "info@curavani.com", alias="SYSTEM_NOTIFICATION_EMAIL", description="Receiver of the alerts."
+    )
+    daily_digest: Annotated[str, AfterValidator(_off_or_time)] = Field(
+        "off",
+        alias="DAILY_DIGEST",
+        description="`HH:MM` in Germany: one mail a day on whether all is well. `off`: none.",
+    )
+
+    @property
+    def digest_at(self) -> time | None:
+        """The time of day of the digest, None where none is wanted."""
+        return None if self.daily_digest == "off" else time.fromisoformat(self.daily_digest)
+
+
+ALL_GROUPS: tuple[type[SettingsGroup], ...] = (
+    DatabaseSettings,
+    ServingSettings,
+    StorageSettings,
+    PatientImportSettings,
+    TherapistImportSettings,
+    KafkaSettings,
+    MailSettings,
+    LogSettings,
+)
+"""Every group, for documentation and its drift test."""
+
+
+class Settings:
+    """Several groups, read together: `settings[KafkaSettings].bootstrap_servers`."""
+
+    def __init__(self, groups: Mapping[type[SettingsGroup], SettingsGroup]) -> None:
+        self._groups = groups
+
+    def __getitem__(self, group: type[G]) -> G:
+        return cast("G", self._groups[group])
+
+
+def read_settings(environ: Mapping[str, str], *groups: type[SettingsGroup]) -> Settings:
+    """The given groups, from `environ`.
+
+    Raises `SettingsError` that names every problem of all the groups together.
+    """
+    problems: list[str] = []
+    values: dict[type[SettingsGroup], SettingsGroup] = {}
+    for group in groups:
+        given = _given(environ, group, problems)
+        try:
+            values[group] = group.model_validate(given)
+        except ValidationError as error:
+            problems += [_problem(entry) for entry in error.errors(include_input=False, include_url=False)]
+    if problems:
+        raise SettingsError(sorted(set(problems)))
+    return Settings(values)
+
+
+def is_secret(group: type[SettingsGroup], field: str) -> bool:
+    """Whether the field holds a secret, and may therefore come from a file."""
+    return "SecretStr" in str(group.model_fields[field].annotation)
+
+
+def _given(environ: Mapping[str, str], group: type[SettingsGroup], problems: list[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for field, info in group.model_fields.items():
+        name = str(info.alias)
+        value = environ.get(name, "").strip()
+        if not value and is_secret(group, field):
+            value = _from_file(environ.get(f"{name}_FILE", ""), f"{name}_FILE", problems)
+        if value:
+            given[name] = value
+    return given
+
+
+def _from_file(path: str, name: str, problems: list[str]) -> str:
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        problems.append(f"{name}: the file cannot be read")
+        return ""
+
+
+def _problem(entry: Any) -> str:
+    name = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "missing":
+        return f"{name}: is missing"
+    message = str(entry["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message

@@ -1,0 +1,331 @@
+"""The tables that both services have in their own schema: ledger, history, reviews, outboxes, heartbeats.
+
+Built once per schema by `kernel_tables`; whoever works on them gets the `KernelTables` handed in and knows no service.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.words.statuses import (
+    AlertKind,
+    FileStatus,
+    PassTrigger,
+    RecordOutcome,
+    ReviewKind,
+    ReviewState,
+    Work,
+    WorkerState,
+)
+
+Counted = Literal["patient", "therapist"]
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Constraint names are predictable, so that a migration can name what it changes."""
+
+
+@dataclass(frozen=True)
+class KernelTables:
+    """One schema's kernel tables. `counted` is the word in the ledger's total: `patient_count` or `therapist_count`."""
+
+    schema: str
+    counted: Counted
+    import_tracking: Table
+    import_outcomes: Table
+    import_findings: Table
+    import_passes: Table
+    field_changes: Table
+    reviews: Table
+    operator_actions: Table
+    event_outbox: Table
+    alert_outbox: Table
+    worker_heartbeats: Table
+
+    @property
+    def total_column(self) -> Column[int]:
+        return self.import_tracking.c[f"{self.counted}_count"]
+
+    @property
+    def prefix(self) -> str:
+        """What people put before the numbers of this service's files and questions, which each service counts anew."""
+        return self.counted[0].upper()
+
+    def number(self, row_id: int | str) -> str:
+        """A file's or a question's number as people say it: `P12`, `T7`."""
+        return f"{self.prefix}{row_id}"
+
+    def channel(self, work: str) -> str:
+        """The NOTIFY channel that wakes `work` (`import`, `events` or `alerts`) in every process."""
+        return f"curavani_{self.schema}_{work}"
+
+
+def kernel_tables(metadata: MetaData, *, counted: Counted) -> KernelTables:
+    """Adds the kernel's tables to `metadata`, whose `schema` they take."""
+    return KernelTables(
+        schema=str(metadata.schema),
+        counted=counted,
+        import_tracking=_import_tracking(metadata, counted),
+        import_outcomes=_import_outcomes(metadata),
+        import_findings=_import_findings(metadata),
+        import_passes=_import_passes(metadata),
+        field_changes=_field_changes(metadata),
+        reviews=_reviews(metadata),
+        operator_actions=_operator_actions(metadata),
+        event_outbox=_event_outbox(metadata),
+        alert_outbox=_alert_outbox(metadata),
+        worker_heartbeats=_worker_heartbeats(metadata),
+    )
+
+
+def timestamp(name: str, **options: Any) -> Column[Any]:
+    """A point in time, with its zone."""
+    return Column(name, sa.DateTime(timezone=True), **options)
+
+
+def created_at(name: str = "created_at") -> Column[Any]:
+    """The time of the row's transaction, by the database's clock."""
+    return timestamp(name, nullable=False, server_default=sa.func.now())
+
+
+def words(column: str, allowed: type[StrEnum], name: str) -> CheckConstraint:
+    """Restricts a technical column to the words it may hold."""
+    listed = ", ".join(f"'{word}'" for word in allowed)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+def _id() -> Column[int]:
+    return Column("id", sa.BigInteger, sa.Identity(), primary_key=True)
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, sa.Integer, nullable=False, server_default="0")
+
+
+def _import_id(*, nullable: bool = False) -> Column[Any]:
+    return Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=nullable)
+
+
+def _import_tracking(metadata: MetaData, counted: Counted) -> Table:
+    total = f"{counted}_count"
+    counts = [f"{outcome}_count" for outcome in RecordOutcome]
+    return Table(
+        "import_tracking",
+        metadata,
+        _id(),
+        # Finds the row again without the name, which holds a person's name and is blanked by an erasure.
+        Column("source_key", sa.Text, nullable=False, unique=True),
+        Column("bucket", sa.Text),
+        Column("file_name", sa.Text),
+        Column("file_version", sa.Text),
+        Column("file_size", sa.BigInteger),
+        Column("file_hash", sa.String(64)),
+        Column("local_path", sa.Text),
+        Column("zip", sa.String(5)),
+        Column("scrape_date", sa.DateTime(timezone=True)),
+        Column("mapping_version", sa.Integer),
+        Column("status", sa.Text, nullable=False, server_default="pending"),
+        _count("attempts"),
+        # Attempts since the operator's last retry: the limit counts these.
+        _count("round_attempts"),
+        timestamp("next_attempt_at"),
+        Column("error_code", sa.Text),
+        Column("discard_reason", sa.Text),
+        Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
+        created_at("first_seen_at"),
+        timestamp("processed_at"),
+        Column("duration_ms", sa.Integer),
+        timestamp("source_deleted_at"),
+        _count(total),
+        *[_count(name) for name in counts],
+        words("status", FileStatus, "status"),
+        CheckConstraint(f"{total} = " + " + ".join(counts), name="books_balance"),
+        Index(None, "status", "next_attempt_at"),
+        Index(None, "file_hash"),
+        Index(None, "zip", "scrape_date"),
+        Index("ix_import_tracking_delete_pending", "id", postgresql_where=sa.text("source_deleted_at IS NULL")),
+        Index(None, "processed_at"),
+    )
+
+
+def _import_outcomes(metadata: MetaData) -> Table:
+    return Table(
+        "import_outcomes",
+        metadata,
+        _id(),
+        _import_id(),
+        Column("record_index", sa.Integer, nullable=False),
+        Column("entity_id", sa.BigInteger),
+        Column("outcome", sa.Text, nullable=False),
+        Column("code", sa.Text),
+        # Which rule of identity or merging decided.
+        Column("rule", sa.Text),
+        words("outcome", RecordOutcome, "outcome"),
+        Index(None, "import_id", "record_index"),
+        Index(None, "entity_id"),
+    )
+
+
+def _import_findings(metadata: MetaData) -> Table:
+    return Table(
+        "import_findings",
+        metadata,
+        _id(),
+        _import_id(),
+        Column("record_index", sa.Integer),
+        Column("pointer", sa.Text, nullable=False),
+        Column("code", sa.Text, nullable=False),
+        Index(None, "import_id"),
+    )
+
+
+def _import_passes(metadata: MetaData) -> Table:
+    return Table(
+        "import_passes",
+        metadata,
+        _id(),
+        created_at("started_at"),
+        timestamp("finished_at"),
+        Column("trigger", sa.Text, nullable=False),
+        Column("actor", sa.Text, nullable=False),
+        # Files and records by what became of them, and what was ignored, by reason.
+        Column("counts", JSONB, nullable=False, server_default="{}"),
+        Column("ignored", JSONB, nullable=False, server_default="{}"),
+        Column("error_code", sa.Text),
+        timestamp("next_pass_at"),
+        words("trigger", PassTrigger, "trigger"),
+        Index(None, "started_at"),
+    )
+
+
+def _field_changes(metadata: MetaData) -> Table:
+    return Table(
+        "field_changes",
+        metadata,
+        _id(),
+        Column("entity_id", sa.BigInteger, nullable=False),
+        Column("field", sa.Text, nullable=False),
+        Column("old_value", sa.Text),
+        Column("new_value", sa.Text),
+        Column("changed_by", sa.Text, nullable=False),
+        created_at("changed_at"),
+        Index(None, "entity_id", "id"),
+        Index(None, "changed_by"),
+    )
+
+
+def _reviews(metadata: MetaData) -> Table:
+    return Table(
+        "reviews",
+        metadata,
+        _id(),
+        Column("kind", sa.Text, nullable=False),
+        Column("state", sa.Text, nullable=False, server_default="open"),
+        Column("entity_id", sa.BigInteger),
+        Column("other_id", sa.BigInteger),
+        _import_id(nullable=True),
+        Column("record_index", sa.Integer),
+        # One open question is asked once: the same fingerprint opens no second review.
+        Column("fingerprint", sa.Text),
+        Column("detail", JSONB, nullable=False, server_default="{}"),
+        Column("choice", sa.Text),
+        Column("comment", sa.Text),
+        Column("decided_by", sa.Text),
+        timestamp("decided_at"),
+        created_at(),
+        words("kind", ReviewKind, "kind"),
+        words("state", ReviewState, "state"),
+        CheckConstraint("(state = 'resolved') = (decided_at IS NOT NULL)", name="decided"),
+        Index(None, "state", "id"),
+        Index(None, "entity_id"),
+        Index(None, "import_id"),
+        Index("ix_reviews_fingerprint", "fingerprint"),
+    )
+
+
+def _operator_actions(metadata: MetaData) -> Table:
+    return Table(
+        "operator_actions",
+        metadata,
+        _id(),
+        Column("action", sa.Text, nullable=False),
+        _import_id(nullable=True),
+        Column("review_id", sa.BigInteger, ForeignKey("reviews.id")),
+        Column("entity_id", sa.BigInteger),
+        Column("actor", sa.Text, nullable=False),
+        Column("reason", sa.Text),
+        created_at("at"),
+        Index(None, "import_id"),
+        Index(None, "entity_id"),
+    )
+
+
+def _event_outbox(metadata: MetaData) -> Table:
+    return Table(
+        "event_outbox",
+        metadata,
+        _id(),
+        Column("event_id", sa.Uuid, nullable=False, unique=True, server_default=sa.func.gen_random_uuid()),
+        Column("event_type", sa.Text, nullable=False),
+        Column("topic", sa.Text, nullable=False),
+        Column("key", sa.Text, nullable=False),
+        Column("payload", JSONB, nullable=False),
+        created_at(),
+        timestamp("sent_at"),
+        Column("parked_code", sa.Text),
+        Index("ix_event_outbox_waiting", "id", postgresql_where=sa.text("sent_at IS NULL")),
+        Index("ix_event_outbox_key", "key", "id"),
+        Index("ix_event_outbox_sent_at", "sent_at"),
+    )
+
+
+def _alert_outbox(metadata: MetaData) -> Table:
+    return Table(
+        "alert_outbox",
+        metadata,
+        _id(),
+        Column("kind", sa.Text, nullable=False),
+        Column("code", sa.Text, nullable=False),
+        _import_id(nullable=True),
+        # Names the problem: as long as it lasts there is one open `problem` row for it.
+        Column("fingerprint", sa.Text, nullable=False),
+        Column("detail", JSONB, nullable=False, server_default="{}"),
+        created_at(),
+        timestamp("sent_at"),
+        timestamp("resolved_at"),
+        _count("send_attempts"),
+        timestamp("next_attempt_at"),
+        words("kind", AlertKind, "kind"),
+        Index(
+            "uq_alert_outbox_open_problem",
+            "fingerprint",
+            unique=True,
+            postgresql_where=sa.text("kind = 'problem' AND resolved_at IS NULL"),
+        ),
+        Index("ix_alert_outbox_waiting", "id", postgresql_where=sa.text("sent_at IS NULL")),
+    )
+
+
+def _worker_heartbeats(metadata: MetaData) -> Table:
+    return Table(
+        "worker_heartbeats",
+        metadata,
+        Column("worker", sa.Text, primary_key=True),
+        Column("process", sa.Text, primary_key=True),
+        # `leading` holds the lock, `standby` waits for it, `stopped` left in good order.
+        Column("state", sa.Text, nullable=False),
+        created_at("started_at"),
+        created_at("beat_at"),
+        Column("detail", JSONB, nullable=False, server_default="{}"),
+        words("worker", Work, "worker"),
+        words("state", WorkerState, "state"),
+    )

@@ -1,0 +1,1 @@
+"""What was done, and by whom: the changes of fields, and what people did."""

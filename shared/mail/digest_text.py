@@ -1,0 +1,74 @@
+"""The daily digest in German words, from the counts and codes that its row holds."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from shared.words.codes import describe
+from shared.words.statuses import ReviewKind
+
+State = Literal["well", "changed", "needs_you"]
+
+
+def state_of(detail: Mapping[str, Any]) -> State:
+    """What the digest comes down to."""
+    if detail["failed"] or detail["reviews"] or detail["parked"] or detail["trouble"]:
+        return "needs_you"
+    return "changed" if detail["files"] else "well"
+
+
+GIST: Mapping[State, str] = {
+    "well": "alles in Ordnung",
+    "changed": "alles in Ordnung, es gab Neues",
+    "needs_you": "es gibt etwas zu tun",
+}
+
+
+def digest_text(detail: Mapping[str, Any]) -> str:
+    """The body of the mail, in German, without its closing line."""
+    state = state_of(detail)
+    parts = [f"Tagesbericht: {GIST[state]}.", _listed("In den letzten 24 Stunden", _news(detail))]
+    parts += [_listed("Zu tun", _to_do(detail))] if _to_do(detail) else []
+    trouble = [f"{code}: {describe(code).german}" for code in detail["trouble"]]
+    parts += [_listed("Störungen", trouble)] if trouble else []
+    return "\n\n".join(parts)
+
+
+def _news(detail: Mapping[str, Any]) -> list[str]:
+    news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
+    news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
+    records = [f"{number} {_RECORDS[name]}" for name, number in detail["records"].items()]
+    return [*news, *(["Datensätze: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
+
+
+def _to_do(detail: Mapping[str, Any]) -> list[str]:
+    failed, parked = detail["failed"], detail["parked"]
+    lines = [_counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
+    for kind in ReviewKind:
+        number = detail["reviews"].get(kind, 0)
+        lines += [_counted(number, *_QUESTIONS[kind])] if number else []
+    return [*lines, *([_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else [])]
+
+
+_RECORDS = {
+    "new": "neu",
+    "updated": "geändert",
+    "unchanged": "unverändert",
+    "deleted": "nicht mehr gelistet",
+    "reactivated": "wieder gelistet",
+    "skipped": "ausgelassen",
+    "held": "zurückgehalten",
+    "failed": "fehlerhaft",
+}
+_QUESTIONS = {
+    "possible_duplicate": ("mögliche Dublette", "mögliche Dubletten"),
+    "conflict": ("Widerspruch zwischen Quelle und Mitarbeitenden", "Widersprüche zwischen Quelle und Mitarbeitenden"),
+    "held_deletions": ("Freigabe von Löschungen", "Freigaben von Löschungen"),
+}
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _listed(head: str, lines: list[str]) -> str:
+    return "\n".join([f"{head}:", *(f"- {line}" for line in lines)])

@@ -1,0 +1,79 @@
+"""The watch: notices what nobody would tell, because it is silence. It looks with each turn of the mailer, which some
+process has as long as any lives, and raises and resolves alerts by what the checks of health say.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from shared.alerts.outbox import is_open, raise_problem, resolve_problem, watched
+from shared.core.clock import now
+from shared.database.tables import KernelTables
+from shared.state.health import Expectations, import_health
+
+PATIENCE = timedelta(minutes=2)
+"""So long something has to last before it is an alert: a start or a takeover looks like silence for a moment."""
+
+SILENCE = frozenset({"no_leader", "no_pass", "no_scrape", "delete_pending_long", "events_waiting", "alerts_waiting"})
+"""The checks' codes that are alerts here. Of a pass that fails, and of a file, the import itself tells."""
+
+_TOLD_BY_ANOTHER: Mapping[str, str] = {"events_waiting": "broker"}
+"""Codes that say once more what an open problem of that fingerprint says already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One thing looked at: `code` says what is wrong with it, None that it is well. `detail` goes into a mail."""
+
+    fingerprint: str
+    code: str | None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Look = Callable[[Connection], Iterable[Sight]]
+
+
+class Watch:
+    """Watches one service's import. `others` are looks of the service's own."""
+
+    def __init__(
+        self,
+        kernel: KernelTables,
+        expected: Expectations,
+        others: Iterable[Look] = (),
+        *,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._kernel = kernel
+        self._expected = expected
+        self._others = tuple(others)
+        self._clock = clock
+        # Only how long it lasts as this process saw it: another one that takes over is patient anew.
+        self._wrong_since: dict[str, datetime] = {}
+
+    def look(self, connection: Connection) -> None:
+        """Looks at everything once; raises what has lasted for `PATIENCE`, and resolves what is well again."""
+        sights = [*self._health(connection), *(sight for look in self._others for sight in look(connection))]
+        for sight in sights:
+            if sight.code is None:
+                self._wrong_since.pop(sight.fingerprint, None)
+                resolve_problem(connection, self._kernel, sight.fingerprint)
+            elif self._lasts(sight.fingerprint):
+                raise_problem(
+                    connection, self._kernel, code=sight.code, fingerprint=sight.fingerprint, detail=sight.detail
+                )
+
+    def _health(self, connection: Connection) -> Iterable[Sight]:
+        for check in import_health(connection, self._kernel, self._expected):
+            code = check.code if not check.ok and check.code in SILENCE else None
+            other = _TOLD_BY_ANOTHER.get(code or "")
+            if other is not None and is_open(connection, self._kernel, other):
+                code = None
+            yield Sight(watched(check.name), code)
+
+    def _lasts(self, fingerprint: str) -> bool:
+        since = self._wrong_since.setdefault(fingerprint, self._clock())
+        return self._clock() - since >= PATIENCE

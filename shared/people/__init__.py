@@ -1,0 +1,1 @@
+"""What is done to people, whoever does it: history and its telling."""

@@ -1,0 +1,1 @@
+"""What waits for a person's word: opened by imports, decided by people."""

@@ -1,0 +1,1 @@
+"""How an import is, from the database alone: health, metrics and status say the same."""

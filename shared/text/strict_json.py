@@ -1,0 +1,107 @@
+"""JSON read strictly: what two readers could understand differently is refused, and so is what could exhaust us."""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from shared.core.errors import Finding, RejectedError
+
+MAX_DEPTH = 50
+
+_BOM = b"\xef\xbb\xbf"
+_CONTAINERS = (dict, list)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def parse_document(data: bytes) -> dict[str, Any]:
+    """The object in `data`; a byte order mark is accepted.
+
+    Raises `RejectedError`: `empty_file`, or `invalid_json` for anything but UTF-8 with one object at the top, without
+    duplicate keys, NaN or infinite numbers, at most `MAX_DEPTH` levels deep.
+    """
+    if not data.removeprefix(_BOM).strip():
+        raise RejectedError("empty_file")
+    try:
+        document = json.loads(
+            data.decode("utf-8-sig"),
+            object_pairs_hook=object_without_duplicates,
+            parse_constant=refuse_constant,
+            parse_float=finite,
+        )
+    except (ValueError, RecursionError):
+        # The parser gives up on a nesting that could exhaust it, long before memory would end.
+        raise _invalid() from None
+    if not isinstance(document, dict) or is_too_deep(document):
+        raise _invalid()
+    return document
+
+
+def unstorable_pointers(document: Any) -> list[str]:
+    """Pointers of every text, or key, that PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
+    return list(_unstorable(document, ""))
+
+
+def escaped(key: str) -> str:
+    """A key as a step of a JSON pointer (RFC 6901)."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def is_too_deep(value: Any, *, outside: int = 0) -> bool:
+    """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
+    level = [value]
+    for _ in range(MAX_DEPTH - outside + 1):
+        level = [container for container in level if type(container) in _CONTAINERS]
+        if not level:
+            return False
+        level = [inner for container in level for inner in _inside(container)]
+    return True
+
+
+def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `object_pairs_hook`. Raises ValueError on a repeated key."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def refuse_constant(_name: str) -> float:
+    """For `parse_constant`: NaN and Infinity are no JSON."""
+    raise ValueError
+
+
+def finite(text: str) -> float:
+    """For `parse_float`: a number too large for a float would become infinite, silently."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold this text."""
+    return _UNSTORABLE.search(text) is None
+
+
+def _inside(container: Any) -> Any:
+    return container.values() if type(container) is dict else container
+
+
+def _unstorable(value: Any, pointer: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if not is_storable(value):
+            yield pointer
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if not is_storable(key):
+                yield pointer
+            yield from _unstorable(inner, f"{pointer}/{escaped(key)}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _unstorable(inner, f"{pointer}/{index}")
+
+
+def _invalid() -> RejectedError:
+    return RejectedError("invalid_json", [Finding("", "invalid_json")])
