@@ -18,7 +18,7 @@ from patient_service.models import kernel, patient_consents, patienten
 from shared.core.clock import now, today
 from shared.core.errors import NotFound
 from shared.database.json_text import json_text
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.events.outbox import write_events
 from shared.history.changes import FieldChange, write_changes
 from shared.text.keys import email_key, name_key, search_key, search_words
@@ -106,9 +106,9 @@ def list_consents(connection: Connection, patient_id: int) -> list[RowMapping]:
 
 
 @lru_cache(maxsize=8)
-def _insert(*names: str) -> Prepared:
+def _insert(*names: str) -> Statement:
     given: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
-    return Prepared(sa.insert(patienten).values(given).returning(patienten), as_dicts=True)
+    return Statement(sa.insert(patienten).values(given).returning(patienten), as_dicts=True)
 
 
 def _update_one(connection: Connection, before: RowMapping, wanted: Row, actor: str) -> RowMapping:

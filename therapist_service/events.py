@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.events.catalogue import EventType
 from shared.events.outbox import Event, topic_of
 from shared.words.vocabulary import Therapeutstatus
@@ -86,7 +86,7 @@ def _as_json(name: str) -> str:
 
 _DATA = ", ".join(f"'{name}', {_as_json(name)}" for name in TherapistOut.model_fields)
 _PAYLOAD = f"jsonb_build_object('therapist_id', present.id, 'therapist_data', jsonb_build_object({_DATA}))"
-_ANNOUNCE = Prepared(
+_ANNOUNCE = Statement(
     sa.text(f"""
     WITH announced AS (
       INSERT INTO {kernel.event_outbox.fullname} (event_type, topic, key, payload)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.core.errors import NotFound
 from shared.database.copy import copy_rows
 from shared.database.json_text import json_text
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.events.outbox import write_events
 from shared.history.changes import FieldChange, write_changes
 from shared.text.keys import search_key, search_words
@@ -188,8 +188,8 @@ def _new_ids(connection: Connection, count: int) -> tuple[datetime, list[int]]:
     return moment, ids
 
 
-_NOW = Prepared(sa.text("SELECT now()"))
-_NEW_IDS = Prepared(
+_NOW = Statement(sa.text("SELECT now()"))
+_NEW_IDS = Statement(
     sa.text(f"""
     SELECT now(), ARRAY(
       SELECT nextval(name) FROM generate_series(1, :count),

@@ -15,13 +15,13 @@ from patient_service.models import kernel, patient_consents, patienten
 from patient_service.use_cases import create_patient, update_patients
 from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
 from shared.text.keys import email_key, name_key
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
-_LOCK = Prepared(
+_LOCK = Statement(
     sa.text("SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name")
 )
 
@@ -151,7 +151,7 @@ def _seen_before(connection: Connection, token: str | None, sha256: str) -> tupl
 
 
 _token = sa.bindparam("token", type_=sa.Text)
-_SEEN_BEFORE = Prepared(
+_SEEN_BEFORE = Statement(
     sa.select(
         is_erased,
         sa.exists().where(
@@ -178,7 +178,7 @@ _owns = patienten.c.id == sa.any_(sa.func.array(_owners.scalar_subquery(), type_
 _resembles = sa.or_(
     patienten.c.name_key == sa.bindparam("name_key"), patienten.c.email_key == sa.bindparam("email_key"), _owns
 )
-_CANDIDATES = Prepared(
+_CANDIDATES = Statement(
     sa.select(
         *[patienten.c[name] for name in ("id", "name_key", "email_key", "geburtsdatum")], _owns.label("owns_token")
     )

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.copy import copy_rows
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.database.tables import KernelTables
 
-_NOTIFY = Prepared(sa.text("SELECT pg_notify(:channel, '')"))
+_NOTIFY = Statement(sa.text("SELECT pg_notify(:channel, '')"))
 _COLUMNS = ("event_type", "topic", "key", "payload")  # the database makes the event's id
 
 

@@ -18,7 +18,7 @@ from shared.alerts.outbox import resolve_problem
 from shared.core.clock import now
 from shared.core.errors import CuravaniError, Finding, NotAllowedError, NotFound
 from shared.database.copy import copy_rows
-from shared.database.prepared import per_service
+from shared.database.statements import per_service
 from shared.database.tables import KernelTables
 from shared.history.actions import record_action
 from shared.words.statuses import RecordOutcome

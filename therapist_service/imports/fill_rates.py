@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from shared.database.json_text import json_text
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.mail.watch import Sight
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
@@ -25,7 +25,7 @@ def keep_fill(connection: Connection, envelope: Envelope, fill: Fill) -> None:
 
 
 _given = insert(scrape_fill)
-_KEEP = Prepared(
+_KEEP = Statement(
     _given.on_conflict_do_update(
         index_elements=["scrape_day", "zip"],
         set_={"records": _given.excluded.records, "filled": _given.excluded.filled},

@@ -15,7 +15,7 @@ from shared.core.clock import now
 from shared.core.errors import Finding, RejectedError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from shared.imports import ledger
 from shared.imports.ledger import Settlement
 from shared.imports.passes import PassReport
@@ -141,7 +141,7 @@ def take_back(locked: LockedConnection, import_id: int) -> None:
         ledger.take_back_attempt(connection, kernel, import_id)
 
 
-_APPLIED_BEFORE = Prepared(
+_APPLIED_BEFORE = Statement(
     sa.text(f"""
     WITH applied AS NOT MATERIALIZED (
       SELECT id, file_hash, zip, scrape_date, therapist_count AS records FROM {_tracking.fullname}

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.database.prepared import Prepared
+from shared.database.statements import Statement
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
 from therapist_service.imports.mapping import MappedRecord
@@ -50,7 +50,7 @@ _BY_ANY_KEY = sa.union_all(
         )
     ]
 )
-_RESEMBLING = Prepared(
+_RESEMBLING = Statement(
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
         *[therapeuten.c[name] for name in _IDENTIFYING],
@@ -62,7 +62,7 @@ _RESEMBLING = Prepared(
     .order_by(therapeuten.c.id),
     as_dicts=True,
 )
-_LOCKED = Prepared(
+_LOCKED = Statement(
     sa.select(*_COMPARED)
     .where(therapeuten.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))))
     .order_by(therapeuten.c.id)
@@ -109,7 +109,7 @@ def mark_unchanged(
 # Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
 # an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
 # is worded so that no index serves it.
-_MARK_UNCHANGED = Prepared(
+_MARK_UNCHANGED = Statement(
     sa.text(f"""
     WITH alike AS MATERIALIZED (
       SELECT min(id) AS id FROM {therapeuten.fullname}

@@ -18,36 +18,52 @@ from shared.database.tables import KernelTables
 _DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
-class Prepared:
+class Statement:
     """A statement with named parameters, in the transaction of the connection that it is called with.
 
-    Values go to the driver as they are: JSON has to be text already. Rows are named tuples, or dictionaries where
-    `as_dicts`.
+    Written as SQL (parameters as `:name`) or put together by SQLAlchemy. Values go to the driver as they are: JSON has
+    to be text already. Rows are named tuples, or dictionaries where `as_dicts`.
     """
 
-    def __init__(self, statement: sa.Executable, *, as_dicts: bool = False) -> None:
-        compiled: Any = statement.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    def __init__(self, statement: str | sa.Executable, *, as_dicts: bool = False) -> None:
+        executable = sa.text(statement) if isinstance(statement, str) else statement
+        compiled: Any = executable.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
         self._text = str(compiled)
         # What the statement says itself, such as a word in a condition.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         self._rows: Any = dict_row if as_dicts else namedtuple_row
 
-    def __call__(self, connection: Connection, **values: Any) -> Cursor[Any]:
+    def __call__(self, connection: Connection, **values: object) -> Cursor[Any]:
         driver: Any = connection.connection.driver_connection
         cursor: Cursor[Any] = driver.cursor(row_factory=self._rows)
         return cursor.execute(self._text, {**self._fixed, **values})
 
-    def one(self, connection: Connection, **values: Any) -> Any:
+    def one(self, connection: Connection, **values: object) -> Any:
         """The only row."""
         (row,) = self(connection, **values)
         return row
 
 
-def per_service(build: Callable[..., sa.Executable]) -> Callable[..., Prepared]:
+class KernelStatement:
+    """SQL on tables that each service has in its own schema, written as `{schema}`; compiled once for each service."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._in_schema = lru_cache(maxsize=8)(self._compiled)
+
+    def of(self, schema: str) -> Statement:
+        """The statement on this schema's tables."""
+        return self._in_schema(schema)
+
+    def _compiled(self, schema: str) -> Statement:
+        return Statement(self._text.replace("{schema}", schema))
+
+
+def per_service(build: Callable[..., sa.Executable]) -> Callable[..., Statement]:
     """Makes a function that builds a statement on a service's tables compile it once for each service."""
 
     @lru_cache(maxsize=64)
-    def prepared(kernel: KernelTables, *wanted: str) -> Prepared:
-        return Prepared(build(kernel, *wanted))
+    def prepared(kernel: KernelTables, *wanted: str) -> Statement:
+        return Statement(build(kernel, *wanted))
 
     return prepared
