@@ -15,7 +15,15 @@ from shared.words.vocabulary import (
 
 SCHEMA = "patient_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
-kernel = kernel_tables(metadata, counted="patient")
+kernel = kernel_tables(
+    metadata,
+    counted="patient",
+    of_source=[
+        Column("bucket", sa.Text),
+        Column("local_path", sa.Text),
+        Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
+    ],
+)
 
 
 def _enum(

@@ -4,7 +4,7 @@ Every function works on a batch in the caller's transaction, in sets, and writes
 changed with it. An event exists exactly where something changed. `actor` is `import:ID` or `api:NAME`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -41,13 +41,10 @@ class TherapistChange:
     technical: Row = field(default_factory=dict)
 
 
-def create_therapists(
-    connection: Connection, rows: Sequence[Row], actor: str, meanwhile: Callable[[], None] = lambda: None
-) -> list[int]:
+def create_therapists(connection: Connection, rows: Sequence[Row], actor: str) -> list[int]:
     """Inserts validated rows; returns their ids in the same order.
 
     All rows have the same columns, whichever; the others take the database's defaults.
-    `meanwhile` begins what can be done while the database is busy with their events.
     """
     del actor  # a creation leaves no field changes; its import or caller is on record elsewhere
     if not rows:
@@ -56,7 +53,6 @@ def create_therapists(
     complete = [_complete(row, number, moment) for row, number in zip(rows, ids, strict=True)]
     columns = tuple(complete[0])
     copy_rows(connection, therapeuten, columns, ([row[name] for name in columns] for row in complete))
-    meanwhile()
     events.announce(connection, [("therapist.created", number) for number in ids])
     return ids
 

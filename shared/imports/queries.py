@@ -12,7 +12,7 @@ from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.words.codes import describe
 
-HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "delete_source")
+HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
 _MANY = 1000
 
@@ -57,12 +57,21 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
     return {
         **visible(row),
         "next_step": next_step(row),
+        "attempts_made": attempts_at(connection, kernel, import_id),
         "findings": _of_import(connection, kernel.import_findings, import_id),
         "outcomes": _of_import(connection, kernel.import_outcomes, import_id),
         "changed_fields": [dict(entry) for entry in connection.execute(changed).mappings()],
         "reviews": _of_import(connection, kernel.reviews, import_id, ("id", "kind", "state", "record_index")),
         "actions": _of_import(connection, kernel.operator_actions, import_id, ("action", "actor", "reason", "at")),
     }
+
+
+def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, Any]]:
+    """Every attempt at the file, in order: when, and how it ended."""
+    columns = kernel.import_attempts.c
+    shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
+    rows = connection.execute(shown.where(columns.import_id == import_id).order_by(columns.number).limit(_MANY))
+    return [dict(row) for row in rows.mappings()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,8 @@ class DeletesPending:
 
 def deletes_pending(connection: Connection, kernel: KernelTables) -> DeletesPending:
     """What the bucket still holds although it is imported, or discarded together with its source."""
+    if not kernel.releases_sources:
+        return DeletesPending(0, None)
     tracking = kernel.import_tracking.c
     done = sa.or_(
         tracking.status.in_(("success", "skipped")), sa.and_(tracking.status == "discarded", tracking.delete_source)
@@ -104,7 +115,7 @@ NextMove = Literal["import", "retry", "person", "decide", "delete", "nothing", "
 def next_move(row: RowMapping) -> NextMove:
     """What happens next with a file: an import by the next pass, a retry at its time, a person's word, decisions on its
     records, the delete of its source, or nothing more."""
-    is_in_bucket = row["bucket"] is not None and row["source_deleted_at"] is None
+    is_in_bucket = row.get("bucket") is not None and row["source_deleted_at"] is None
     match row["status"]:
         case "pending":
             return "import"
@@ -115,7 +126,7 @@ def next_move(row: RowMapping) -> NextMove:
         case "partial":
             return "decide"
         case "discarded":
-            return "delete" if is_in_bucket and row["delete_source"] else "discarded"
+            return "delete" if is_in_bucket and row.get("delete_source") else "discarded"
         case _:
             return "delete" if is_in_bucket else "nothing"
 

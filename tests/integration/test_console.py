@@ -16,7 +16,8 @@ from shared.console.access import REFRESH_HEADER
 from shared.core.errors import Finding
 from shared.database.engine import transaction
 from shared.imports import ledger
-from shared.imports.ledger import Outcome, Settlement
+from shared.imports.records import Outcome
+from shared.imports.source import Settlement
 from therapist_service.app import create_app as create_therapist_app
 
 TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
