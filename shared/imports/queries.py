@@ -1,7 +1,6 @@
 """Reading the ledger for people: lists and single files with all that is known of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -63,34 +62,6 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
         "reviews": _of_import(connection, kernel.reviews, import_id, ("id", "kind", "state", "record_index")),
         "actions": _of_import(connection, kernel.operator_actions, import_id, ("action", "actor", "reason", "at")),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class DeletesPending:
-    """Imported files whose object still lies in the bucket, and since when the oldest is imported."""
-
-    number: int
-    oldest: datetime | None
-
-
-def deletes_pending(connection: Connection, kernel: KernelTables) -> DeletesPending:
-    """What the bucket still holds although it is imported, or discarded together with its source."""
-    tracking = kernel.import_tracking.c
-    done = sa.or_(
-        tracking.status.in_(("success", "skipped")), sa.and_(tracking.status == "discarded", tracking.delete_source)
-    )
-    statement = sa.select(sa.func.count(), sa.func.min(tracking.processed_at)).where(
-        tracking.bucket.is_not(None), tracking.source_deleted_at.is_(None), done
-    )
-    return DeletesPending(*connection.execute(statement).one())
-
-
-def last_new_scrape(connection: Connection, kernel: KernelTables) -> datetime | None:
-    """When the latest file that was applied came in; one known under another name, or outdated, is not new."""
-    tracking = kernel.import_tracking.c
-    applied = tracking.status.in_(("success", "partial"))
-    found: datetime | None = connection.execute(sa.select(sa.func.max(tracking.first_seen_at)).where(applied)).scalar()
-    return found
 
 
 def visible(row: RowMapping) -> dict[str, Any]:
