@@ -25,7 +25,7 @@ from shared.http.requests import paging, word
 from shared.http.service import current_service
 from shared.imports import ledger, mend, story
 from shared.imports.queries import list_imports
-from shared.workers.heartbeats import leader_of
+from shared.state.reading import read_snapshot
 
 _ONE = "/<int:import_id>"
 _NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
@@ -234,7 +234,7 @@ def _discarded(import_id: int, *, delete_source: bool) -> str:
 def _tell(connection: Connection, done: str) -> None:
     """Confirms what was asked for, and says so where nobody is there to do it."""
     service = current_service()
-    if leader_of(connection, service.kernel, "import") is not None:
+    if read_snapshot(connection, service.kernel).is_led_by_a_service:
         flash(done, "done")
     elif service.import_enabled:
         flash(gettext("Noted. No process runs the import at the moment; it is done once one does."), "warn")

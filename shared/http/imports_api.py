@@ -19,6 +19,7 @@ from shared.http.service import current_service
 from shared.imports import ledger, mend
 from shared.imports.queries import list_imports, show_import, visible
 from shared.state.import_status import import_status
+from shared.state.reading import read_snapshot
 from shared.words.statuses import FileStatus
 
 
@@ -99,7 +100,8 @@ def status_view() -> Response:
     """How the import is doing, from the database."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return jsonify(import_status(connection, service.kernel, service.interval_seconds))
+        snapshot = read_snapshot(connection, service.kernel)
+    return jsonify(import_status(snapshot, service.interval_seconds, service.kernel.counted))
 
 
 @requires(Role.READ)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
 from shared.words.statuses import PassTrigger
@@ -97,15 +97,3 @@ def finish_pass(
             next_pass_at=next_pass_at,
         )
     )
-
-
-def last_pass(connection: Connection, kernel: KernelTables, *, complete: bool = False) -> RowMapping | None:
-    """The latest finished pass; with `complete` the latest that ended without an error."""
-    table = kernel.import_passes
-    # One that was cut off has said nothing about how the import is.
-    statement = sa.select(table).where(
-        table.c.finished_at.is_not(None), table.c.error_code.is_distinct_from(INTERRUPTED)
-    )
-    if complete:
-        statement = statement.where(table.c.error_code.is_(None))
-    return connection.execute(statement.order_by(table.c.id.desc()).limit(1)).mappings().one_or_none()

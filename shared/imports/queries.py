@@ -1,7 +1,6 @@
 """Reading the ledger for people: lists and single files with all that is known of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -72,36 +71,6 @@ def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) ->
     shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
     rows = connection.execute(shown.where(columns.import_id == import_id).order_by(columns.number).limit(_MANY))
     return [dict(row) for row in rows.mappings()]
-
-
-@dataclass(frozen=True, slots=True)
-class DeletesPending:
-    """Imported files whose object still lies in the bucket, and since when the oldest is imported."""
-
-    number: int
-    oldest: datetime | None
-
-
-def deletes_pending(connection: Connection, kernel: KernelTables) -> DeletesPending:
-    """What the bucket still holds although it is imported, or discarded together with its source."""
-    if not kernel.releases_sources:
-        return DeletesPending(0, None)
-    tracking = kernel.import_tracking.c
-    done = sa.or_(
-        tracking.status.in_(("success", "skipped")), sa.and_(tracking.status == "discarded", tracking.delete_source)
-    )
-    statement = sa.select(sa.func.count(), sa.func.min(tracking.processed_at)).where(
-        tracking.bucket.is_not(None), tracking.source_deleted_at.is_(None), done
-    )
-    return DeletesPending(*connection.execute(statement).one())
-
-
-def last_new_scrape(connection: Connection, kernel: KernelTables) -> datetime | None:
-    """When the latest file that was applied came in; one known under another name, or outdated, is not new."""
-    tracking = kernel.import_tracking.c
-    applied = tracking.status.in_(("success", "partial"))
-    found: datetime | None = connection.execute(sa.select(sa.func.max(tracking.first_seen_at)).where(applied)).scalar()
-    return found
 
 
 def visible(row: RowMapping) -> dict[str, Any]:
