@@ -37,6 +37,7 @@ from therapist_service.imports.fill_rates import look_at_fill_rates
 from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFolder
 from therapist_service.imports.therapist_importer import Wishes
 from therapist_service.models import kernel
+from therapist_service.therapist import THERAPIST
 
 NAME = "therapist-service"
 IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailSettings, LogSettings)
@@ -115,6 +116,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
     return Service(
         name=NAME,
         kernel=kernel,
+        fields=THERAPIST,
         engine=parts.engine,
         serving=settings[ServingSettings],
         close=parts.close,
