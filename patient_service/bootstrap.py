@@ -13,6 +13,7 @@ from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
+from patient_service.patient import PATIENT
 from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
@@ -122,6 +123,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
     return Service(
         name=NAME,
         kernel=kernel,
+        fields=PATIENT,
         engine=parts.engine,
         serving=settings[ServingSettings],
         close=parts.close,

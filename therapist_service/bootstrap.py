@@ -39,6 +39,7 @@ from therapist_service.imports.scrape import Scrape
 from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience
 from therapist_service.models import kernel
+from therapist_service.therapist import THERAPIST
 
 NAME = "therapist-service"
 IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailSettings, LogSettings)
@@ -120,6 +121,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
     return Service(
         name=NAME,
         kernel=kernel,
+        fields=THERAPIST,
         engine=parts.engine,
         serving=settings[ServingSettings],
         close=parts.close,

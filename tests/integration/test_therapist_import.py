@@ -35,7 +35,7 @@ def staff_sets(therapists, **values):
 
 def staff_decides(therapists, values):
     with therapists.engine.begin() as connection:
-        row = dict(lock_therapists(connection, [1])[1])
+        row = vars(lock_therapists(connection, [1])[1])
         update_therapists(connection, [TherapistChange(row, values)], "api:test")
 
 
