@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.bucket_ledger import ERASED, fingerprint
+from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
 from patient_service.merges import merged_into
@@ -15,7 +15,7 @@ from shared.alerts.outbox import resolve_problem
 from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
-from shared.imports.ledger import RETRYABLE
+from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.people.announcements import deleted
 
 OUT_OF_REACH = (
@@ -190,7 +190,7 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
         )
     )
     for import_id in import_ids:
-        resolve_problem(connection, kernel, fingerprint(import_id))
+        resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
 
 
 def _delete(connection: Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:

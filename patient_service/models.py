@@ -10,7 +10,15 @@ from shared.fields.columns import columns_of
 
 SCHEMA = "patient_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
-kernel = kernel_tables(metadata, counted="patient")
+kernel = kernel_tables(
+    metadata,
+    counted="patient",
+    of_source=[
+        Column("bucket", sa.Text),
+        Column("local_path", sa.Text),
+        Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
+    ],
+)
 
 
 patienten = Table(

@@ -10,7 +10,16 @@ from therapist_service.therapist import THERAPIST
 
 SCHEMA = "therapist_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
-kernel = kernel_tables(metadata, counted="therapist")
+kernel = kernel_tables(
+    metadata,
+    counted="therapist",
+    of_source=[
+        Column("zip", sa.String(5)),
+        Column("scrape_date", sa.DateTime(timezone=True)),
+        Column("mapping_version", sa.Integer),
+        Index(None, "zip", "scrape_date"),
+    ],
+)
 
 
 therapeuten = Table(

@@ -3,7 +3,7 @@
 Every function works in the caller's transaction; `shared.people.writer` says what is written with a change.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.engine import Connection
 
@@ -19,15 +19,12 @@ THERAPISTS = PersonTable(kernel, therapeuten, THERAPIST, Therapist)
 TherapistChange = Change
 
 
-def create_therapists(
-    connection: Connection, rows: Sequence[Values], actor: str, meanwhile: Callable[[], None] = lambda: None
-) -> list[int]:
+def create_therapists(connection: Connection, rows: Sequence[Values], actor: str) -> list[int]:
     """Inserts validated rows; returns their ids in the same order.
 
     All rows have the same columns, whichever; the others take the database's defaults.
-    `meanwhile` begins what can be done while the database is busy with their events.
     """
-    return _WRITER.create(connection, rows, actor, meanwhile)
+    return _WRITER.create(connection, rows, actor)
 
 
 def update_therapists(connection: Connection, changes: Sequence[TherapistChange], actor: str) -> list[Row]:

@@ -102,10 +102,14 @@ KERNEL: Mapping[str, Stored] = {
             Data.STAFF: ("discard_reason",),
             Data.TECHNICAL: (
                 "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
-                "status", "attempts", "round_attempts", "next_attempt_at", "error_code", "delete_source",
-                "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
+                "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
+                "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
             ),
         },
+    ),
+    "import_attempts": Stored(
+        "Jeder Versuch mit einer Datei: wann, und wie er endete.", "unbefristet", _NOBODY,
+        {Data.TECHNICAL: ("import_id", "number", "started_at", "ended_at", "status", "code")},
     ),
     "import_outcomes": Stored(
         "Was aus jedem Datensatz einer Datei wurde.", "unbefristet", "die Nummer der Person wird geleert",

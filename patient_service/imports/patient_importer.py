@@ -16,8 +16,9 @@ from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
 from shared.database.statements import Statement
 from shared.fields.declaration import Values
-from shared.imports import ledger
-from shared.imports.ledger import Outcome, Settlement
+from shared.imports.records import Outcome, write_findings, write_outcomes
+from shared.imports.source import Settlement
+from shared.words.statuses import FileStatus, RecordOutcome
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Statement(
@@ -45,14 +46,15 @@ def import_registration(
     if erased:
         raise RejectedError("erased_registration")
     if known:
-        return Settlement("skipped", "duplicate_content", {"unchanged": 1})
+        return Settlement(FileStatus.SKIPPED, "duplicate_content", {RecordOutcome.UNCHANGED: 1})
     decision = decide(person, _candidates(connection, person, registration.token))
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
-    ledger.write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    ledger.write_outcomes(connection, kernel, import_id, [outcome])
-    status = "skipped" if outcome.outcome == "skipped" else "success"
-    return Settlement(status, outcome.code if status == "skipped" else None, {outcome.outcome: 1})
+    write_findings(connection, kernel, import_id, [*registration.findings, *findings])
+    write_outcomes(connection, kernel, import_id, [outcome])
+    if outcome.outcome == RecordOutcome.SKIPPED:
+        return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
+    return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
 
 
 def _apply(
@@ -62,9 +64,10 @@ def _apply(
     if decision.patient_id is None:
         patient_id = create_patient(connection, registration.patient, actor)
         findings = _ask(connection, import_id, patient_id, decision)
-        return Outcome(0, "new", patient_id, findings[0].code if findings else None, decision.rule), findings
+        code = findings[0].code if findings else None
+        return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
     if not policy.update_known:
-        return Outcome(0, "skipped", decision.patient_id, "duplicate_patient", decision.rule), []
+        return Outcome(0, RecordOutcome.SKIPPED, decision.patient_id, "duplicate_patient", decision.rule), []
     return _update(connection, actor, registration, decision)
 
 
@@ -78,7 +81,7 @@ def _update(
     findings = []
     if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
         findings.append(Finding("/patient_data/geburtsdatum", "birth_date_changed"))
-    outcome = "unchanged" if after.updated_at == before.updated_at else "updated"
+    outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
     return Outcome(0, outcome, patient_id, None, decision.rule), findings
 
 

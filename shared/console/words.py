@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
-from sqlalchemy.engine import RowMapping
 
 from shared.core.tokens import Role
 from shared.http.service import current_service
@@ -143,10 +142,10 @@ def counts(row: Mapping[str, Any]) -> str:
     return ", ".join(f"{format_decimal(many)} {word}" for many, word in found)
 
 
-def pass_counts(finished: RowMapping) -> str:
+def pass_counts(files: Mapping[str, int]) -> str:
     """What a pass did, in a few words."""
-    files = sum(many for name, many in finished["counts"].items() if name != "delete_pending")
-    return str(ngettext("%(num)s file", "%(num)s files", files)) if files else str(gettext("nothing new"))
+    number = sum(many for name, many in files.items() if name != "delete_pending")
+    return str(ngettext("%(num)s file", "%(num)s files", number)) if number else str(gettext("nothing new"))
 
 
 def size(number_of_bytes: int) -> str:

@@ -61,13 +61,10 @@ class PersonWriter(Generic[P]):
     following: Callable[[Row], Values]
     event_of_change: Callable[[Row, Row], tuple[str, Values | None]]
 
-    def create(
-        self, connection: Connection, rows: Sequence[Values], actor: str, meanwhile: Callable[[], None] = lambda: None
-    ) -> list[int]:
+    def create(self, connection: Connection, rows: Sequence[Values], actor: str) -> list[int]:
         """Inserts validated rows; returns their ids in the same order.
 
-        All rows have the same columns, whichever; the others take the database's defaults. `meanwhile` begins what can
-        be done while the database is busy with their events.
+        All rows have the same columns, whichever; the others take the database's defaults.
         """
         if not rows:
             return []
@@ -79,7 +76,6 @@ class PersonWriter(Generic[P]):
         ]
         columns = tuple(complete[0])
         copy_rows(connection, self.people.table, columns, ([row[name] for name in columns] for row in complete))
-        meanwhile()
         self._announce(connection, [Announcement(f"{kernel.counted}.created", number) for number in ids])
         record_for_each(connection, kernel, Action.CREATE, actor, ids)
         return list(ids)
