@@ -75,7 +75,7 @@ class TherapistUpdate(Input):
 class TherapistCreate(TherapistUpdate):
     """A new therapist; what is left out takes its default."""
 
-    anrede: AnredeWord
+    anrede: Annotated[str, one_of(Anrede, "anrede"), words_schema(Anrede)]
     geschlecht: GeschlechtWord
     vorname: Name
     nachname: Name
@@ -121,15 +121,6 @@ class TherapistOut(BaseModel):
     sperrdatum: date | None
     created_at: datetime
     updated_at: datetime
-
-
-class TherapistPage(BaseModel):
-    """A page of therapists, newest first."""
-
-    data: list[TherapistOut]
-    page: int
-    limit: int
-    total: int
 
 
 _FIELDS = tuple(TherapistOut.model_fields)

@@ -22,6 +22,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 FREE_TEXT = 10_000
+REMARK = 1000
 _OUR_CODES = {"missing": "missing", "invalid_type": "invalid_type", "extra_forbidden": "unknown_field"}
 
 
@@ -195,6 +196,14 @@ Name = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100}),
 ]
 """A text that has to be there."""
+Comment = Annotated[str | None, BeforeValidator(_text_reader(REMARK, lines=True)), _text_schema(REMARK)]
+"""What somebody says about what they do, if they want to."""
+Reason = Annotated[
+    str,
+    BeforeValidator(_text_reader(REMARK, required=True, lines=True)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": REMARK}),
+]
+"""The same where it has to be said."""
 Day = Annotated[date | None, BeforeValidator(_date), _nullable({"type": "string", "format": "date"})]
 """A calendar day, `YYYY-MM-DD`; null or empty blanks it."""
 Flag = Annotated[bool | None, BeforeValidator(_flag), _nullable({"type": "boolean"})]
@@ -213,7 +222,12 @@ def optional(default: Any = None) -> Any:
     """A field that may be left out."""
     if isinstance(default, (dict, list)):
         return Field(default_factory=type(default))
-    return Field(default=default)
+    # A name has no default that a caller could send: the base of the model that requires it only leaves it out.
+    return Field(default=default, json_schema_extra=_without_default if default == "" else None)
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
 
 
 def _missing() -> PydanticCustomError:
