@@ -57,3 +57,16 @@ def test_a_body_that_may_be_left_out_is_not_required(document):
 def test_every_operation_says_which_role_it_takes(document):
     for operation in operations(document):
         assert operation["description"].endswith(" and above.")
+
+
+def test_what_names_a_person_or_quotes_a_value_is_for_writers(document):
+    schemas = document["components"]["schemas"]
+    marked = {
+        (name, field)
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+        if described.get("x-role") == "write"
+    }
+    of_files = {(model, field) for model in ("ImportEntry", "ImportOut") for field in ("file_name", "discard_reason")}
+    inside = {("FindingOut", "pointer"), ("ActionOut", "reason"), ("ReviewOut", "detail"), ("ReviewOut", "comment")}
+    assert marked == of_files | inside
