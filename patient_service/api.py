@@ -5,7 +5,8 @@ from datetime import date
 from pydantic import Field
 
 from patient_service.erasure import Erasure
-from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
+from patient_service.patient import Patient
+from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate, patient_payload
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -48,12 +49,6 @@ class CommunicationOut(CommunicationHistory):
     last_contact: date | None
 
 
-class PatientImportStatusOut(ImportStatusOut):
-    """How the import is doing. Today is the calendar day in Germany."""
-
-    patients_processed_today: int
-
-
 def erasing_routes(erasure: Erasure) -> Endpoints:
     """The endpoint that erases."""
     routes = Endpoints("patients", number=_NUMBER)
@@ -73,10 +68,10 @@ def _list(query: PatientQuery) -> PatientPage:
     if query.status is not None and query.status not in set(Patientenstatus):
         return PatientPage.of_nothing()
     with transaction(current_service().engine) as connection:
-        rows, total = list_patients(
+        found, total = list_patients(
             connection, status=query.status, search=query.search, offset=query.offset, limit=query.limit
         )
-    return PatientPage.of(rows, query, total)
+    return PatientPage.of([_out(patient) for patient in found], query, total)
 
 
 @ROUTES.add("POST", "", Role.WRITE, status=201)
@@ -84,14 +79,14 @@ def _create(body: PatientCreate) -> PatientOut:
     """Creates a patient."""
     with transaction(current_service().engine) as connection:
         patient_id = create_patient(connection, body.model_dump(), actor())
-        return PatientOut.model_validate(get_patient(connection, patient_id))
+        return _out(get_patient(connection, patient_id))
 
 
 @ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
 def _get(patient_id: int) -> PatientOut:
     """One patient."""
     with transaction(current_service().engine) as connection:
-        return PatientOut.model_validate(get_patient(connection, patient_id))
+        return _out(get_patient(connection, patient_id))
 
 
 @ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
@@ -99,8 +94,7 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        row = update_patients(connection, {patient_id: changes}, actor())[patient_id]
-    return PatientOut.model_validate(row)
+        return _out(update_patients(connection, {patient_id: changes}, actor())[patient_id])
 
 
 @ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))
@@ -115,17 +109,22 @@ def _communication(patient_id: int) -> CommunicationOut:
     """Mails and calls with the patient, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
-        row = get_patient(connection, patient_id)
+        patient = get_patient(connection, patient_id)
     history = communication_of(service.serving.communication_service_url, {"patient_id": patient_id})
     return CommunicationOut(
         patient_id=patient_id,
-        patient_name=f"{row['vorname']} {row['nachname']}",
-        last_contact=row["letzter_kontakt"],
+        patient_name=f"{patient.vorname} {patient.nachname}",
+        last_contact=patient.letzter_kontakt,
         **dict(history),
     )
 
 
 @ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
-def _import_status() -> PatientImportStatusOut:
+def _import_status() -> ImportStatusOut:
     """How the import is doing, from the database."""
-    return PatientImportStatusOut.model_validate(read_import_status())
+    return ImportStatusOut.model_validate(read_import_status())
+
+
+def _out(patient: Patient) -> PatientOut:
+    """As events carry them, too."""
+    return PatientOut.model_validate(patient_payload(patient))

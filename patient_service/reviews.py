@@ -5,11 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
+from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import Choice, close, lock_open
 from shared.words.vocabulary import Patientenstatus
@@ -41,7 +42,7 @@ def _target(connection: Connection, review: RowMapping, choice: Choice) -> int:
 
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
-    rows = lock_patients(connection, [newer, older])
+    rows = {number: vars(patient) for number, patient in lock_patients(connection, [newer, older]).items()}
     update_patients(connection, {older: {**_said(rows[newer]), **_worked_on(rows[newer], rows[older])}}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
@@ -50,18 +51,16 @@ def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
 
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
-_OF_THE_ROW = frozenset({"id", "created_at", "updated_at"})
 
 
-def _said(row: RowMapping) -> dict[str, Any]:
+def _said(row: Row) -> dict[str, Any]:
     """What the person said of themselves; what they left out, or left at its default, erases nothing."""
     return {name: row[name] for name in SELF_REPORTED if row[name] not in _EMPTY}
 
 
-def _worked_on(newer: RowMapping, older: RowMapping) -> dict[str, Any]:
+def _worked_on(newer: Row, older: Row) -> dict[str, Any]:
     """What staff wrote on the newer record only: it would be lost with it. What the older one holds stays."""
-    names = STAFF_FIELDS - _OF_THE_ROW
-    return {name: newer[name] for name in names if newer[name] not in _EMPTY and older[name] in _EMPTY}
+    return {name: newer[name] for name in STAFF_FIELDS if newer[name] not in _EMPTY and older[name] in _EMPTY}
 
 
 def _move_consents(connection: Connection, newer: int, older: int) -> None:

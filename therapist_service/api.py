@@ -11,18 +11,17 @@ from shared.http.auth import actor
 from shared.http.communication import CommunicationHistory, communication_of
 from shared.http.endpoints import Endpoints
 from shared.http.imports_api import ImportStatusOut, read_import_status
-from shared.http.requests import Choice, PageQuery, Word
+from shared.http.requests import PageQuery, Word, YesOrNo
 from shared.http.service import current_service
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate
+from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate, therapist_payload
+from therapist_service.therapist import Therapist
 from therapist_service.use_cases import (
-    TherapistChange,
     create_therapists,
     delete_therapist,
     get_therapist,
     list_therapists,
-    lock_therapists,
-    update_therapists,
+    update_therapist,
 )
 
 ROUTES = Endpoints("therapists", number="The therapist's number.")
@@ -33,7 +32,7 @@ class TherapistQuery(PageQuery):
     """Filters and page."""
 
     status: Word = Field(None, description="The therapist's status. An unknown one gives an empty page.")
-    potenziell_verfuegbar: Choice = Field(None, description="Whether a place may be free; other words do not count.")
+    potenziell_verfuegbar: YesOrNo = Field(None, description="Whether a place may be free; other words do not count.")
     search: Word = Field(None, description="Every word has to occur in name, address, e-mail or phone number.")
     plz_prefix: Word = Field(None, description="How the postal code begins.")
 
@@ -54,6 +53,7 @@ class TherapistImportStatusOut(ImportStatusOut):
     """How the import is doing. Today is the calendar day in Germany."""
 
     therapists_processed_today: int
+    total_files_processed: int
 
 
 @ROUTES.add("GET", "", Role.READ)
@@ -62,7 +62,7 @@ def _list(query: TherapistQuery) -> TherapistPage:
     if query.status is not None and query.status not in set(Therapeutstatus):
         return TherapistPage.of_nothing()
     with transaction(current_service().engine) as connection:
-        rows, total = list_therapists(
+        found, total = list_therapists(
             connection,
             status=query.status,
             potenziell_verfuegbar=query.potenziell_verfuegbar,
@@ -71,7 +71,7 @@ def _list(query: TherapistQuery) -> TherapistPage:
             offset=query.offset,
             limit=query.limit,
         )
-    return TherapistPage.of(rows, query, total)
+    return TherapistPage.of([_out(therapist) for therapist in found], query, total)
 
 
 @ROUTES.add("POST", "", Role.WRITE, status=201)
@@ -79,14 +79,14 @@ def _create(body: TherapistCreate) -> TherapistOut:
     """Creates a therapist."""
     with transaction(current_service().engine) as connection:
         (therapist_id,) = create_therapists(connection, [body.model_dump()], actor())
-        return TherapistOut.model_validate(get_therapist(connection, therapist_id))
+        return _out(get_therapist(connection, therapist_id))
 
 
 @ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
 def _get(therapist_id: int) -> TherapistOut:
     """One therapist."""
     with transaction(current_service().engine) as connection:
-        return TherapistOut.model_validate(get_therapist(connection, therapist_id))
+        return _out(get_therapist(connection, therapist_id))
 
 
 @ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
@@ -94,9 +94,7 @@ def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        before = dict(lock_therapists(connection, [therapist_id])[therapist_id])
-        (row,) = update_therapists(connection, [TherapistChange(before, changes)], actor())
-    return TherapistOut.model_validate(row)
+        return _out(update_therapist(connection, therapist_id, changes, actor()))
 
 
 @ROUTES.add("DELETE", _ONE, Role.WRITE, errors=(404,))
@@ -112,13 +110,17 @@ def _communication(therapist_id: int) -> CommunicationOut:
     """Mails and calls with the therapist, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
-        row = get_therapist(connection, therapist_id)
+        therapist = get_therapist(connection, therapist_id)
     history = communication_of(service.serving.communication_service_url, {"therapist_id": therapist_id})
-    contacts = ("letzter_kontakt_email", "letzter_kontakt_telefon", "letztes_persoenliches_gespraech")
+    contacts = (
+        therapist.letzter_kontakt_email,
+        therapist.letzter_kontakt_telefon,
+        therapist.letztes_persoenliches_gespraech,
+    )
     return CommunicationOut(
         therapist_id=therapist_id,
-        therapist_name=f"{row['vorname'] or ''} {row['nachname']}".strip(),
-        last_contact=max((row[name] for name in contacts if row[name]), default=None),
+        therapist_name=f"{therapist.vorname or ''} {therapist.nachname}".strip(),
+        last_contact=max(filter(None, contacts), default=None),
         **dict(history),
     )
 
@@ -127,3 +129,8 @@ def _communication(therapist_id: int) -> CommunicationOut:
 def _import_status() -> TherapistImportStatusOut:
     """How the import is doing, from the database."""
     return TherapistImportStatusOut.model_validate(read_import_status())
+
+
+def _out(therapist: Therapist) -> TherapistOut:
+    """As events carry them, too."""
+    return TherapistOut.model_validate(therapist_payload(therapist))

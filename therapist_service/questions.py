@@ -17,8 +17,8 @@ from shared.reviews.comparison import (
     Subject,
     side_by_side,
 )
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.models import therapeuten
+from therapist_service.therapist import MAPPED_FIELDS
 
 Review = Mapping[Any, Any]
 

@@ -8,15 +8,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import Choice, DecisionRefused, close, lock_open
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
 from therapist_service.imports.removals import deactivated_by_import, remove
 from therapist_service.models import kernel, therapeuten
 from therapist_service.questions import has_reappeared
-from therapist_service.use_cases import Row, TherapistChange, create_therapists, lock_therapists, update_therapists
+from therapist_service.therapist import MAPPED_FIELDS
+from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
 Done = dict[str, Any]
 """What a decision wrote, as far as an undo needs it."""
@@ -37,17 +38,17 @@ def _conflict(connection: Connection, review: RowMapping, choice: Choice) -> Don
     """`source` takes over the source's values; `staff` leaves the row as it is."""
     if choice.choose == "staff":
         return {}
-    row = lock_therapists(connection, [review["entity_id"]])[review["entity_id"]]
+    row = vars(lock_therapists(connection, [review["entity_id"]])[review["entity_id"]])
     _refuse_if_outdated(connection, review, row)
     wanted = {entry["field"]: entry["source"] for entry in review["detail"]["fields"]}
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {field: value for field, value in wanted.items() if field in MAPPED_FIELDS}
-    update_therapists(connection, [TherapistChange(dict(row), changes)], choice.actor)
+    update_therapists(connection, [TherapistChange(row, changes)], choice.actor)
     before = {field: row[field] for field in changes}
     return {"rows": [{"entity_id": row["id"], "before": before, "after": changes}]}
 
 
-def _refuse_if_outdated(connection: Connection, review: RowMapping, row: RowMapping) -> None:
+def _refuse_if_outdated(connection: Connection, review: RowMapping, row: Row) -> None:
     """The question is about the staff value it was asked with, and about what the source said then.
 
     Who decides may look at a page, or hold a number, from before a colleague's edit or a later scrape.
@@ -107,7 +108,7 @@ def _possible_duplicate(connection: Connection, review: RowMapping, choice: Choi
         (created,) = create_therapists(connection, [new], choice.actor)
         return {"created": created}
     row_id = _chosen(detail["candidates"], choice)
-    row = dict(lock_therapists(connection, [row_id])[row_id])
+    row = vars(lock_therapists(connection, [row_id])[row_id])
     merged = merge(row["source_record"], fields, row)
     technical |= {"source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}

@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.fields.declaration import Row
 from shared.reviews.reviews import UndoRefused, lock_decided, reopen
 from therapist_service.models import kernel, therapeuten
-from therapist_service.use_cases import Row, TherapistChange, delete_therapist, update_therapists
+from therapist_service.use_cases import TherapistChange, delete_therapist, update_therapists
 
 _TECHNICAL = frozenset({"source_removed_at"})
 

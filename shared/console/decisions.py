@@ -18,8 +18,9 @@ from shared.console.words import number
 from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import REMARK, InvalidInput, validate
+from shared.fields.validation import InvalidInput, validate
 from shared.http.auth import actor
+from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
 from shared.http.reviews_api import ResolveIn
 from shared.http.service import current_service
@@ -116,7 +117,7 @@ class _Pages:
         return redirect(url_for("console.decisions.show", review_id=review_id))
 
     def undo(self, review_id: int) -> ResponseReturnValue:
-        comment = request.form.get("comment", "").strip()[:REMARK] or None
+        comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
         try:
             with transaction(current_service().engine) as connection:
                 self._decisions.undo(connection, review_id, actor(), comment)
@@ -147,7 +148,7 @@ class _Pages:
             earlier=review["detail"].get("earlier", []),
             given=given or Given(),
             problem=problem,
-            longest=REMARK,
+            longest=LONGEST_REMARK,
             decision_words=decision_words,
         )
 
@@ -190,9 +191,13 @@ def _choice(given: Given) -> Choice:
     )
     if bad:
         raise InvalidInput("The form is not complete", [])
-    decision = {"choose": choose, "comment": given.comment, "into": int(into) if into else None}
-    ticked = {"only": list(given.only or ())} if choose == "apply" else {}
-    return validate(ResolveIn, decision | ticked).choice(actor())
+    decision = {
+        "choose": choose,
+        "comment": given.comment,
+        "into": int(into) if into else None,
+        "only": list(given.only or ()) if choose == "apply" else None,
+    }
+    return validate(ResolveIn, decision).choice(actor())
 
 
 def _problem(given: Given) -> str:

@@ -12,6 +12,8 @@ _ACTIONS: Mapping[str, LazyString] = {
     "undo": lazy_gettext("undid the decision"),
     "retry": lazy_gettext("asked for another attempt"),
     "discard": lazy_gettext("discarded the file"),
+    "create": lazy_gettext("entered the person"),
+    "delete": lazy_gettext("deleted the person"),
     "erase": lazy_gettext("erased the person's data"),
 }
 

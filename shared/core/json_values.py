@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date
 
 
-def as_json(value: object) -> object:
+def json_default(value: object) -> object:
     """For `default` of JSON writers: dates and times as ISO 8601 texts, rows as objects. Raises `TypeError`."""
     if isinstance(value, date):
         return value.isoformat()

@@ -6,7 +6,7 @@ from typing import NoReturn
 from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 
-from shared.core.json_values import as_json
+from shared.core.json_values import json_default
 from shared.http.access_log import log_requests
 from shared.http.endpoints import Endpoints, serve_endpoints
 from shared.http.errors import register_error_handlers
@@ -22,7 +22,7 @@ class _Json(DefaultJSONProvider):
     ensure_ascii = False
     # Fields come in the order of the schema, which is the order people know.
     sort_keys = False
-    default = staticmethod(as_json)
+    default = staticmethod(json_default)
 
 
 class _StrictRequest(Request):

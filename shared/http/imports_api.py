@@ -7,17 +7,18 @@ from sqlalchemy.engine import Connection
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import FlagOff, Input, Reason, optional
-from shared.history.actions import record_action
+from shared.fields.validation import Input
 from shared.http.answers import Answer, MessageOut, Page, Personal
 from shared.http.auth import actor
+from shared.http.bodies import Said, Switch
 from shared.http.endpoints import Endpoints
 from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
-from shared.imports import ledger
+from shared.imports import ledger, mend
 from shared.imports.queries import list_imports, show_import
 from shared.state.import_status import import_status
-from shared.words.statuses import Action, FileStatus, RecordOutcome, ReviewKind, ReviewState
+from shared.state.reading import read_snapshot
+from shared.words.statuses import Action, AttemptStatus, FileStatus, RecordOutcome, ReviewKind, ReviewState
 
 
 class ImportQuery(PageQuery):
@@ -27,16 +28,18 @@ class ImportQuery(PageQuery):
 
 
 class ImportEntry(Answer):
-    """A file in the ledger. The total of its records is named after the service's: it has one of the two."""
+    """A file in the ledger. Scrapes alone have the postal code, day and version of mapping; the total of the records is
+    named after what they are of.
+    """
 
     id: int
     file_name: Personal[str | None] = None
     file_version: str | None
     file_size: int | None
     file_hash: str | None
-    zip: str | None
-    scrape_date: datetime | None
-    mapping_version: int | None
+    zip: str | None = None
+    scrape_date: datetime | None = None
+    mapping_version: int | None = None
     status: FileStatus
     attempts: int
     next_attempt_at: datetime | None
@@ -60,6 +63,16 @@ class ImportEntry(Answer):
 
 class ImportPage(Page[ImportEntry]):
     """A page of files, newest first."""
+
+
+class AttemptOut(Answer):
+    """An attempt at the file; one without an end is running, or its process died."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    status: AttemptStatus
+    code: str | None
 
 
 class FindingOut(Answer):
@@ -112,6 +125,7 @@ class ImportOut(ImportEntry):
     """A file with all that is known of it, at most a thousand entries a list; `next_step` is a sentence."""
 
     next_step: str
+    attempts_made: list[AttemptOut]
     findings: list[FindingOut]
     outcomes: list[OutcomeOut]
     changed_fields: list[ChangedFieldOut]
@@ -143,14 +157,13 @@ class ImportStatusOut(Answer):
     last_error: str | None
     last_error_time: datetime | None
     recent_imports: list[RecentImport]
-    total_files_processed: int
 
 
 class DiscardIn(Input):
     """Why the file is not to be imported: somebody will want to know it."""
 
-    reason: Reason
-    delete_source: FlagOff = optional(default=False)
+    reason: Said
+    delete_source: Switch = False
 
 
 ROUTES = Endpoints("imports", number="The file's number, without its letter.")
@@ -161,7 +174,8 @@ def read_import_status() -> object:
     """How this service's import is doing, from the database."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return import_status(connection, service.kernel, service.interval_seconds)
+        snapshot = read_snapshot(connection, service.kernel)
+    return import_status(snapshot, service.interval_seconds, service.kernel.counted)
 
 
 @ROUTES.add("GET", "", Role.READ)
@@ -190,8 +204,7 @@ def _run() -> MessageOut:
     """Asks for a pass now."""
     service = current_service()
     with transaction(service.engine) as connection:
-        record_action(connection, service.kernel, "run", actor())
-        ledger.wake(connection, service.kernel)
+        mend.run_now(connection, service.kernel, actor())
     return MessageOut(message="A pass begins as soon as the importer is free")
 
 
@@ -200,7 +213,7 @@ def _retry(import_id: int) -> ImportEntry:
     """Makes a failed file due at once."""
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.retry(connection, service.kernel, [import_id], actor())
+        mend.retry(connection, service.kernel, [import_id], actor())
         return _entry(connection, import_id)
 
 
@@ -209,7 +222,7 @@ def _discard(import_id: int, body: DiscardIn) -> ImportEntry:
     """The file is never imported; its copy stays, its source too unless `delete_source`."""
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.discard(connection, service.kernel, import_id, actor(), body.reason, delete_source=body.delete_source)
+        mend.discard(connection, service.kernel, import_id, actor(), body.reason, delete_source=body.delete_source)
         return _entry(connection, import_id)
 
 

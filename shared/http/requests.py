@@ -58,13 +58,13 @@ def _read_word(value: object) -> str | None:
     return str(value).replace("\x00", "").strip() or None
 
 
-def _read_choice(value: object) -> bool | None:
+def _read_yes_or_no(value: object) -> bool | None:
     return _IS_TRUE.get(str(value).strip().lower())
 
 
 Word = Annotated[str | None, BeforeValidator(_read_word), WithJsonSchema({"type": "string"})]
 """A text of a query; empty counts as not given."""
-Choice = Annotated[bool | None, BeforeValidator(_read_choice), WithJsonSchema({"type": "boolean"})]
+YesOrNo = Annotated[bool | None, BeforeValidator(_read_yes_or_no), WithJsonSchema({"type": "boolean"})]
 """A yes-or-no of a query; anything but true or false counts as not given."""
 
 

@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import Comment, Input, Name, optional
+from shared.fields.validation import Input
 from shared.http.answers import Answer, Page, Personal
 from shared.http.auth import actor
+from shared.http.bodies import Number, Numbers, Remark, Said
 from shared.http.endpoints import Endpoints
 from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
@@ -21,7 +20,6 @@ from shared.words.statuses import ReviewKind, ReviewState
 
 Resolve = Callable[[Connection, int, Choice], RowMapping]
 Undo = Callable[[Connection, int, str, str | None], RowMapping]
-_POSITIVE = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
 
 
 class ReviewQuery(PageQuery):
@@ -58,38 +56,14 @@ class ReviewPage(Page[ReviewOut]):
     """A page of questions, oldest first."""
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
-
-
-def _number(value: object) -> object:
-    if value is None or _is_number(value):
-        return value
-    raise PydanticCustomError("invalid_type", "Field {field} must be a number")
-
-
-def _numbers(value: object) -> object:
-    if value is None or (isinstance(value, list) and all(map(_is_number, value))):
-        return value
-    raise PydanticCustomError("invalid_type", "Field {field} must be a list of numbers")
-
-
-Number = Annotated[int | None, BeforeValidator(_number), WithJsonSchema({"anyOf": [_POSITIVE, {"type": "null"}]})]
-Numbers = Annotated[
-    tuple[int, ...] | None,
-    BeforeValidator(_numbers),
-    WithJsonSchema({"anyOf": [{"type": "array", "items": _POSITIVE}, {"type": "null"}]}),
-]
-
-
 class ResolveIn(Input):
     """A decision: `choose` is one of the choices that its kind has. `into` where several rows come into question,
     `only` to tick some of many."""
 
-    choose: Name
-    comment: Comment = optional()
-    into: Number = optional()
-    only: Numbers = optional()
+    choose: Said
+    comment: Remark = None
+    into: Number = None
+    only: Numbers = None
 
     def choice(self, who: str) -> Choice:
         """The decision as that of `who`."""
@@ -99,7 +73,7 @@ class ResolveIn(Input):
 class UndoIn(Input):
     """Why the decision is undone, if somebody wants to say so. The body may be left out."""
 
-    comment: Comment = optional()
+    comment: Remark = None
 
 
 _NUMBER = "The question's number, without its letter."

@@ -8,7 +8,7 @@ from email.utils import make_msgid
 from typing import Any, Literal
 
 from shared.core.settings import MailSettings
-from shared.mail.digest_text import GIST, digest_text, state_of
+from shared.mail.digest_text import GIST, detail_of, digest_text, state_of
 from shared.words.codes import describe
 
 Kind = Literal["problem", "reminder", "resolved", "digest"]
@@ -47,7 +47,7 @@ def subject(counted: str, alerts: Sequence[Alert]) -> str:
 def body(counted: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
     """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
     if alerts[0].kind == "digest":
-        return "\n\n".join([digest_text(alerts[0].detail), _closing(console_base_url)]) + "\n"
+        return "\n\n".join([digest_text(detail_of(alerts[0].detail)), _closing(console_base_url)]) + "\n"
     paragraphs = [_paragraph(counted, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
 
@@ -55,7 +55,7 @@ def body(counted: str, alerts: Sequence[Alert], console_base_url: str | None) ->
 def _gist(alerts: Sequence[Alert]) -> str:
     kinds = {alert.kind for alert in alerts}
     if kinds == {"digest"}:
-        return f"Tagesbericht, {GIST[state_of(alerts[0].detail)]}"
+        return f"Tagesbericht, {GIST[state_of(detail_of(alerts[0].detail))]}"
     if kinds == {"resolved"}:
         return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
     files = [alert for alert in alerts if alert.import_id is not None and alert.kind != "resolved"]

@@ -5,12 +5,12 @@ from flask import Flask
 
 from shared.core.tokens import Role
 from shared.http.answers import Answer, ForRole, Page, Personal, visible
-from shared.http.requests import Choice, PageQuery, Word, read_query
+from shared.http.requests import PageQuery, Word, YesOrNo, read_query
 
 
 class Query(PageQuery):
     word: Word = "anything"
-    choice: Choice = None
+    answer: YesOrNo = None
 
 
 def read(query):
@@ -52,10 +52,10 @@ def test_an_empty_word_counts_as_not_given(query, word):
 
 
 @pytest.mark.parametrize(
-    ("query", "choice"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False), ("yes", None)]
+    ("query", "answer"), [("true", True), ("TRUE", True), ("1", True), ("false", False), ("0", False), ("yes", None)]
 )
-def test_a_choice_is_true_or_false_or_not_given(query, choice):
-    assert read(f"choice={query}").choice is choice
+def test_a_yes_or_no_is_true_or_false_or_not_given(query, answer):
+    assert read(f"answer={query}").answer is answer
 
 
 class Inner(Answer):

@@ -4,8 +4,8 @@ A file holds about a hundred hits, so a "deleted" practice has often only been p
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
+from shared.words.statuses import RecordOutcome
 from shared.words.vocabulary import Therapeutstatus
 
 _TOLERATED = 5
@@ -15,7 +15,7 @@ _TOLERATED = 5
 class Deletion:
     """What becomes of one deletion: the record's outcome, the finding's code, and whether the row becomes `inaktiv`."""
 
-    outcome: Literal["deleted", "unchanged", "skipped"]
+    outcome: RecordOutcome
     code: str | None = None
     deactivates: bool = False
 
@@ -27,12 +27,12 @@ def decide_deletion(status: str | None, *, already_removed: bool, listed_elsewhe
     `listed_elsewhere` means another file of the same day's or a later scrape. A blocked therapist stays blocked.
     """
     if status is None:
-        return Deletion("skipped", "unknown_therapist")
+        return Deletion(RecordOutcome.SKIPPED, "unknown_therapist")
     if already_removed:
-        return Deletion("unchanged")
+        return Deletion(RecordOutcome.UNCHANGED)
     if listed_elsewhere:
-        return Deletion("skipped", "displaced")
-    return Deletion("deleted", deactivates=status == Therapeutstatus.AKTIV)
+        return Deletion(RecordOutcome.SKIPPED, "displaced")
+    return Deletion(RecordOutcome.DELETED, deactivates=status == Therapeutstatus.AKTIV)
 
 
 def guard_holds(gone: int, active_before: int) -> bool:

@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.core.errors import CuravaniError, TransientError
+from shared.core.errors import TransientError
+from shared.imports.source import NotYet
 from therapist_service.imports.envelope import Dating
 
 _FILE = re.compile(r"([0-9]{5})\.json")
@@ -36,10 +37,11 @@ class FileUnreadable(TransientError):
     code = "file_unreadable"
 
 
-class FileChanging(CuravaniError):
+class FileChanging(NotYet):
     """The file changed while it was read: somebody is still writing it."""
 
-    code = "file_changing"
+    def __init__(self) -> None:
+        super().__init__("still_being_written", seconds=1.0)
 
 
 @dataclass(frozen=True, slots=True)
