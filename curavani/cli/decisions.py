@@ -12,7 +12,6 @@ from curavani.cli.output import USAGE, end, examples, print_json, print_table, t
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, settings_of
 from patient_service.use_cases import list_consents
 from shared.core.errors import NotFound
-from shared.http.json_values import plain
 from shared.reviews.comparison import Conflict, Duplicate, HeldDeletion, Subject
 from shared.reviews.reviews import CHOICES, Choice, find_review, list_reviews
 
@@ -195,7 +194,7 @@ def _find(connection: Any, entry: ServiceEntry, review_id: int) -> Any:
 
 def _numbered(entry: ServiceEntry, row: Any) -> dict[str, Any]:
     """The review as people and programs see it, with the numbers that they type."""
-    known: dict[str, Any] = plain(row)
+    known: dict[str, Any] = dict(row)
     numbers = {"id": entry.number(known["id"]), "import_id": entry.number(known["import_id"])}
     return {name: value for name, value in (known | numbers).items() if name != "fingerprint"}
 

@@ -18,10 +18,11 @@ from shared.console.words import number
 from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
+from shared.fields.validation import InvalidInput, validate
 from shared.http.auth import actor
+from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
-from shared.http.reviews_api import LONGEST_COMMENT
+from shared.http.reviews_api import ResolveIn
 from shared.http.service import current_service
 from shared.reviews.comparison import Conflict, Duplicate, HeldDeletions, Subject
 from shared.reviews.reviews import CHOICES, Choice, DecisionRefused, UndoRefused, can_undo, find_review, list_reviews
@@ -116,7 +117,7 @@ class _Pages:
         return redirect(url_for("console.decisions.show", review_id=review_id))
 
     def undo(self, review_id: int) -> ResponseReturnValue:
-        comment = request.form.get("comment", "").strip()[:LONGEST_COMMENT] or None
+        comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
         try:
             with transaction(current_service().engine) as connection:
                 self._decisions.undo(connection, review_id, actor(), comment)
@@ -147,7 +148,7 @@ class _Pages:
             earlier=review["detail"].get("earlier", []),
             given=given or Given(),
             problem=problem,
-            longest=LONGEST_COMMENT,
+            longest=LONGEST_REMARK,
             decision_words=decision_words,
         )
 
@@ -186,14 +187,17 @@ def _choice(given: Given) -> Choice:
         not any(choose in choices for choices in CHOICES.values())
         or (choose == "merge" and not given.compared)
         or (choose == "apply" and not given.only)
-        or len(given.comment) > LONGEST_COMMENT
-        or "\x00" in given.comment
         or (bool(into) and not (into.isdecimal() and len(into) < 10))
     )
     if bad:
         raise InvalidInput("The form is not complete", [])
-    only = given.only if choose == "apply" else None
-    return Choice(choose, actor(), given.comment or None, int(into) if into else None, only)
+    decision = {
+        "choose": choose,
+        "comment": given.comment,
+        "into": int(into) if into else None,
+        "only": list(given.only or ()) if choose == "apply" else None,
+    }
+    return validate(ResolveIn, decision).choice(actor())
 
 
 def _problem(given: Given) -> str:
