@@ -3,8 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from shared.core.errors import Finding, RejectedError
 
@@ -15,7 +14,7 @@ _CONTAINERS = (dict, list)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def parse_document(data: bytes) -> dict[str, Any]:
+def parse_document(data: bytes) -> dict[str, object]:
     """The object in `data`; a byte order mark is accepted.
 
     Raises `RejectedError`: `empty_file`, or `invalid_json` for anything but UTF-8 with one object at the top, without
@@ -38,7 +37,7 @@ def parse_document(data: bytes) -> dict[str, Any]:
     return document
 
 
-def unstorable_pointers(document: Any) -> list[str]:
+def unstorable_pointers(document: object) -> list[str]:
     """Pointers of every text, or key, that PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
     return list(_unstorable(document, ""))
 
@@ -48,18 +47,18 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def is_too_deep(value: Any, *, outside: int = 0) -> bool:
+def is_too_deep(value: object, *, outside: int = 0) -> bool:
     """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
-    level = [value]
+    level: Iterable[object] = [value]
     for _ in range(MAX_DEPTH - outside + 1):
-        level = [container for container in level if type(container) in _CONTAINERS]
-        if not level:
+        containers = [inner for inner in level if isinstance(inner, _CONTAINERS)]
+        if not containers:
             return False
-        level = [inner for container in level for inner in _inside(container)]
+        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
     return True
 
 
-def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """For `object_pairs_hook`. Raises ValueError on a repeated key."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -85,11 +84,7 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
-def _inside(container: Any) -> Any:
-    return container.values() if type(container) is dict else container
-
-
-def _unstorable(value: Any, pointer: str) -> Iterator[str]:
+def _unstorable(value: object, pointer: str) -> Iterator[str]:
     if isinstance(value, str):
         if not is_storable(value):
             yield pointer
