@@ -16,6 +16,7 @@ from shared.database.tables import KernelTables
 from shared.events.outbox import topic_of
 from shared.events.queue import BROKER_PROBLEM, parked_problem, topic_problem, wake
 from shared.history.actions import record_action
+from shared.words.statuses import AlertKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def problems(connection: Connection, kernel: KernelTables) -> Sequence[str]:
     """The codes of open problems with the brokers or the topic as a whole, the oldest first."""
     alerts = kernel.alert_outbox.c
     about_all = alerts.fingerprint.in_((BROKER_PROBLEM, topic_problem(topic_of(kernel))))
-    still_open = sa.and_(alerts.kind == "problem", alerts.resolved_at.is_(None))
+    still_open = sa.and_(alerts.kind == AlertKind.PROBLEM, alerts.resolved_at.is_(None))
     return connection.execute(sa.select(alerts.code).where(about_all, still_open).order_by(alerts.id)).scalars().all()
 
 

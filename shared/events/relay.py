@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -40,7 +39,7 @@ from shared.workers.leader import Job
 log = get_logger(__name__)
 
 BATCH = 5000
-PATIENCE = timedelta(minutes=5)
+OVERDUE_AFTER = timedelta(minutes=5)
 """So long events may wait for the brokers before somebody is told: a restart of the cluster is nobody's business."""
 _IDLE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
@@ -205,7 +204,7 @@ class EventRelay:
     def _overdue(self, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
         done = {*delivery.confirmed, *delivery.refused}
         oldest = next((event.created_at for event in events if event.id not in done), None)
-        return oldest is not None and now() - oldest > PATIENCE
+        return oldest is not None and now() - oldest > OVERDUE_AFTER
 
     def _park(self, connection: Connection, event: QueuedEvent, code: str) -> None:
         if code == TOPIC_NOT_ALLOWED and is_parked(connection, self._kernel, code):
@@ -216,7 +215,7 @@ class EventRelay:
         about = {"event_row": event.id, "event_id": event.event_id, "entity": event.key}
         self._raise(connection, code, parked_problem(event.id), about)
 
-    def _raise(self, connection: Connection, code: str, fingerprint: str, detail: dict[str, Any]) -> None:
+    def _raise(self, connection: Connection, code: str, fingerprint: str, detail: dict[str, object]) -> None:
         raise_problem(connection, self._kernel, code=code, fingerprint=fingerprint, detail=detail)
 
 

@@ -1,7 +1,6 @@
 """What people did, in `operator_actions`: to files, in decisions, and whom they created, deleted or erased."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,8 +10,19 @@ from shared.database.tables import KernelTables
 from shared.words.statuses import Action
 
 
-def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:
-    """Keeps who did what: `import_id`, `review_id`, `entity_id` and `reason` as far as they apply."""
+def record_action(
+    connection: Connection,
+    kernel: KernelTables,
+    action: str,
+    actor: str,
+    *,
+    import_id: int | None = None,
+    review_id: int | None = None,
+    entity_id: int | None = None,
+    reason: str | None = None,
+) -> None:
+    """Keeps who did what, and about which file, question or person as far as that applies."""
+    about = {"import_id": import_id, "review_id": review_id, "entity_id": entity_id, "reason": reason}
     connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
 
 
