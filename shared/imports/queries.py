@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus
 
 HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
@@ -65,7 +66,7 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
     }
 
 
-def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, Any]]:
+def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, object]]:
     """Every attempt at the file, in order: when, and how it ended."""
     columns = kernel.import_attempts.c
     shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
@@ -73,7 +74,7 @@ def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) ->
     return [dict(row) for row in rows.mappings()]
 
 
-def visible(row: RowMapping) -> dict[str, Any]:
+def visible(row: RowMapping) -> dict[str, object]:
     """The ledger's row as people may see it."""
     return {name: value for name, value in row.items() if name not in HIDDEN}
 
@@ -86,15 +87,15 @@ def next_move(row: RowMapping) -> NextMove:
     records, the delete of its source, or nothing more."""
     is_in_bucket = row.get("bucket") is not None and row["source_deleted_at"] is None
     match row["status"]:
-        case "pending":
+        case FileStatus.PENDING:
             return "import"
-        case "retrying":
+        case FileStatus.RETRYING:
             return "retry"
-        case "failed":
+        case FileStatus.FAILED:
             return "person"
-        case "partial":
+        case FileStatus.PARTIAL:
             return "decide"
-        case "discarded":
+        case FileStatus.DISCARDED:
             return "delete" if is_in_bucket and row.get("delete_source") else "discarded"
         case _:
             return "delete" if is_in_bucket else "nothing"
@@ -124,7 +125,7 @@ _NEXT_STEPS: Mapping[NextMove, str] = {
 
 def _of_import(
     connection: Connection, table: sa.Table, import_id: int, names: Sequence[str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     shown = [
         column for column in table.c if (names is None and column.name != "import_id") or column.name in (names or ())
     ]
