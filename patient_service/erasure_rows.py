@@ -1,6 +1,7 @@
 """The database's part of an erasure: what is removed, what is only blanked, and which files are the person's."""
 
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -17,6 +18,7 @@ from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.people.announcements import deleted
+from shared.words.statuses import Action, FileStatus, ReviewState
 
 OUT_OF_REACH = (
     "kafka_retention: earlier events stay on the topic until its retention ends; a patient.deleted event was published",
@@ -26,6 +28,20 @@ OUT_OF_REACH = (
 
 _tracking = kernel.import_tracking
 _MIX_UP = "token_mismatch"
+
+
+class Certificate(TypedDict):
+    """What an erasure removed, found outside the database, and left; `files` are the ledger's numbers."""
+
+    patient_id: int
+    erased_at: str
+    erased_by: str
+    removed: dict[str, int]
+    found: dict[str, int]
+    files: list[int]
+    not_reached: list[str]
+    out_of_reach: list[str]
+    completed_at: NotRequired[str | None]
 
 
 def erase_rows(connection: Connection, patient_id: int, actor: str) -> int:
@@ -54,7 +70,7 @@ def _certify(
 ) -> int:
     """Puts the erasure on record, unfinished: a crash before the copies are gone leaves that to the next pass."""
     moment = now()
-    certificate = {
+    certificate: Certificate = {
         "patient_id": patient_id,
         "erased_at": moment.isoformat(),
         "erased_by": actor,
@@ -93,7 +109,7 @@ def _broken_files_of(connection: Connection, consents: Sequence[RowMapping]) -> 
     """
     tokens = {row["registration_token"].casefold() for row in consents if row["registration_token"]}
     statement = sa.select(_tracking.c.id, _tracking.c.file_name).where(
-        _tracking.c.status.in_(("failed", "discarded")),
+        _tracking.c.status.in_((FileStatus.FAILED, FileStatus.DISCARDED)),
         _tracking.c.file_name.is_not(None),
         _tracking.c.error_code.is_distinct_from(_MIX_UP),
     )
@@ -147,7 +163,7 @@ def _blank_reviews(connection: Connection, patient_id: int) -> int:
     reviews = kernel.reviews
     moment = now()
     blanked = sa.update(reviews).where(reviews.c.id.in_(_questions_about(patient_id))).values(
-        detail={}, entity_id=None, other_id=None, comment=None, state="resolved",
+        detail={}, entity_id=None, other_id=None, comment=None, state=ReviewState.RESOLVED,
         choice=sa.func.coalesce(reviews.c.choice, "erased"),
         decided_at=sa.func.coalesce(reviews.c.decided_at, moment),
     )  # fmt: skip
@@ -163,7 +179,7 @@ def _blank_outcomes(connection: Connection, patient_id: int) -> int:
 def _blank_reasons(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> int:
     """What people wrote down when they mended the person's files, or undid a decision, may name the person."""
     actions = kernel.operator_actions
-    undone = sa.and_(actions.c.action == "undo", actions.c.review_id.in_(_questions_about(patient_id)))
+    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(_questions_about(patient_id)))
     about = sa.or_(actions.c.import_id.in_(import_ids), actions.c.entity_id == patient_id, undone)
     statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
     return connection.execute(statement).rowcount
@@ -185,7 +201,7 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
             discard_reason=None,
             error_code=ERASED,
             next_attempt_at=None,
-            status=sa.case((unsettled, "discarded"), else_=_tracking.c.status),
+            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_tracking.c.status),
             delete_source=True,
         )
     )

@@ -18,7 +18,7 @@ from shared.database.statements import Statement
 from shared.fields.declaration import Values
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
-from shared.words.statuses import FileStatus, RecordOutcome
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Statement(
@@ -102,7 +102,7 @@ def _ask(connection: Connection, import_id: int, patient_id: int, decision: Deci
         return []
     connection.execute(
         sa.insert(kernel.reviews).values(
-            kind="possible_duplicate",
+            kind=ReviewKind.POSSIBLE_DUPLICATE,
             entity_id=patient_id,
             other_id=decision.similar[0],
             import_id=import_id,
