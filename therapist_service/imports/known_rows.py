@@ -7,12 +7,12 @@ again once the rows that are meant are locked.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.statements import Statement
+from shared.fields.declaration import Row
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
 from therapist_service.imports.mapping import MappedRecord
@@ -22,8 +22,6 @@ _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
 
 # All but the raw record, which is large, only kept as evidence, and compared with nothing.
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
-
-Row = dict[str, Any]
 
 
 def _said(name: str) -> str:

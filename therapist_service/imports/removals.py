@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.imports.records import Outcome
 from shared.reviews.reviews import Question, open_reviews
-from shared.words.statuses import RecordOutcome
+from shared.words.statuses import Action, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Listed, Match, decide, decide_by_id_alone
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed
+from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import TherapistChange, update_therapists
@@ -130,7 +130,7 @@ class Removals:
             "active_before": self._active_before,
             "seen_at": self._envelope.scrape_moment.isoformat(),
         }
-        question = Question("held_deletions", self._import_id, gone[0].record.index, detail=detail)
+        question = Question(ReviewKind.HELD_DELETIONS, self._import_id, gone[0].record.index, detail=detail)
         open_reviews(self._connection, kernel, [question])
 
     def _outcome(self, removal: _Removal, *, held: bool) -> tuple[Outcome, Finding | None]:
@@ -143,7 +143,7 @@ class Removals:
         return Outcome(index, outcome, row_id, code, removal.match.rule), finding
 
 
-def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> list[Mapping[str, Any]]:
+def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> list[Row]:
     """Marks locked rows as gone at the source since `seen_at` and returns them as they are afterwards.
 
     Who was active becomes inactive, nobody is deleted.
@@ -184,8 +184,8 @@ def _is_approved_deletion() -> sa.ColumnElement[bool]:
         sa.select(actions.id)
         .join_from(kernel.operator_actions, kernel.reviews, reviews.id == actions.review_id)
         .where(
-            reviews.kind == "held_deletions",
-            actions.action == "resolve",
+            reviews.kind == ReviewKind.HELD_DELETIONS,
+            actions.action == Action.RESOLVE,
             actions.actor == changes.changed_by,
             actions.at == changes.changed_at,
         )

@@ -8,21 +8,21 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
 from shared.reviews.reviews import Question, open_reviews
-from shared.words.statuses import FileStatus, RecordOutcome
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, plausibility
 from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import applied_before, day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
+from therapist_service.imports.known_rows import Candidates, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
@@ -212,7 +212,9 @@ class _Run:
         ]
         self.findings.append(self._finding(plan.record, "conflict"))
         self._questions.append(
-            Question("conflict", self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown})
+            Question(
+                ReviewKind.CONFLICT, self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown}
+            )
         )
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
@@ -224,7 +226,7 @@ class _Run:
         detail = {"candidates": list(match.ambiguous), "record": fields, **self._origin(record)}
         self._questions.append(
             Question(
-                "possible_duplicate",
+                ReviewKind.POSSIBLE_DUPLICATE,
                 self._import_id,
                 record.index,
                 entity_id=None,
@@ -234,7 +236,7 @@ class _Run:
             )
         )
 
-    def _origin(self, record: MappedRecord) -> dict[str, Any]:
+    def _origin(self, record: MappedRecord) -> dict[str, object]:
         """What a decision needs later to write the record as the import would have."""
         return {
             "external_id": record.external_id,
@@ -244,7 +246,7 @@ class _Run:
             "seen_at": self._envelope.scrape_moment.isoformat(),
         }
 
-    def _technical(self, record: MappedRecord) -> dict[str, Any]:
+    def _technical(self, record: MappedRecord) -> dict[str, object]:
         return {
             "external_id": record.external_id,
             "source_area": self._envelope.area,
@@ -307,6 +309,6 @@ _CHANGING = (RecordOutcome.UPDATED, RecordOutcome.HELD, RecordOutcome.REACTIVATE
 """Outcomes that contradict a source which calls the record unchanged."""
 
 
-def new_row(record: MappedRecord) -> dict[str, Any]:
+def new_row(record: MappedRecord) -> dict[str, object]:
     """A row for somebody who was not known: the mapped columns, and what is true of everybody the source lists."""
     return {**record.fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value}
