@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from curavani.cli import decisions, events, files, imports, operations
-from curavani.cli.output import TROUBLE, examples, talk, told
+from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
 from shared.words.codes import describe
@@ -48,7 +48,7 @@ app.command(epilog=examples("curavani plan 52066.json", "curavani plan scrapes/2
 
 
 @app.command(epilog=examples("curavani demo", "curavani demo --once --seed 7 --therapists 2000"))
-@told
+@with_exit_codes
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the imports instead of serving.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,

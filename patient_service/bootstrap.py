@@ -85,7 +85,7 @@ def build_parts(
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(wishes.local_path)
-    metrics = ProcessMetrics(NAME, kernel.counted)
+    metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
     importer = RegistrationImport(
         bucket=bucket,
@@ -107,7 +107,7 @@ def build_parts(
             kernel,
             settings[MailSettings],
             console_base_url,
-            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
             looks=_looks(settings),
         ),
         metrics=metrics,

@@ -15,7 +15,7 @@ from shared.words.vocabulary import (
 
 SCHEMA = "patient_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
-kernel = kernel_tables(metadata, counted="patient")
+kernel = kernel_tables(metadata, service_name="patient")
 
 
 def _enum(

@@ -80,7 +80,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     wishes = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
-    metrics = ProcessMetrics(NAME, kernel.counted)
+    metrics = ProcessMetrics(NAME, kernel.service_name)
     importer = ScrapeImport(
         folder=ScrapeFolder(wishes.folder_path),
         settle_seconds=wishes.settle_seconds,
@@ -97,7 +97,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
             kernel,
             settings[MailSettings],
             console_base_url,
-            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
+            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
             looks=_looks(settings),
         ),
         metrics=metrics,

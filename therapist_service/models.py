@@ -11,7 +11,7 @@ from shared.words.vocabulary import Anrede, Geschlecht, Therapeutstatus
 
 SCHEMA = "therapist_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
-kernel = kernel_tables(metadata, counted="therapist")
+kernel = kernel_tables(metadata, service_name="therapist")
 
 
 def _enum(name: str, values: type[StrEnum]) -> ENUM:

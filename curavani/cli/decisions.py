@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from curavani.cli.imports import FEW, Json, Limit
-from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered, settings_of
 from patient_service.use_cases import list_consents
 from shared.core.errors import NotFound
@@ -25,7 +25,7 @@ _ALL = 2**31 - 1
 
 
 @reviews.command("list", epilog=examples("curavani reviews list", "curavani reviews list --all --json"))
-@told
+@with_exit_codes
 def list_command(
     everything: Annotated[bool, typer.Option("--all", help="Decided ones, too.")] = False,
     limit: Limit = None,
@@ -57,7 +57,7 @@ def list_command(
 
 
 @reviews.command(epilog=examples("curavani reviews show T3", "curavani reviews show P3 --json"))
-@told
+@with_exit_codes
 def show(number: Number, as_json: Json = False) -> None:
     """One question with what it is about."""
     entry, review_id = numbered(number)
@@ -86,7 +86,7 @@ def show(number: Number, as_json: Json = False) -> None:
         "curavani reviews resolve T5 --choose apply --only 81 --only 82",
     )
 )
-@told
+@with_exit_codes
 def resolve(
     number: Number,
     choose: Annotated[str, typer.Option(help="merge or separate; source or staff; apply or reject")],
@@ -98,14 +98,14 @@ def resolve(
     entry, review_id = numbered(number)
     with connected() as connection:
         _find(connection, entry, review_id)
-        entry.resolve(connection, review_id, Choice(choose, who(), comment, into, tuple(only) if only else None))
+        entry.resolve(connection, review_id, Choice(choose, operator(), comment, into, tuple(only) if only else None))
     talk(f"{entry.number(review_id)} is decided: {choose}.")
 
 
 @reviews.command(
     epilog=examples("curavani reviews undo P3", 'curavani reviews undo T4 --comment "the source was right after all"')
 )
-@told
+@with_exit_codes
 def undo(
     number: Number, comment: Annotated[str | None, typer.Option(help="Why; kept with the question.")] = None
 ) -> None:
@@ -117,12 +117,12 @@ def undo(
     entry, review_id = numbered(number)
     with connected() as connection:
         _find(connection, entry, review_id)
-        entry.undo(connection, review_id, who(), comment)
+        entry.undo(connection, review_id, operator(), comment)
     talk(f"{entry.number(review_id)} is open again. Decide it: curavani reviews show {entry.number(review_id)}")
 
 
 @patients.command(epilog=examples("curavani patients consent 17", "curavani patients consent 17 --json"))
-@told
+@with_exit_codes
 def consent(patient_id: PatientId, as_json: Json = False) -> None:
     """The evidence of consent: every document, with when, from where and by which file."""
     patient = SERVICES["patient"]
@@ -139,7 +139,7 @@ def consent(patient_id: PatientId, as_json: Json = False) -> None:
 
 
 @patients.command(epilog=examples("curavani patients erase 17", "curavani patients erase 17 --yes > certificate.json"))
-@told
+@with_exit_codes
 def erase(
     patient_id: PatientId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
@@ -148,11 +148,11 @@ def erase(
     with _patient_parts() as parts:
         if not yes and _typed_again() != str(patient_id):
             end("That is not the number; nothing was erased.", USAGE)
-        print_json(parts.erasure.erase(patient_id, who()))
+        print_json(parts.erasure.erase(patient_id, operator()))
 
 
 @patients.command("re-erase", epilog=examples("curavani patients re-erase", "curavani patients re-erase --yes"))
-@told
+@with_exit_codes
 def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Erases again those whom a restored database backup has brought back, and prints the certificates."""
     with _patient_parts() as parts:
@@ -163,7 +163,7 @@ def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
         talk(f"Erased before, and back again: {', '.join(map(str, returned))}.")
         if not yes and not typer.confirm("Erase them again?", err=True):
             end("Nothing was erased.", USAGE)
-        print_json(parts.erasure.erase_again(returned, who()))
+        print_json(parts.erasure.erase_again(returned, operator()))
 
 
 @contextmanager

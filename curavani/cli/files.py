@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.engine import Connection
 
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, told
+from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import database
 from patient_service.imports.registration import parse_registration
 from shared.core.errors import CuravaniError, Finding, RejectedError
@@ -30,7 +30,7 @@ _MAX_REGISTRATION = int(PatientImportSettings.model_fields["max_file_bytes"].def
 _MAX_SCRAPE = int(TherapistImportSettings.model_fields["max_file_bytes"].default)
 
 
-@told
+@with_exit_codes
 def check(
     files: Annotated[list[Path], typer.Argument(help="Registration or therapist files.")], as_json: Json = False
 ) -> None:
@@ -58,7 +58,7 @@ def check(
         raise typer.Exit(TROUBLE)
 
 
-@told
+@with_exit_codes
 def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
     """What importing this therapist file would change, per record and field; the database stays as it is."""
     try:

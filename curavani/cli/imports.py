@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 import typer
 from sqlalchemy.engine import Connection
 
-from curavani.cli.output import TROUBLE, USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
-from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, log_to_stderr, numbered, settings_of
+from curavani.cli.services import SERVICES, ServiceEntry, connected, log_to_stderr, numbered, settings_of
 from shared.core.errors import LockHeld, NotFound
 from shared.database.locks import LockName, hold, wait_for
+from shared.database.tables import ServiceName
 from shared.imports import ledger
 from shared.imports.passes import PassReport
 from shared.imports.queries import list_imports, show_import, visible
@@ -33,9 +34,9 @@ _ALL = 2**31 - 1
         "curavani imports run therapist --json",
     )
 )
-@told
+@with_exit_codes
 def run(
-    service: Annotated[Name, typer.Argument(help="Whose import.")],
+    service: Annotated[ServiceName, typer.Argument(help="Whose import.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another importer instead of ending.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,9 +72,9 @@ def run(
         "curavani imports list", "curavani imports list patient --status failed", "curavani imports list --json"
     ),
 )
-@told
+@with_exit_codes
 def list_command(
-    service: Annotated[Name | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
+    service: Annotated[ServiceName | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only files of this status.")] = None,
     limit: Limit = None,
     as_json: Json = False,
@@ -100,7 +101,7 @@ def list_command(
 
 
 @app.command(epilog=examples("curavani imports show P12", "curavani imports show T7 --json"))
-@told
+@with_exit_codes
 def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json = False) -> None:
     """One file: outcomes, findings, attempts, and what happens next."""
     entry, import_id = numbered(number)
@@ -122,10 +123,10 @@ def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json
         "curavani imports retry --all-failed patient --code storage_unavailable",
     )
 )
-@told
+@with_exit_codes
 def retry(
     numbers: Annotated[list[str] | None, typer.Argument(help="P12 T7 …")] = None,
-    all_failed: Annotated[Name | None, typer.Option(help="Every failed file of this service.")] = None,
+    all_failed: Annotated[ServiceName | None, typer.Option(help="Every failed file of this service.")] = None,
     code: Annotated[str | None, typer.Option(help="With --all-failed: only those with this code.")] = None,
 ) -> None:
     """Makes files due at once; a running service is woken.
@@ -146,7 +147,7 @@ def retry(
             ids = [found for other, found in wanted if other is entry]
             for import_id in ids:
                 _must_exist(connection, entry, import_id)
-            ledger.retry(connection, entry.kernel, ids, who())
+            ledger.retry(connection, entry.kernel, ids, operator())
     talk(f"{len(wanted)} file(s) are due now. Where no service runs: curavani imports run patient|therapist")
 
 
@@ -156,7 +157,7 @@ def retry(
         'curavani imports discard P12 --reason "a test" --delete-source',
     )
 )
-@told
+@with_exit_codes
 def discard(
     number: Annotated[str, typer.Argument(help="P12 or T7")],
     reason: Annotated[str, typer.Option(help="Why; kept with the file.")],
@@ -170,7 +171,7 @@ def discard(
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
-        ledger.discard(connection, entry.kernel, import_id, who(), reason, delete_source=delete_source)
+        ledger.discard(connection, entry.kernel, import_id, operator(), reason, delete_source=delete_source)
     talk(f"{entry.number(import_id)} is discarded.")
 
 
@@ -181,7 +182,7 @@ def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, S
                 parts.importer.watch = bar.file_done
                 if entry.name == "therapist":
                     parts.importer.watch_records = bar.records_done
-                return parts.monitor.run_once(who(), stop.asked), stop
+                return parts.monitor.run_once(operator(), stop.asked), stop
         except LockHeld as held:
             if not wait:
                 raise

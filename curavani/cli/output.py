@@ -118,19 +118,19 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *[f"  {command}" for command in commands]])
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
+def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     """Turns our failures into a sentence on stderr and the documented exit code; never a traceback for them."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _told():
+        with _exit_codes():
             return command(*args, **kwargs)
 
     return guarded
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _exit_codes() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
@@ -158,6 +158,6 @@ def end(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def who() -> str:
+def operator() -> str:
     """The person at the terminal, as the history names them."""
     return f"api:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"

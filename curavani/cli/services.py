@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, TextIO, cast
+from typing import Any, TextIO, cast
 
 import typer
 from sqlalchemy.engine import Connection, Engine
@@ -18,11 +18,8 @@ from shared.core.errors import NotFound, SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
-from shared.database.tables import KernelTables
+from shared.database.tables import KernelTables, ServiceName
 from therapist_service import models as therapist_models
-
-Name = Literal["patient", "therapist"]
-"""A service's word; on the command line, in help and in shell completion these are the choices."""
 
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
 
@@ -34,7 +31,7 @@ class ServiceEntry:
     Its modules are loaded when they are asked for: the image of one service has not what the other one needs.
     """
 
-    name: Name
+    name: ServiceName
     kernel: KernelTables
 
     @property

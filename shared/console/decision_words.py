@@ -50,28 +50,28 @@ def chosen(choice: str) -> str:
     return str(CHOSEN.get(choice, choice))
 
 
-def explanation(kind: str, counted: str) -> str:
+def explanation(kind: str, service_name: str) -> str:
     """What the question is, for somebody who sees the first of its kind."""
-    return str(EXPLANATIONS.get((kind, counted), ""))
+    return str(EXPLANATIONS.get((kind, service_name), ""))
 
 
-def options(kind: str, counted: str, subject: Subject | None) -> list[Option]:
+def options(kind: str, service_name: str, subject: Subject | None) -> list[Option]:
     """The answers to a question; none where nothing can be seen of it."""
     if subject is None:
         return []
     if isinstance(subject, Duplicate):
-        return [*_merges(subject, counted), _separate(counted)]
+        return [*_merges(subject, service_name), _separate(service_name)]
     return _of_conflict() if kind == "conflict" else _of_deletions()
 
 
-def _merges(subject: Duplicate, counted: str) -> list[Option]:
+def _merges(subject: Duplicate, service_name: str) -> list[Option]:
     effect = (
         gettext(
             "What the newer entry says of the person is written into that entry, even where we had corrected it. What "
             "only we fill in, such as status or diagnosis, stays as it is there; the newer entry's is taken where "
             "there is none. The consents move there, and the newer entry goes."
         )
-        if counted == "patient"
+        if service_name == "patient"
         else gettext("What the source says is taken into that entry; what we changed by hand stays.")
     )
     return [
@@ -80,10 +80,10 @@ def _merges(subject: Duplicate, counted: str) -> list[Option]:
     ]
 
 
-def _separate(counted: str) -> Option:
+def _separate(service_name: str) -> Option:
     effect = (
         gettext("Both entries stay as they are.")
-        if counted == "patient"
+        if service_name == "patient"
         else gettext("The record becomes a therapist of its own.")
     )
     return Option("separate", gettext("Somebody else"), effect)

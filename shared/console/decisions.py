@@ -142,7 +142,7 @@ class _Pages:
             review=review,
             kind_of_subject=_KINDS.get(type(subject)),
             subject=subject,
-            options=decision_words.options(review["kind"], service.kernel.counted, subject),
+            options=decision_words.options(review["kind"], service.kernel.service_name, subject),
             can_undo=can_undo(review),
             earlier=review["detail"].get("earlier", []),
             given=given or Given(),

@@ -111,7 +111,7 @@ def _result(row: RowMapping, status: str) -> str:
 
 
 def _action(action: RowMapping) -> Step:
-    name = words.who(action["actor"])
+    name = words.actor_name(action["actor"])
     texts = {
         "retry": gettext("%(name)s asked for another attempt", name=name),
         "discard": gettext("%(name)s discarded the file", name=name),
@@ -125,6 +125,6 @@ def _of_questions(questions: Sequence[RowMapping]) -> Iterator[Step]:
         about = f"{words.number(question['id'])} ({words.review_kind(question['kind'])})"
         yield Step(question["created_at"], gettext("Question %(about)s was opened", about=about), "warn")
         if question["decided_at"] is not None:
-            name = words.who(question["decided_by"])
+            name = words.actor_name(question["decided_by"])
             decided = gettext("%(name)s decided question %(about)s", name=name, about=about)
             yield Step(question["decided_at"], decided, "good")

@@ -70,7 +70,7 @@ def _overview() -> str:
 
 def _shown_elsewhere(service: Service) -> set[str]:
     """Checks that have a card of their own, or are about nothing: scrapes stay in their folder."""
-    return {"failed_files"} if service.kernel.counted == "patient" else {"failed_files", "deletes_pending"}
+    return {"failed_files"} if service.kernel.service_name == "patient" else {"failed_files", "deletes_pending"}
 
 
 def _headline(found: Overview) -> tuple[words.Tone, str]:

@@ -176,9 +176,9 @@ def severity(code: str) -> State:
     return SEVERITIES[describe(code).severity]
 
 
-def person_title(counted: str) -> str:
+def person_title(service_name: str) -> str:
     """What the people of this service are called."""
-    return str(PEOPLE[counted])
+    return str(PEOPLE[service_name])
 
 
 def counts(row: Mapping[str, Any]) -> str:
@@ -246,7 +246,7 @@ def moment_of(iso: str) -> str:
     return str(format_datetime(datetime.fromisoformat(iso), "short"))
 
 
-def who(actor: str | None) -> str:
+def actor_name(actor: str | None) -> str:
     """Who did it: a person by the name of their token, a file's import, or the program itself."""
     if not actor:
         return ""

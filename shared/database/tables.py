@@ -22,7 +22,8 @@ from shared.words.statuses import (
     WorkerState,
 )
 
-Counted = Literal["patient", "therapist"]
+ServiceName = Literal["patient", "therapist"]
+"""A service's word, also on the command line and in the ledger's total."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,10 +37,10 @@ NAMING = {
 
 @dataclass(frozen=True)
 class KernelTables:
-    """One schema's kernel tables. `counted` is the word in the ledger's total: `patient_count` or `therapist_count`."""
+    """One schema's kernel tables. `service_name` is also the word in the total: `patient_count`."""
 
     schema: str
-    counted: Counted
+    service_name: ServiceName
     import_tracking: Table
     import_outcomes: Table
     import_findings: Table
@@ -53,12 +54,12 @@ class KernelTables:
 
     @property
     def total_column(self) -> Column[int]:
-        return self.import_tracking.c[f"{self.counted}_count"]
+        return self.import_tracking.c[f"{self.service_name}_count"]
 
     @property
     def prefix(self) -> str:
         """What people put before the numbers of this service's files and questions, which each service counts anew."""
-        return self.counted[0].upper()
+        return self.service_name[0].upper()
 
     def number(self, row_id: int | str) -> str:
         """A file's or a question's number as people say it: `P12`, `T7`."""
@@ -69,12 +70,12 @@ class KernelTables:
         return f"curavani_{self.schema}_{work}"
 
 
-def kernel_tables(metadata: MetaData, *, counted: Counted) -> KernelTables:
+def kernel_tables(metadata: MetaData, *, service_name: ServiceName) -> KernelTables:
     """Adds the kernel's tables to `metadata`, whose `schema` they take."""
     return KernelTables(
         schema=str(metadata.schema),
-        counted=counted,
-        import_tracking=_import_tracking(metadata, counted),
+        service_name=service_name,
+        import_tracking=_import_tracking(metadata, service_name),
         import_outcomes=_import_outcomes(metadata),
         import_findings=_import_findings(metadata),
         import_passes=_import_passes(metadata),
@@ -115,8 +116,8 @@ def _import_id(*, nullable: bool = False) -> Column[Any]:
     return Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=nullable)
 
 
-def _import_tracking(metadata: MetaData, counted: Counted) -> Table:
-    total = f"{counted}_count"
+def _import_tracking(metadata: MetaData, service_name: ServiceName) -> Table:
+    total = f"{service_name}_count"
     counts = [f"{outcome}_count" for outcome in RecordOutcome]
     return Table(
         "import_tracking",

@@ -166,7 +166,7 @@ def mark_source_deleted(connection: Connection, kernel: KernelTables, import_id:
 
 def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
     """Names the alert about this file."""
-    return f"{kernel.counted}-import:{import_id}"
+    return f"{kernel.service_name}-import:{import_id}"
 
 
 def next_due(connection: Connection, kernel: KernelTables) -> datetime | None:
@@ -219,7 +219,7 @@ def discard(
 
     Raises `NotFound` or `NotAllowedError`, the latter also where a scraped file is to be deleted: those stay.
     """
-    if delete_source and kernel.counted == "therapist":
+    if delete_source and kernel.service_name == "therapist":
         raise NotAllowedError("Scraped files stay in their folder; discard the file without deleting its source")
     (row,) = _lock(connection, kernel, [import_id])
     if row["status"] not in RETRYABLE:

@@ -86,7 +86,7 @@ class ImportMonitor:
         return report
 
     def _finish(self, locked: LockedConnection, pass_id: int, report: PassReport, code: str | None) -> None:
-        fingerprint = f"{self.kernel.counted}-import"
+        fingerprint = f"{self.kernel.service_name}-import"
         with locked.transaction() as connection:
             due = now() + timedelta(seconds=self.interval_seconds)
             finish_pass(connection, self.kernel, pass_id, report, error_code=code, next_pass_at=due)

@@ -123,7 +123,7 @@ class Mailer:
             alerts = [Alert(row["kind"], row["code"], row["import_id"], row["detail"]) for row in due]
             send(
                 self.settings,
-                compose(self.settings, self.kernel.counted, alerts, self.console_base_url, self.clock()),
+                compose(self.settings, self.kernel.service_name, alerts, self.console_base_url, self.clock()),
             )
         except MailUnavailable as error:
             log.warning("mail_failed", code=error.code, number=len(due))

@@ -26,29 +26,29 @@ class Alert:
 
 
 def compose(
-    settings: MailSettings, counted: str, alerts: Sequence[Alert], console_base_url: str | None, moment: datetime
+    settings: MailSettings, service_name: str, alerts: Sequence[Alert], console_base_url: str | None, moment: datetime
 ) -> EmailMessage:
     """One mail about all of them, to whom the settings say."""
     message = EmailMessage()
-    message["Subject"] = subject(counted, alerts)
+    message["Subject"] = subject(service_name, alerts)
     message["From"] = settings.sender
     message["To"] = settings.recipient
     message["Date"] = moment
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2] or "curavani")
-    message.set_content(body(counted, alerts, console_base_url))
+    message.set_content(body(service_name, alerts, console_base_url))
     return message
 
 
-def subject(counted: str, alerts: Sequence[Alert]) -> str:
+def subject(service_name: str, alerts: Sequence[Alert]) -> str:
     """The subject of one mail about all of them."""
-    return f"[Curavani] {_IMPORTS[counted]}: {_gist(alerts)}"
+    return f"[Curavani] {_IMPORTS[service_name]}: {_gist(alerts)}"
 
 
-def body(counted: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
+def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
     """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
     if alerts[0].kind == "digest":
         return "\n\n".join([digest_text(alerts[0].detail), _closing(console_base_url)]) + "\n"
-    paragraphs = [_paragraph(counted, alert, console_base_url) for alert in alerts]
+    paragraphs = [_paragraph(service_name, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
 
 
@@ -69,8 +69,8 @@ def _gist(alerts: Sequence[Alert]) -> str:
     return reminded + ", ".join(parts)
 
 
-def _paragraph(counted: str, alert: Alert, console_base_url: str | None) -> str:
-    about = _IMPORTS[counted] if alert.import_id is None else f"Datei {counted[0].upper()}{alert.import_id}"
+def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) -> str:
+    about = _IMPORTS[service_name] if alert.import_id is None else f"Datei {service_name[0].upper()}{alert.import_id}"
     state = {"resolved": "behoben", "reminder": "weiterhin offen"}.get(alert.kind)
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
     if alert.kind != "resolved":

@@ -43,7 +43,7 @@ class OutageMail:
     for itself.
     """
 
-    counted: str
+    service_name: str
     settings: MailSettings
     url: str = field(repr=False)
     console_base_url: str | None = None
@@ -70,7 +70,7 @@ class OutageMail:
     def _send(self) -> None:
         alerts = [Alert("problem", DatabaseUnavailable.code, None)]
         try:
-            send(self.settings, compose(self.settings, self.counted, alerts, self.console_base_url, self.clock()))
+            send(self.settings, compose(self.settings, self.service_name, alerts, self.console_base_url, self.clock()))
         except MailUnavailable as error:
             log.warning("mail_failed", code=error.code, number=1)
             return

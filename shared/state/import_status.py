@@ -44,7 +44,7 @@ def import_status(connection: Connection, kernel: KernelTables, interval_seconds
         "last_error": last_error[0],
         "last_error_time": _iso(last_error[1]),
         "recent_imports": _recent(connection, kernel),
-        f"{kernel.counted}s_processed_today": int(counts.records_today),
+        f"{kernel.service_name}s_processed_today": int(counts.records_today),
         "total_files_processed": counts.total_processed,
     }
 

@@ -50,7 +50,13 @@ def process(sink, clock, tmp_path):
 
     def make(**changes):
         settings = MailSettings(host=sink.host, port=sink.port, use_tls=False)
-        given = {"counted": "patient", "settings": settings, "url": URL, "folder": tmp_path / "stamps", "clock": clock}
+        given = {
+            "service_name": "patient",
+            "settings": settings,
+            "url": URL,
+            "folder": tmp_path / "stamps",
+            "clock": clock,
+        }
         return OutageMail(**{**given, **changes})
 
     return make
@@ -86,7 +92,7 @@ def test_a_restart_of_the_database_is_worth_no_mail(process, clock, sink):
 
 
 def test_several_processes_of_a_host_send_one_mail_an_hour_between_them(process, clock, sink):
-    processes = process(), process(counted="therapist"), process()
+    processes = process(), process(service_name="therapist"), process()
     tell_for(clock, EVERY * 2.5, *processes)
     assert len(sink.messages) == 3
 

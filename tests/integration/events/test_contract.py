@@ -81,7 +81,7 @@ def announced(engine, new_relay, new_topic):
     """Relays everything and returns the events of a topic per key, each checked against the schemas."""
 
     def look(kernel):
-        name = f"{kernel.counted}-events"
+        name = f"{kernel.service_name}-events"
         relay = new_relay(kernel=kernel)
         count = relay.once()
         topic = new_topic(name)
