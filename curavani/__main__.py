@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import decisions, events, files, imports, operations
+from curavani.cli import events, files, imports, operations, patients, reviews
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
@@ -37,8 +37,8 @@ def prepare() -> None:
 app.add_typer(imports.app, name="imports")
 app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")
-app.add_typer(decisions.reviews, name="reviews")
-app.add_typer(decisions.patients, name="patients")
+app.add_typer(reviews.app, name="reviews")
+app.add_typer(patients.app, name="patients")
 app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(
     operations.serve
 )

@@ -58,7 +58,7 @@ class Erasure:
             return returned_patients(connection)
 
     def erase_again(self, patient_ids: Sequence[int], actor: str) -> list[dict[str, Any]]:
-        """Erases those people and closes the question; returns their certificates."""
+        """Erases those people and closes the alert; returns their certificates."""
         certificates = [self.erase(patient_id, actor) for patient_id in patient_ids]
         with transaction(self.engine) as connection:
             self._report_returned(connection)

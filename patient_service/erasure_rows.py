@@ -107,7 +107,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
     return {
         "consents": _remove_consents(connection, patient_id),
         "field_changes": _delete(connection, changes, changes.c.entity_id == patient_id),
-        # Before the questions, which no longer name the person afterwards.
+        # Before the reviews, which no longer name the person afterwards.
         "reasons": _blank_reasons(connection, patient_id, import_ids),
         "reviews": _blank_reviews(connection, patient_id),
         "outcomes": _blank_outcomes(connection, patient_id),
@@ -133,7 +133,7 @@ def _remove_consents(connection: Connection, patient_id: int) -> int:
     return _delete(connection, patient_consents, patient_consents.c.patient_id == patient_id)
 
 
-def _questions_about(patient_id: int) -> sa.Select[tuple[int]]:
+def _reviews_about(patient_id: int) -> sa.Select[tuple[int]]:
     reviews = kernel.reviews.c
     about = sa.or_(
         reviews.entity_id == patient_id,
@@ -146,7 +146,7 @@ def _questions_about(patient_id: int) -> sa.Select[tuple[int]]:
 def _blank_reviews(connection: Connection, patient_id: int) -> int:
     reviews = kernel.reviews
     moment = now()
-    blanked = sa.update(reviews).where(reviews.c.id.in_(_questions_about(patient_id))).values(
+    blanked = sa.update(reviews).where(reviews.c.id.in_(_reviews_about(patient_id))).values(
         detail={}, entity_id=None, other_id=None, comment=None, state="resolved",
         choice=sa.func.coalesce(reviews.c.choice, "erased"),
         decided_at=sa.func.coalesce(reviews.c.decided_at, moment),
@@ -163,7 +163,7 @@ def _blank_outcomes(connection: Connection, patient_id: int) -> int:
 def _blank_reasons(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> int:
     """What people wrote down when they mended the person's files, or undid a decision, may name the person."""
     actions = kernel.operator_actions
-    undone = sa.and_(actions.c.action == "undo", actions.c.review_id.in_(_questions_about(patient_id)))
+    undone = sa.and_(actions.c.action == "undo", actions.c.review_id.in_(_reviews_about(patient_id)))
     about = sa.or_(actions.c.import_id.in_(import_ids), actions.c.entity_id == patient_id, undone)
     statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
     return connection.execute(statement).rowcount

@@ -2,11 +2,11 @@
 
 from flask_babel import lazy_gettext
 
-from shared.console.decisions import Decisions, decisions_section
 from shared.console.people import Group, People, people_section
+from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from therapist_service.models import therapeuten
-from therapist_service.questions import subject_of
+from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 from therapist_service.use_cases import get_therapist, list_therapists
@@ -54,7 +54,7 @@ _GROUPS = (
 
 
 def console_sections() -> list[Section]:
-    """Decisions and therapists."""
+    """Reviews and therapists."""
     people = People(
         label=lazy_gettext("Therapists"),
         table=therapeuten,
@@ -62,4 +62,4 @@ def console_sections() -> list[Section]:
         find=list_therapists,
         get=get_therapist,
     )
-    return [decisions_section(Decisions(people, subject_of, resolve_review, undo_review)), people_section(people)]
+    return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

@@ -109,7 +109,7 @@ def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json
         _must_exist(connection, entry, import_id)
         found = show_import(connection, entry.kernel, import_id)
     found["id"] = entry.number(import_id)
-    found["reviews"] = [review | {"id": entry.number(review["id"])} for review in found["reviews"]]
+    found["reviews"] = [review | {"id": entry.kernel.review_number(review["id"])} for review in found["reviews"]]
     if as_json:
         print_json(found)
     else:
@@ -230,7 +230,7 @@ def _print_file(found: dict[str, Any]) -> None:
     changed = _picked(found["changed_fields"], ("entity_id", "field"))
     _print_section(("row", "field"), changed, "Changed fields")
     reviews = _picked(found["reviews"], ("id", "kind", "state"))
-    _print_section(("review", "kind", "state"), reviews, "Questions: curavani reviews show ID")
+    _print_section(("review", "kind", "state"), reviews, "Reviews: curavani reviews show ID")
     actions = _picked(found["actions"], ("at", "action", "actor", "reason"))
     _print_section(("when (UTC)", "what", "who", "why"), actions, "What people did")
 

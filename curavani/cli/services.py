@@ -22,6 +22,7 @@ from shared.database.tables import KernelTables, ServiceName
 from therapist_service import models as therapist_models
 
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
+_REVIEW_NUMBER = re.compile(r"([PT])E?([0-9]{1,15})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class ServiceEntry:
     @property
     def subject_of(self) -> Any:
         """The function that reads what a review is about."""
-        return import_module(f"{self.name}_service.questions").subject_of
+        return import_module(f"{self.name}_service.review_subjects").subject_of
 
     @property
     def undo(self) -> Any:
@@ -55,7 +56,7 @@ class ServiceEntry:
         return import_module(f"{self.name}_service.undo").undo_review
 
     def number(self, row_id: int | None) -> str | None:
-        """How people name a file or a review of this service: `P12`."""
+        """How people name a file of this service: `P12`."""
         return None if row_id is None else self.kernel.number(row_id)
 
 
@@ -74,6 +75,14 @@ def numbered(text: str) -> tuple[ServiceEntry, int]:
     if int(match[2]) >= 2**63:
         raise NotFound("There is no such number")
     return entry, int(match[2])
+
+
+def review_numbered(text: str) -> tuple[ServiceEntry, int]:
+    """The service and number in `PE12`, `TE7` or `P12`, `T7`. Ends with a usage error for anything else."""
+    match = _REVIEW_NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"'{printable(text)}' is no number like PE12 (patient) or TE7 (therapist)")
+    return numbered(f"{match[1]}{match[2]}")
 
 
 def settings_of(*groups: type[SettingsGroup]) -> Settings:

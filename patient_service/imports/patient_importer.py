@@ -18,7 +18,10 @@ from shared.database.copy import copy_rows
 from shared.database.statements import Statement
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
+from shared.reviews.reviews import open_reviews
+from shared.reviews.values import DuplicateDetail, NewReview
 from shared.text.keys import email_key, name_key
+from shared.words.statuses import ReviewKind
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Statement(
@@ -99,19 +102,12 @@ def _same_name(before: RowMapping, patient: Mapping[str, Any]) -> bool:
 
 
 def _ask(connection: Connection, import_id: int, patient_id: int, decision: Decision) -> list[Finding]:
-    """Opens the question whether the patient just made is one of those who resemble it."""
+    """Opens the review whether the patient just made is one of those who resemble it."""
     if not decision.similar:
         return []
-    connection.execute(
-        sa.insert(kernel.reviews).values(
-            kind="possible_duplicate",
-            entity_id=patient_id,
-            other_id=decision.similar[0],
-            import_id=import_id,
-            record_index=0,
-            detail={"rule": decision.rule, "candidates": list(decision.similar)},
-        )
-    )
+    detail = DuplicateDetail(decision.similar, decision.rule)
+    kind, other = ReviewKind.POSSIBLE_DUPLICATE, decision.similar[0]
+    open_reviews(connection, kernel, [NewReview(kind, import_id, 0, detail, entity_id=patient_id, other_id=other)])
     return [Finding("", "possible_duplicate")]
 
 

@@ -33,6 +33,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "meaning": meaning,
             "gist": gist,
             "number": words.number,
+            "review_number": words.review_number,
             "link_to": link_to,
             "words": words,
         }

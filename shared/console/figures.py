@@ -32,9 +32,9 @@ class RunningPass:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What waits: for a decision by kind of question, for the brokers (`parked` for a person), for the mail server."""
+    """What waits: for a decision by kind of review, for the brokers (`parked` for a person), for the mail server."""
 
-    questions: Mapping[str, int]
+    reviews: Mapping[str, int]
     events: int
     parked: int
     mails: int
@@ -139,8 +139,8 @@ def _waiting(connection: Connection, kernel: KernelTables) -> Waiting:
     unsent = sa.and_(alerts.sent_at.is_(None), alerts.resolved_at.is_(None))
     number, parked = connection.execute(of_events).one()
     mails = connection.execute(sa.select(sa.func.count()).where(unsent)).scalar_one()
-    questions = {kind: many for kind, many in connection.execute(by_kind)}  # noqa: C416 - rows are no pairs for dict()
-    return Waiting(questions, number, parked, mails)
+    open_reviews = {kind: many for kind, many in connection.execute(by_kind)}  # noqa: C416 - rows are no pairs for dict()
+    return Waiting(open_reviews, number, parked, mails)
 
 
 def _failed(connection: Connection, kernel: KernelTables) -> tuple[Sequence[RowMapping], int]:

@@ -38,7 +38,7 @@ class Line:
     """One check in words: what is looked at, how it is, and what to do where it is not well."""
 
     title: str
-    state: words.State
+    state: words.Badge
     advice: str
 
 
@@ -78,10 +78,10 @@ def _headline(found: Overview) -> tuple[words.Tone, str]:
     wrong = [check for check in found.checks if not check.ok]
     if wrong:
         return "bad", gettext("Something is wrong: the import needs help.")
-    questions = sum(found.waiting.questions.values())
+    reviews = sum(found.waiting.reviews.values())
     todo: Sequence[str] = [
         *([ngettext("%(num)s file failed", "%(num)s files failed", found.failed_total)] if found.failed_total else []),
-        *([ngettext("%(num)s decision waits", "%(num)s decisions wait", questions)] if questions else []),
+        *([ngettext("%(num)s decision waits", "%(num)s decisions wait", reviews)] if reviews else []),
     ]
     if todo:
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
@@ -97,13 +97,13 @@ def _lines(checks: Iterable[Check]) -> list[Line]:
 def _line(check: Check) -> Line:
     title = str(_CHECKS.get(check.name, check.name))
     if check.code in _OWN_WORDS:
-        return Line(title, words.State(_OWN_WORDS[check.code], "calm"), "")
+        return Line(title, words.Badge(_OWN_WORDS[check.code], "calm"), "")
     advice = meaning(check.code) if check.code else ""
     if not check.ok:
-        return Line(title, words.State(lazy_gettext("not well"), "bad"), advice)
+        return Line(title, words.Badge(lazy_gettext("not well"), "bad"), advice)
     if advice:
-        return Line(title, words.State(lazy_gettext("to be watched"), "warn"), advice)
-    return Line(title, words.State(lazy_gettext("well"), "good"), "")
+        return Line(title, words.Badge(lazy_gettext("to be watched"), "warn"), advice)
+    return Line(title, words.Badge(lazy_gettext("well"), "good"), "")
 
 
 _OWN_WORDS: Mapping[str | None, LazyString] = {

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
-from shared.console import decision_words, words
+from shared.console import review_words, words
 from shared.people.timeline import Happening
 
 _ACTIONS: Mapping[str, LazyString] = {
@@ -19,7 +19,7 @@ _REMOVED: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Entry of the patient"),
     "consents": lazy_gettext("Consents"),
     "field_changes": lazy_gettext("History of changes"),
-    "reviews": lazy_gettext("Questions"),
+    "reviews": lazy_gettext("Reviews"),
     "outcomes": lazy_gettext("Records in files"),
     "findings": lazy_gettext("Findings in files"),
     "events": lazy_gettext("Events kept here"),
@@ -48,8 +48,8 @@ def what(happening: Happening) -> str:
     """What happened, in a few words after who did it."""
     if happening.kind == "import":
         return str(gettext("Named in a file"))
-    if happening.kind == "question":
-        return str(gettext("Question: %(kind)s", kind=words.review_kind(happening.word or "")))
+    if happening.kind == "review":
+        return str(gettext("Review: %(kind)s", kind=words.review_kind(happening.word or "")))
     if happening.kind == "event":
         sent = gettext("sent") if happening.rule == "sent" else gettext("waiting")
         return str(gettext("Event %(name)s, %(state)s", name=happening.word, state=sent))
@@ -59,17 +59,17 @@ def what(happening: Happening) -> str:
 
 
 def choice_of(happening: Happening) -> str:
-    """What a person decided or undid; empty for anything else. What they wrote with it stands at the question."""
+    """What a person decided or undid; empty for anything else. What they wrote with it stands at the review."""
     if happening.kind != "action" or happening.word not in ("resolve", "undo"):
         return ""
-    return decision_words.chosen(happening.rule or "")
+    return review_words.chosen(happening.rule or "")
 
 
 def tone(happening: Happening) -> words.Tone:
     """The colour of an entry's dot; its words say the same."""
     if happening.kind == "import":
         return words.outcome(happening.word or "unchanged").tone
-    tones: Mapping[str, words.Tone] = {"change": "busy", "question": "warn", "action": "good"}
+    tones: Mapping[str, words.Tone] = {"change": "busy", "review": "warn", "action": "good"}
     return tones.get(happening.kind, "calm")
 
 

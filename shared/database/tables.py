@@ -58,12 +58,16 @@ class KernelTables:
 
     @property
     def prefix(self) -> str:
-        """What people put before the numbers of this service's files and questions, which each service counts anew."""
+        """What people put before the numbers of this service's files and reviews, which each service counts anew."""
         return self.service_name[0].upper()
 
     def number(self, row_id: int | str) -> str:
-        """A file's or a question's number as people say it: `P12`, `T7`."""
+        """A file's number as people say it: `P12`, `T7`."""
         return f"{self.prefix}{row_id}"
+
+    def review_number(self, row_id: int | str) -> str:
+        """A review's number as people say it: `PE12`, `TE7`, for "Entscheidung"."""
+        return f"{self.prefix}E{row_id}"
 
     def channel(self, work: str) -> str:
         """The NOTIFY channel that wakes `work` (`import`, `events` or `alerts`) in every process."""
@@ -235,7 +239,7 @@ def _reviews(metadata: MetaData) -> Table:
         Column("other_id", sa.BigInteger),
         _import_id(nullable=True),
         Column("record_index", sa.Integer),
-        # One open question is asked once: the same fingerprint opens no second review.
+        # The same fingerprint opens no second review.
         Column("fingerprint", sa.Text),
         Column("detail", JSONB, nullable=False, server_default="{}"),
         Column("choice", sa.Text),

@@ -1,27 +1,28 @@
-"""HTTP: the questions that wait for a person, as both services offer them."""
+"""HTTP: the reviews that wait for a person, as both services offer them."""
 
 from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, jsonify
 from pydantic import BaseModel, Field
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
 from shared.http.auth import actor, caller, requires
-from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import has_body, json_body, paging, word
 from shared.http.service import current_service
-from shared.reviews.reviews import Choice, find_review, list_reviews
+from shared.reviews.reviews import find_review, list_reviews
+from shared.reviews.stored import review_json
+from shared.reviews.values import Resolution, Review
 from shared.words.statuses import ReviewKind, ReviewState
 
-Resolve = Callable[[Connection, int, Choice], RowMapping]
-Undo = Callable[[Connection, int, str, str | None], RowMapping]
+Resolve = Callable[[Connection, int, Resolution], Review]
+Undo = Callable[[Connection, int, str, str | None], Review]
 _ONE = "/<int:review_id>"
 LONGEST_COMMENT = 1000
 
@@ -36,7 +37,7 @@ class ReviewQuery(BaseModel):
 
 
 class ReviewOut(BaseModel):
-    """A question. `detail` holds values and is shown to the role `write` only."""
+    """A review. `detail` holds values and is shown to the role `write` only."""
 
     id: int
     kind: str
@@ -48,7 +49,7 @@ class ReviewOut(BaseModel):
 
 
 class ReviewPage(BaseModel):
-    """A page of questions, oldest first."""
+    """A page of reviews, oldest first."""
 
     data: list[ReviewOut]
     page: int
@@ -57,7 +58,7 @@ class ReviewPage(BaseModel):
 
 
 class ResolveIn(BaseModel):
-    """A decision. `into` where several rows come into question, `only` to tick some of many."""
+    """What is decided. `into` where several rows come into question, `only` to tick some of many."""
 
     choose: str
     comment: str | None = None
@@ -77,14 +78,14 @@ def review_routes(document: ApiDocument, resolve: Resolve, undo: Undo) -> Bluepr
 
     @requires(Role.OPERATE)
     def _resolve(review_id: int) -> Response:
-        """Decides a question."""
-        choice = read_choice(json_body(), actor())
+        """Decides a review."""
+        resolution = read_resolution(json_body(), actor())
         with transaction(current_service().engine) as connection:
-            return jsonify(_out(resolve(connection, review_id, choice)))
+            return jsonify(_out(resolve(connection, review_id, resolution)))
 
     @requires(Role.OPERATE)
     def _undo(review_id: int) -> Response:
-        """Undoes a decision, with history and events: the question is open again. 409 where that is not possible."""
+        """Undoes a decision, with history and events: the review is open again. 409 where that is not possible."""
         comment = _comment(json_body() if has_body() else {})
         with transaction(current_service().engine) as connection:
             return jsonify(_out(undo(connection, review_id, actor(), comment)))
@@ -98,8 +99,8 @@ def review_routes(document: ApiDocument, resolve: Resolve, undo: Undo) -> Bluepr
     return routes
 
 
-def read_choice(body: dict[str, Any], who: str) -> Choice:
-    """The decision in a request. Raises `InvalidInput`."""
+def read_resolution(body: dict[str, Any], by: str) -> Resolution:
+    """What a request decides. Raises `InvalidInput`."""
     choose, into, only = (body.get(name) for name in ("choose", "into", "only"))
     comment = _comment(body)
     if not isinstance(choose, str) or not choose:
@@ -108,7 +109,7 @@ def read_choice(body: dict[str, Any], who: str) -> Choice:
         raise InvalidInput("Field into must be a number", [Finding("/into", "invalid_type")])
     if only is not None and not (isinstance(only, list) and all(map(_is_number, only))):
         raise InvalidInput("Field only must be a list of numbers", [Finding("/only", "invalid_type")])
-    return Choice(choose, who, comment, into, None if only is None else tuple(only))
+    return Resolution(choose, by, comment, into, None if only is None else tuple(only))
 
 
 def _comment(body: dict[str, Any]) -> str | None:
@@ -124,7 +125,7 @@ def _is_number(value: object) -> bool:
 
 @requires(Role.READ)
 def _list() -> Response:
-    """Questions, oldest first; the open ones unless asked otherwise."""
+    """Reviews, oldest first; the open ones unless asked otherwise."""
     service, page = current_service(), paging()
     state, kind = word("state") or "open", word("kind")
     if state not in (*ReviewState, "all") or kind not in (None, *ReviewKind):
@@ -133,8 +134,8 @@ def _list() -> Response:
         rows, total = list_reviews(
             connection,
             service.kernel,
-            state=None if state == "all" else state,
-            kind=kind,
+            state=None if state == "all" else ReviewState(state),
+            kind=ReviewKind(kind) if kind else None,
             offset=page.offset,
             limit=page.limit,
         )
@@ -143,14 +144,14 @@ def _list() -> Response:
 
 @requires(Role.READ)
 def _show(review_id: int) -> Response:
-    """One question."""
+    """One review."""
     service = current_service()
     with transaction(service.engine) as connection:
         return jsonify(_out(find_review(connection, service.kernel, review_id)))
 
 
-def _out(row: RowMapping) -> dict[str, Any]:
-    shown = {name: plain(value) for name, value in row.items() if name != "fingerprint"}
+def _out(review: Review) -> dict[str, Any]:
+    shown = review_json(review)
     if caller().role < Role.WRITE:
         shown.pop("detail")
         shown.pop("comment")

@@ -72,7 +72,7 @@ EVENTS_PARKED = Metric("curavani_events_parked", "gauge", "Events that the broke
 ALERTS_WAITING = Metric("curavani_alerts_waiting", "gauge", "Alerts that the mail server has not taken.")
 ALERTS_AGE = Metric("curavani_alerts_oldest_waiting_age_seconds", "gauge", "Age of the oldest of these; 0 for none.")
 PROBLEMS = Metric("curavani_problems_open", "gauge", "Problems that people were or will be told of, and that last.")
-REVIEWS = Metric("curavani_reviews_open", "gauge", "Questions that wait for a person, by kind.", ("kind",))
+REVIEWS = Metric("curavani_reviews_open", "gauge", "Reviews that wait for a person, by kind.", ("kind",))
 LOCK_HELD = Metric(
     "curavani_worker_lock_held", "gauge", "1 where some process holds the lock of this work.", ("worker",)
 )

@@ -1,4 +1,4 @@
-"""One scrape into the database: rows, history, outcomes, events, questions and ledger in the caller's transaction.
+"""One scrape into the database: rows, history, outcomes, events, reviews and ledger in the caller's transaction.
 
 Set-based: each chunk of records costs the same few statements, however many records it has.
 """
@@ -15,7 +15,9 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import Finding
 from shared.imports import ledger
 from shared.imports.ledger import Outcome, Settlement
-from shared.reviews.reviews import Question, open_reviews
+from shared.reviews.reviews import open_reviews
+from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
+from shared.words.statuses import ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, assign
@@ -88,7 +90,7 @@ class _Run:
         self._meanwhile = meanwhile
         self._is_first = is_first
         self._outcomes: list[Outcome] = []
-        self._questions: list[Question] = []
+        self._reviews: list[NewReview] = []
 
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
@@ -108,8 +110,8 @@ class _Run:
         """Writes what was found out about the records so far."""
         ledger.write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
         ledger.write_findings(self._connection, kernel, self._import_id, self.findings)
-        open_reviews(self._connection, kernel, self._questions)
-        self._outcomes, self.findings, self._questions = [], [], []
+        open_reviews(self._connection, kernel, self._reviews)
+        self._outcomes, self.findings, self._reviews = [], [], []
 
     def report(self, outcome: Outcome, finding: Finding | None = None) -> None:
         """Keeps one record's outcome."""
@@ -199,12 +201,12 @@ class _Run:
 
     def _ask_about(self, plan: "_Plan") -> None:
         base = (plan.change.before["source_record"] if plan.change else None) or {}
-        shown = [
-            {"field": c.field, "staff": c.staff, "source": c.source, "base": base.get(c.field)} for c in plan.conflicts
-        ]
+        shown = tuple(FieldConflict(c.field, c.staff, c.source, base.get(c.field)) for c in plan.conflicts)
         self.findings.append(self._finding(plan.record, "conflict"))
-        self._questions.append(
-            Question("conflict", self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown})
+        self._reviews.append(
+            NewReview(
+                ReviewKind.CONFLICT, self._import_id, plan.record.index, ConflictDetail(shown), entity_id=plan.row_id
+            )
         )
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
@@ -213,28 +215,25 @@ class _Run:
         fields = record.fields
         about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
         asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
-        detail = {"candidates": list(match.ambiguous), "record": fields, **self._origin(record)}
-        self._questions.append(
-            Question(
-                "possible_duplicate",
+        detail = HeldRecordDetail(
+            candidates=match.ambiguous,
+            record=fields,
+            external_id=record.external_id,
+            area=self._envelope.area,
+            zip=self._envelope.zip,
+            hash=record.hash,
+            seen_at=self._envelope.scrape_moment,
+        )
+        self._reviews.append(
+            NewReview(
+                ReviewKind.POSSIBLE_DUPLICATE,
                 self._import_id,
                 record.index,
-                entity_id=None,
+                detail,
                 other_id=match.ambiguous[0],
                 fingerprint=f"ambiguous:{asked}",
-                detail=detail,
             )
         )
-
-    def _origin(self, record: MappedRecord) -> dict[str, Any]:
-        """What a decision needs later to write the record as the import would have."""
-        return {
-            "external_id": record.external_id,
-            "area": self._envelope.area,
-            "zip": self._envelope.zip,
-            "hash": record.hash,
-            "seen_at": self._envelope.scrape_moment.isoformat(),
-        }
 
     def _technical(self, record: MappedRecord) -> dict[str, Any]:
         return {
