@@ -10,7 +10,7 @@ from curavani.cli import events, files, imports, operations, patients, reviews
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
-from shared.words.codes import describe
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -71,8 +71,8 @@ def main() -> None:
         app()
     except Exception:
         # A traceback's text may quote a row: the log keeps types and places only.
-        log.exception("command_crashed", code="internal_error")
-        talk(f"internal_error: {describe('internal_error').english} `curavani doctor` looks at every part.")
+        log.exception("command_crashed", code=Code.INTERNAL_ERROR)
+        talk(f"{Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
         sys.exit(TROUBLE)
 
 

@@ -24,6 +24,7 @@ from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.imports import ledger
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -133,7 +134,7 @@ class Erasure:
         if returned:
             log.error("erased_people_restored", number=len(returned))
             detail = {"number": len(returned)}
-            raise_problem(connection, kernel, code="erased_person_restored", fingerprint=_RETURNED, detail=detail)
+            raise_problem(connection, kernel, code=Code.ERASED_PERSON_RESTORED, fingerprint=_RETURNED, detail=detail)
         else:
             resolve_problem(connection, kernel, _RETURNED)
 

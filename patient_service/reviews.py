@@ -12,6 +12,7 @@ from shared.core.errors import Finding, NotFound
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import close, lock_open
 from shared.reviews.values import Resolution, Review
+from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice
 from shared.words.vocabulary import Patientenstatus
 
@@ -40,7 +41,7 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
     if resolution.into is None and len(candidates) == 1:
         return candidates[0]
     numbers = ", ".join(map(str, candidates)) or "none is left"
-    raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", "missing")])
+    raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", Code.MISSING)])
 
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:

@@ -7,6 +7,7 @@ from patient_service.models import kernel, patienten
 from patient_service.review_subjects import candidates_of
 from shared.reviews.reviews import UndoRefused, lock_resolved, reopen
 from shared.reviews.values import Review
+from shared.words.codes import Code
 
 
 def undo_review(connection: Connection, review_id: int, actor: str, comment: str | None = None) -> Review:
@@ -20,5 +21,5 @@ def undo_review(connection: Connection, review_id: int, actor: str, comment: str
     about = sa.select(patienten.c.id).where(patienten.c.id.in_([review.entity_id, *candidates])).with_for_update()
     existing = set(connection.execute(about).scalars())
     if review.entity_id not in existing or not existing.intersection(candidates):
-        raise UndoRefused("gone_since")
+        raise UndoRefused(Code.GONE_SINCE)
     return reopen(connection, kernel, review, actor, comment)

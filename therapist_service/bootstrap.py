@@ -98,7 +98,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
             settings[MailSettings],
             console_base_url,
             outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
-            looks=_looks(settings),
+            watchers=_watchers(settings),
         ),
         metrics=metrics,
     )
@@ -130,7 +130,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
     )
 
 
-def _looks(settings: Settings) -> list[Callable[[Connection], None]]:
+def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected, [look_at_fill_rates])

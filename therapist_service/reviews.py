@@ -18,6 +18,7 @@ from shared.reviews.values import (
     Written,
     WrittenRow,
 )
+from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.mapping import MAPPED_FIELDS
@@ -77,10 +78,10 @@ def _refuse_if_outdated(connection: Connection, review_id: int, row: Row, confli
         sa.or_(*[reviews.detail["fields"].contains([{"field": found.field}]) for found in conflicts]),
     )
     if connection.execute(again.limit(1)).first():
-        raise ResolutionRefused("asked_again")
+        raise ResolutionRefused(Code.ASKED_AGAIN)
     # What holds the source's value already loses nothing.
     if any(row[found.field] not in (found.staff, found.source) for found in conflicts):
-        raise ResolutionRefused("edited_since")
+        raise ResolutionRefused(Code.EDITED_SINCE)
 
 
 def _remove(connection: Connection, detail: HeldDeletionsDetail, resolution: Resolution) -> Written:
@@ -88,7 +89,7 @@ def _remove(connection: Connection, detail: HeldDeletionsDetail, resolution: Res
     listed = {deletion.entity_id for deletion in detail.deletions}
     wanted = listed if resolution.only is None else set(resolution.only)
     if not wanted or wanted - listed:
-        raise InvalidInput("Say only therapists whom the review lists", [Finding("/only", "invalid_value")])
+        raise InvalidInput("Say only therapists whom the review lists", [Finding("/only", Code.INVALID_VALUE)])
     statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
     rows = [dict(row) for row in connection.execute(statement).mappings()]
     gone = [row for row in rows if not has_reappeared(row, detail.seen_at)]
@@ -133,7 +134,7 @@ def _chosen(candidates: Sequence[int], resolution: Resolution) -> int:
     if resolution.into is None and len(candidates) == 1:
         return candidates[0]
     numbers = ", ".join(map(str, candidates))
-    raise InvalidInput(f"Say which one to merge into: {numbers}", [Finding("/into", "missing")])
+    raise InvalidInput(f"Say which one to merge into: {numbers}", [Finding("/into", Code.MISSING)])
 
 
 def _mapped(detail: HeldRecordDetail) -> dict[str, object]:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from shared.reviews.reviews import UndoRefused, lock_resolved, reopen
 from shared.reviews.values import Review, WrittenRow
+from shared.words.codes import Code
 from shared.words.statuses import ReviewKind
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import Row, TherapistChange, delete_therapist, update_therapists
@@ -38,9 +39,9 @@ def _refuse_if_asked_again(connection: Connection, review: Review) -> None:
         reviews.kind == ReviewKind.CONFLICT, reviews.entity_id == review.entity_id, reviews.id > review.id
     )
     if connection.execute(newer.limit(1)).first():
-        raise UndoRefused("asked_again")
+        raise UndoRefused(Code.ASKED_AGAIN)
     if connection.execute(sa.select(therapeuten.c.id).where(therapeuten.c.id == review.entity_id)).first() is None:
-        raise UndoRefused("gone_since")
+        raise UndoRefused(Code.GONE_SINCE)
 
 
 def _put_back(connection: Connection, written: Sequence[WrittenRow], actor: str) -> None:
@@ -56,7 +57,7 @@ def _change(row: Row, entry: WrittenRow) -> TherapistChange | None:
     if present == before:
         return None
     if present != after:
-        raise UndoRefused("changed_since")
+        raise UndoRefused(Code.CHANGED_SINCE)
     fields = {name: value for name, value in before.items() if name not in _TECHNICAL}
     return TherapistChange(row, fields, {name: before[name] for name in _TECHNICAL & before.keys()})
 
@@ -75,7 +76,7 @@ def _take_back(connection: Connection, therapist_id: int, actor: str) -> None:
         sa.or_(reviews.entity_id == therapist_id, reviews.detail["candidates"].contains([therapist_id]))
     )
     if row["updated_at"] != row["created_at"] or connection.execute(asked.limit(1)).first():
-        raise UndoRefused("changed_since")
+        raise UndoRefused(Code.CHANGED_SINCE)
     delete_therapist(connection, therapist_id, actor)
 
 
@@ -83,5 +84,5 @@ def _locked(connection: Connection, ids: Sequence[int]) -> dict[int, Row]:
     statement = sa.select(therapeuten).where(therapeuten.c.id.in_(ids)).order_by(therapeuten.c.id).with_for_update()
     rows: dict[int, Row] = {row["id"]: dict(row) for row in connection.execute(statement).mappings()}
     if len(rows) < len(set(ids)):
-        raise UndoRefused("gone_since")
+        raise UndoRefused(Code.GONE_SINCE)
     return rows

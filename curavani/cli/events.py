@@ -14,11 +14,10 @@ from curavani.cli.output import USAGE, end, examples, operator, print_json, prin
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered
 from shared.core.settings import KafkaSettings, read_settings
 from shared.database.tables import ServiceName
-from shared.events.broker import TOPIC_MISSING
 from shared.events.control import drop, parked, problems, release, replay
 from shared.events.outbox import topic_of
 from shared.events.queue import waiting
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 
 events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
 
@@ -115,8 +114,8 @@ def _advice(found: Mapping[Any, dict[str, Any]]) -> list[str]:
     if servers is None:
         said.append("KAFKA_BOOTSTRAP_SERVERS is not set here: without it a service sends nothing, and events wait.")
     for state in found.values():
-        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == TOPIC_MISSING]
-        said += [describe(code).english for code in state["problems"] if code != TOPIC_MISSING]
+        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == Code.TOPIC_MISSING]
+        said += [describe(code).english for code in state["problems"] if code != Code.TOPIC_MISSING]
         said += [describe(event["code"]).english for event in state["parked"]]
     return list(dict.fromkeys(said))
 

@@ -17,7 +17,7 @@ from shared.core.errors import CuravaniError, Finding, RejectedError
 from shared.core.settings import PatientImportSettings, TherapistImportSettings, read_settings
 from shared.database.engine import transaction
 from shared.imports import ledger
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 from therapist_service.bootstrap import wishes_of
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.file_monitor import apply_if_sound
@@ -134,7 +134,7 @@ def _unreadable(*paths: str) -> str:
 
 def _check_registration(path: Path) -> list[Finding]:
     if path.stat().st_size > _MAX_REGISTRATION:
-        raise RejectedError("file_too_large")
+        raise RejectedError(Code.FILE_TOO_LARGE)
     return list(parse_registration(path.read_bytes(), path.name).findings)
 
 

@@ -26,6 +26,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.imports.passes import PassReport
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus
 from standins.local import wait_until
 
 _REGISTRATIONS = 12
@@ -134,7 +135,7 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
 
 
 def _print_trouble(files: Any, entry: ServiceEntry) -> None:
-    trouble = [row for row in files if row["status"] in ("failed", "partial", "retrying")]
+    trouble = [row for row in files if row["status"] in (FileStatus.FAILED, FileStatus.PARTIAL, FileStatus.RETRYING)]
     rows = [(entry.kernel.number(row["id"]), row["status"], row["error_code"] or "see its records") for row in trouble]
     if rows:
         print_table(("file", "became", "why"), rows[:_SHOWN], title="Files that need a look")

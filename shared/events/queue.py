@@ -47,7 +47,7 @@ class QueuedEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class EventsWaiting:
     """What is not sent: how many events and the age of the oldest, and how many are parked until someone decides.
 
     Those that stand behind a parked one of their key are among the waiting ones.
@@ -133,7 +133,7 @@ def prune(connection: Connection, kernel: KernelTables) -> None:
     connection.execute(sa.delete(table).where(table.c.id.in_(old)))
 
 
-def waiting(connection: Connection, kernel: KernelTables) -> Waiting:
+def waiting(connection: Connection, kernel: KernelTables) -> EventsWaiting:
     """What is not sent yet."""
     table = kernel.event_outbox
     parked = table.c.parked_code.is_not(None)
@@ -146,7 +146,7 @@ def waiting(connection: Connection, kernel: KernelTables) -> Waiting:
         ).where(table.c.sent_at.is_(None))
     ).one()
     # A row of a transaction that began after this one is a moment younger than nothing.
-    return Waiting(row.waiting, None if row.age is None else max(0.0, float(row.age)), row.parked)
+    return EventsWaiting(row.waiting, None if row.age is None else max(0.0, float(row.age)), row.parked)
 
 
 def forget_events(connection: Connection, kernel: KernelTables, entity_ids: Sequence[int]) -> int:

@@ -36,7 +36,7 @@ def digest_text(detail: Mapping[str, Any]) -> str:
 def _news(detail: Mapping[str, Any]) -> list[str]:
     news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
     news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
-    records = [f"{number} {_RECORDS[name]}" for name, number in detail["records"].items()]
+    records = [f"{number} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
     return [*news, *(["Datensätze: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import make_msgid
-from typing import Any, Literal
 
 from shared.core.settings import MailSettings
 from shared.mail.digest_text import GIST, digest_text, state_of
 from shared.words.codes import describe
+from shared.words.statuses import AlertKind
 
-Kind = Literal["problem", "reminder", "resolved", "digest"]
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
+_STATES: Mapping[str, str] = {AlertKind.RESOLVED: "behoben", AlertKind.REMINDER: "weiterhin offen"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Alert:
     kind: str
     code: str
     import_id: int | None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
 
 
 def compose(
@@ -46,7 +46,7 @@ def subject(service_name: str, alerts: Sequence[Alert]) -> str:
 
 def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
     """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
-    if alerts[0].kind == "digest":
+    if alerts[0].kind == AlertKind.DIGEST:
         return "\n\n".join([digest_text(alerts[0].detail), _closing(console_base_url)]) + "\n"
     paragraphs = [_paragraph(service_name, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
@@ -54,26 +54,26 @@ def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | Non
 
 def _gist(alerts: Sequence[Alert]) -> str:
     kinds = {alert.kind for alert in alerts}
-    if kinds == {"digest"}:
+    if kinds == {AlertKind.DIGEST}:
         return f"Tagesbericht, {GIST[state_of(alerts[0].detail)]}"
-    if kinds == {"resolved"}:
+    if kinds == {AlertKind.RESOLVED}:
         return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
-    files = [alert for alert in alerts if alert.import_id is not None and alert.kind != "resolved"]
-    others = [alert for alert in alerts if alert.import_id is None and alert.kind != "resolved"]
+    files = [alert for alert in alerts if alert.import_id is not None and alert.kind != AlertKind.RESOLVED]
+    others = [alert for alert in alerts if alert.import_id is None and alert.kind != AlertKind.RESOLVED]
     parts = []
     if files:
         parts.append("1 Datei fehlgeschlagen" if len(files) == 1 else f"{len(files)} Dateien fehlgeschlagen")
     if others:
         parts.append("Störung" if len(others) == 1 else f"{len(others)} Störungen")
-    reminded = "Erinnerung: " if "problem" not in kinds else ""
+    reminded = "Erinnerung: " if AlertKind.PROBLEM not in kinds else ""
     return reminded + ", ".join(parts)
 
 
 def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) -> str:
     about = _IMPORTS[service_name] if alert.import_id is None else f"Datei {service_name[0].upper()}{alert.import_id}"
-    state = {"resolved": "behoben", "reminder": "weiterhin offen"}.get(alert.kind)
+    state = _STATES.get(alert.kind)
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
-    if alert.kind != "resolved":
+    if alert.kind != AlertKind.RESOLVED:
         lines.append(describe(alert.code).german)
     if "field" in alert.detail:
         lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))

@@ -7,7 +7,7 @@ that the program knows, never from input, so their number is bounded; none of th
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["gauge", "counter", "histogram"]
+MetricKind = Literal["gauge", "counter", "histogram"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Metric:
     """One metric; each carries the label `service` before its own."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
 

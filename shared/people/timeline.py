@@ -13,7 +13,7 @@ from shared.database.tables import KernelTables
 
 _MANY = 500
 
-Kind = Literal["import", "change", "review", "action", "event"]
+HappeningKind = Literal["import", "change", "review", "action", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Happening:
     """
 
     at: datetime
-    kind: Kind
+    kind: HappeningKind
     actor: str | None = None
     word: str | None = None
     rule: str | None = None
@@ -57,7 +57,7 @@ def history_of(connection: Connection, kernel: KernelTables, entity_id: int) -> 
     return sorted(found, key=lambda happening: (happening.at, _RANK[happening.kind]), reverse=True)
 
 
-_RANK: dict[Kind, int] = {"import": 0, "change": 1, "review": 2, "action": 3, "event": 4}
+_RANK: dict[HappeningKind, int] = {"import": 0, "change": 1, "review": 2, "action": 3, "event": 4}
 """Within one transaction: a file comes first, what it changed and what was sent about it after that."""
 
 

@@ -13,15 +13,15 @@ from shared.fields.validation import InvalidInput
 from shared.history.actions import record_action
 from shared.reviews.stored import read_review, written_json
 from shared.reviews.values import CHOICES, NewReview, Resolution, Review, UndoneResolution, Written
-from shared.words.codes import describe
+from shared.words.codes import Code
 from shared.words.statuses import Action, ReviewKind, ReviewState
 
 
 class ResolutionRefused(NotAllowedError):
     """The review cannot be resolved this way; `code` says why."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(describe(code).english)
+    def __init__(self, code: Code) -> None:
+        super().__init__(code.english)
         self.args, self.code = (code,), code
 
 
@@ -76,7 +76,7 @@ def lock_open(connection: Connection, kernel: KernelTables, review_id: int, choi
     possible = CHOICES[review.kind]
     if choice not in possible:
         message = f"Invalid choice '{choice[:50]}'. Valid values: {', '.join(possible)}"
-        raise InvalidInput(message, [Finding("/choose", "invalid_value")])
+        raise InvalidInput(message, [Finding("/choose", Code.INVALID_VALUE)])
     return review
 
 
@@ -108,7 +108,7 @@ def lock_resolved(connection: Connection, kernel: KernelTables, review_id: int) 
     if review.is_open:
         raise NotAllowedError(f"Review {kernel.review_number(review_id)} is open; there is nothing to undo")
     if not review.can_undo:
-        raise UndoRefused("decision_final")
+        raise UndoRefused(Code.DECISION_FINAL)
     return review
 
 

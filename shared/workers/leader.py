@@ -21,7 +21,7 @@ STANDBY_SECONDS = 3.0
 """Between two looks of a standby at the lock: bounds the takeover after the holder's death."""
 _SLICE_SECONDS = 0.5
 
-Turn = Callable[[LockedConnection, Callable[[], bool]], float]
+JobTurn = Callable[[LockedConnection, Callable[[], bool]], float]
 """One turn of the work; told how to know that it should stop. Returns the seconds until the next turn."""
 
 
@@ -34,7 +34,7 @@ class Job:
 
     worker: str
     channel: str
-    turn: Turn
+    turn: JobTurn
     away: Callable[[], None] | None = None
 
 

@@ -4,8 +4,9 @@ A file holds about a hundred hits, so a "deleted" practice has often only been p
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
+from shared.words.codes import Code
+from shared.words.statuses import RecordOutcome
 from shared.words.vocabulary import Therapeutstatus
 
 _TOLERATED = 5
@@ -15,8 +16,8 @@ _TOLERATED = 5
 class Deletion:
     """What becomes of one deletion: the record's outcome, the finding's code, and whether the row becomes `inaktiv`."""
 
-    outcome: Literal["deleted", "unchanged", "skipped"]
-    code: str | None = None
+    outcome: RecordOutcome
+    code: Code | None = None
     deactivates: bool = False
 
 
@@ -27,12 +28,12 @@ def decide_deletion(status: str | None, *, already_removed: bool, listed_elsewhe
     `listed_elsewhere` means another file of the same day's or a later scrape. A blocked therapist stays blocked.
     """
     if status is None:
-        return Deletion("skipped", "unknown_therapist")
+        return Deletion(RecordOutcome.SKIPPED, Code.UNKNOWN_THERAPIST)
     if already_removed:
-        return Deletion("unchanged")
+        return Deletion(RecordOutcome.UNCHANGED)
     if listed_elsewhere:
-        return Deletion("skipped", "displaced")
-    return Deletion("deleted", deactivates=status == Therapeutstatus.AKTIV)
+        return Deletion(RecordOutcome.SKIPPED, Code.DISPLACED)
+    return Deletion(RecordOutcome.DELETED, deactivates=status == Therapeutstatus.AKTIV)
 
 
 def guard_holds(gone: int, active_before: int) -> bool:

@@ -12,7 +12,8 @@ from shared.core.errors import Finding
 from shared.imports.ledger import Outcome
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import HeldDeletion, HeldDeletionsDetail, NewReview
-from shared.words.statuses import Action, ReviewKind
+from shared.words.codes import Code
+from shared.words.statuses import Action, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
@@ -25,7 +26,7 @@ from therapist_service.use_cases import TherapistChange, update_therapists
 
 Report = Callable[[Outcome, Finding | None], None]
 _CHUNK = 1000
-_NOBODY = {"duplicate_in_file": "duplicate_in_file", "ambiguous": "ambiguous_identity"}
+_NOBODY = {"duplicate_in_file": Code.DUPLICATE_IN_FILE, "ambiguous": Code.AMBIGUOUS_IDENTITY}
 """Why a deletion is meant for nobody, other than that the person is unknown."""
 
 
@@ -65,7 +66,7 @@ class Removals:
             for start in range(0, len(self._records), _CHUNK)
             for removal in self._decide(self._records[start : start + _CHUNK])
         ]
-        gone = [removal for removal in removals if removal.deletion.outcome == "deleted"]
+        gone = [removal for removal in removals if removal.deletion.outcome == RecordOutcome.DELETED]
         held = guard_holds(len(gone), self._active_before)
         if held:
             self._hold(gone)
@@ -104,7 +105,7 @@ class Removals:
         if row is None:
             code = _NOBODY.get(match.rule)
             nobody = decide_deletion(None, already_removed=False, listed_elsewhere=False)
-            return Deletion("skipped", code) if code else nobody
+            return Deletion(RecordOutcome.SKIPPED, code) if code else nobody
         return decide_deletion(
             row["status"],
             already_removed=row["source_removed_at"] is not None,
@@ -128,9 +129,9 @@ class Removals:
 
     def _outcome(self, removal: _Removal, *, held: bool) -> tuple[Outcome, Finding | None]:
         deletion, index = removal.deletion, removal.record.index
-        outcome, code = str(deletion.outcome), deletion.code
-        if held and outcome == "deleted":
-            outcome, code = "held", "held_deletion"
+        outcome, code = deletion.outcome, deletion.code
+        if held and outcome == RecordOutcome.DELETED:
+            outcome, code = RecordOutcome.HELD, Code.HELD_DELETION
         row_id = removal.row["id"] if removal.row is not None else None
         finding = Finding(f"/therapists/{index}", code, index) if code else None
         return Outcome(index, outcome, row_id, code, removal.match.rule), finding

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.core.errors import CuravaniError, TransientError
+from shared.words.codes import Code
 from therapist_service.imports.envelope import Dating
 
 _FILE = re.compile(r"([0-9]{5})\.json")
@@ -26,20 +27,20 @@ _HEAD_BYTES = 4096
 class FolderUnavailable(TransientError):
     """The import folder is missing or may not be read."""
 
-    code = "folder_unavailable"
+    code = Code.FOLDER_UNAVAILABLE
     service_wide = True
 
 
 class FileUnreadable(TransientError):
     """One file may not be read just now; the others may."""
 
-    code = "file_unreadable"
+    code = Code.FILE_UNREADABLE
 
 
 class FileChanging(CuravaniError):
     """The file changed while it was read: somebody is still writing it."""
 
-    code = "file_changing"
+    code = Code.FILE_CHANGING
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.database.tables import KernelTables
 from shared.events.outbox import Event, write_events
-from shared.events.queue import Waiting, waiting
+from shared.events.queue import EventsWaiting, waiting
 from shared.events.relay import EventRelay
 from standins.local import wait_until
 from standins.mock_broker import MockBroker
@@ -89,8 +89,8 @@ class Outbox:
             rows = connection.exec_driver_sql(statement).all()
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    def unsent(self) -> Waiting:
-        found: Waiting = self.do(waiting)
+    def unsent(self) -> EventsWaiting:
+        found: EventsWaiting = self.do(waiting)
         return found
 
     def alerts(self) -> Sequence[str]:
