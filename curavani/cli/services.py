@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from curavani.cli.output import printable
 from patient_service import models as patient_models
-from shared.core.errors import NotFound, SettingsError
+from shared.core.errors import SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
@@ -72,8 +72,6 @@ def numbered(text: str) -> tuple[ServiceEntry, int]:
     if match is None:
         raise typer.BadParameter(f"'{printable(text)}' is no number like P12 (patient) or T7 (therapist)")
     entry = SERVICES["patient" if match[1].upper() == "P" else "therapist"]
-    if int(match[2]) >= 2**63:
-        raise NotFound("There is no such number")
     return entry, int(match[2])
 
 

@@ -26,6 +26,7 @@ from shared.http.requests import paging, word
 from shared.http.service import current_service
 from shared.imports import ledger, story
 from shared.imports.queries import list_imports
+from shared.words.statuses import Action
 from shared.workers.heartbeats import leader_of
 
 _ONE = "/<int:import_id>"
@@ -159,7 +160,7 @@ def _run() -> ResponseReturnValue:
     """Asks for a pass now, and says what will come of it."""
     service = current_service()
     with transaction(service.engine) as connection:
-        record_action(connection, service.kernel, "run", actor())
+        record_action(connection, service.kernel, Action.RUN, actor())
         ledger.wake(connection, service.kernel)
         _tell(connection, gettext("A pass begins as soon as the importer is free."))
     return redirect(_back())

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.console import person_words, review_words, words
+from shared.console import person_words, words
 from shared.console.access import may, needs, note_view
 from shared.console.sections import Section
 from shared.core.errors import NotFound
@@ -154,7 +154,6 @@ class _Pages:
             blank_fields=blank_fields,
             plain=plain,
             person_words=person_words,
-            review_words=review_words,
         )
 
 

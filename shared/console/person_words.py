@@ -4,16 +4,9 @@ from collections.abc import Mapping
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
-from shared.console import review_words, words
+from shared.console import words
 from shared.people.timeline import Happening
-
-_ACTIONS: Mapping[str, LazyString] = {
-    "resolve": lazy_gettext("decided"),
-    "undo": lazy_gettext("undid the decision"),
-    "retry": lazy_gettext("asked for another attempt"),
-    "discard": lazy_gettext("discarded the file"),
-    "erase": lazy_gettext("erased the person's data"),
-}
+from shared.words.statuses import Action, RecordOutcome
 
 _REMOVED: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Entry of the patient"),
@@ -54,21 +47,21 @@ def what(happening: Happening) -> str:
         sent = gettext("sent") if happening.rule == "sent" else gettext("waiting")
         return str(gettext("Event %(name)s, %(state)s", name=happening.word, state=sent))
     if happening.kind == "action":
-        return str(_ACTIONS.get(happening.word or "", happening.word))
+        return words.action(happening.word or "")
     return str(gettext("changed"))
 
 
 def choice_of(happening: Happening) -> str:
     """What a person decided or undid; empty for anything else. What they wrote with it stands at the review."""
-    if happening.kind != "action" or happening.word not in ("resolve", "undo"):
+    if happening.kind != "action" or happening.word not in (Action.RESOLVE, Action.UNDO):
         return ""
-    return review_words.chosen(happening.rule or "")
+    return words.choice(happening.rule or "")
 
 
 def tone(happening: Happening) -> words.Tone:
     """The colour of an entry's dot; its words say the same."""
     if happening.kind == "import":
-        return words.outcome(happening.word or "unchanged").tone
+        return words.outcome(happening.word or RecordOutcome.UNCHANGED).tone
     tones: Mapping[str, words.Tone] = {"change": "busy", "review": "warn", "action": "good"}
     return tones.get(happening.kind, "calm")
 

@@ -1,4 +1,4 @@
-"""Words for reviews: what can be chosen, what each choice does, and what was decided."""
+"""Words for reviews: what is asked, what can be chosen, and what each choice does."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,6 @@ from flask_babel import LazyString, gettext, lazy_gettext
 from shared.reviews.subjects import ConflictSubject, DuplicateSubject, HeldDeletionsSubject, Subject
 from shared.reviews.values import Review
 from shared.words.statuses import ReviewChoice, ReviewKind
-
-CHOSEN: Mapping[str, LazyString] = {
-    ReviewChoice.MERGE: lazy_gettext("the same person, joined"),
-    ReviewChoice.SEPARATE: lazy_gettext("two different people"),
-    ReviewChoice.SOURCE: lazy_gettext("the source is right"),
-    ReviewChoice.STAFF: lazy_gettext("our value stays"),
-    ReviewChoice.APPLY: lazy_gettext("marked as gone"),
-    ReviewChoice.REJECT: lazy_gettext("left as they are"),
-    ReviewChoice.ERASED: lazy_gettext("settled by an erasure"),
-    ReviewChoice.SETTLED: lazy_gettext("settled by newer data"),
-}
 
 EXPLANATIONS: Mapping[tuple[ReviewKind, str], LazyString] = {
     (ReviewKind.POSSIBLE_DUPLICATE, "patient"): lazy_gettext(
@@ -50,11 +39,6 @@ class Option:
     word: str
     effect: str
     is_final: bool = False
-
-
-def chosen(choice: str) -> str:
-    """What was decided, in words; a word that is unknown here says itself."""
-    return str(CHOSEN.get(choice, choice))
 
 
 def explanation(review: Review, service_name: str) -> str:

@@ -12,7 +12,18 @@ from sqlalchemy.engine import RowMapping
 from shared.core.tokens import Role
 from shared.http.service import current_service
 from shared.words.codes import describe
-from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, ReviewState
+from shared.words.statuses import (
+    Action,
+    AlertKind,
+    AttemptStatus,
+    FileStatus,
+    RecordOutcome,
+    ReviewChoice,
+    ReviewKind,
+    ReviewState,
+    Work,
+    WorkerState,
+)
 
 SERVICES: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Patient service"),
@@ -38,6 +49,18 @@ FILE_STATES: Mapping[str, Badge] = {
     FileStatus.FAILED: Badge(lazy_gettext("failed"), "bad"),
     FileStatus.SKIPPED: Badge(lazy_gettext("nothing to do"), "calm"),
     FileStatus.DISCARDED: Badge(lazy_gettext("discarded"), "calm"),
+}
+
+ATTEMPTS: Mapping[str, Badge] = {
+    AttemptStatus.RUNNING: Badge(lazy_gettext("under way"), "busy"),
+    AttemptStatus.SUCCESS: Badge(lazy_gettext("imported"), "good"),
+    AttemptStatus.PARTIAL: Badge(lazy_gettext("imported in part"), "warn"),
+    AttemptStatus.SKIPPED: Badge(lazy_gettext("nothing to do"), "calm"),
+    AttemptStatus.RETRYING: Badge(lazy_gettext("will be tried again"), "warn"),
+    AttemptStatus.FAILED: Badge(lazy_gettext("failed"), "bad"),
+    AttemptStatus.DISCARDED: Badge(lazy_gettext("discarded"), "calm"),
+    AttemptStatus.INTERRUPTED: Badge(lazy_gettext("cut off"), "warn"),
+    AttemptStatus.RELEASED: Badge(lazy_gettext("does not count"), "calm"),
 }
 
 OUTCOMES: Mapping[str, Badge] = {
@@ -95,6 +118,51 @@ REVIEW_KINDS: Mapping[str, LazyString] = {
     ReviewKind.POSSIBLE_DUPLICATE: lazy_gettext("Possible duplicate"),
     ReviewKind.CONFLICT: lazy_gettext("Staff and source differ"),
     ReviewKind.HELD_DELETIONS: lazy_gettext("Held deletions"),
+}
+
+CHOICES: Mapping[str, LazyString] = {
+    ReviewChoice.MERGE: lazy_gettext("the same person, joined"),
+    ReviewChoice.SEPARATE: lazy_gettext("two different people"),
+    ReviewChoice.SOURCE: lazy_gettext("the source is right"),
+    ReviewChoice.STAFF: lazy_gettext("our value stays"),
+    ReviewChoice.APPLY: lazy_gettext("marked as gone"),
+    ReviewChoice.REJECT: lazy_gettext("left as they are"),
+    ReviewChoice.ERASED: lazy_gettext("settled by an erasure"),
+    ReviewChoice.SETTLED: lazy_gettext("settled by newer data"),
+}
+
+ACTIONS: Mapping[str, LazyString] = {
+    Action.RUN: lazy_gettext("asked for a pass"),
+    Action.RETRY: lazy_gettext("asked for another attempt"),
+    Action.DISCARD: lazy_gettext("discarded the file"),
+    Action.RESOLVE: lazy_gettext("decided"),
+    Action.UNDO: lazy_gettext("undid the decision"),
+    Action.MERGE: lazy_gettext("joined two entries"),
+    Action.CREATE: lazy_gettext("made the entry"),
+    Action.DELETE: lazy_gettext("removed the entry"),
+    Action.ERASE: lazy_gettext("erased the person's data"),
+    Action.REPLAY_EVENTS: lazy_gettext("had events sent again"),
+    Action.RELEASE_EVENT: lazy_gettext("released an event"),
+    Action.DROP_EVENT: lazy_gettext("gave up an event"),
+}
+
+ALERTS: Mapping[str, LazyString] = {
+    AlertKind.PROBLEM: lazy_gettext("problem"),
+    AlertKind.REMINDER: lazy_gettext("reminder of a problem that lasts"),
+    AlertKind.RESOLVED: lazy_gettext("problem that is over"),
+    AlertKind.DIGEST: lazy_gettext("daily digest"),
+}
+
+WORKERS: Mapping[str, LazyString] = {
+    Work.IMPORT: lazy_gettext("imports files"),
+    Work.RELAY: lazy_gettext("sends events"),
+    Work.MAILER: lazy_gettext("sends mails"),
+}
+
+WORKER_STATES: Mapping[str, LazyString] = {
+    WorkerState.LEADING: lazy_gettext("at work"),
+    WorkerState.STANDBY: lazy_gettext("ready to take over"),
+    WorkerState.STOPPED: lazy_gettext("stopped"),
 }
 
 # What capitals, umlauts and abbreviations a column's name cannot say.
@@ -180,6 +248,16 @@ def review_kind(kind: str) -> str:
 def review_state(state: str) -> Badge:
     """The badge of a review's state."""
     return _badge(REVIEW_STATES, state)
+
+
+def choice(name: str) -> str:
+    """What was decided; a word that is unknown here says itself."""
+    return str(CHOICES.get(name, name))
+
+
+def action(name: str) -> str:
+    """What a person did, after their name."""
+    return str(ACTIONS.get(name, name))
 
 
 def severity(code: str) -> Badge:

@@ -20,7 +20,7 @@ from shared.http.service import current_service
 from shared.imports import ledger
 from shared.imports.queries import list_imports, show_import, visible
 from shared.state.import_status import import_status
-from shared.words.statuses import FileStatus
+from shared.words.statuses import Action, FileStatus
 
 
 class ImportQuery(BaseModel):
@@ -127,7 +127,7 @@ def _run() -> tuple[Response, int]:
     """Asks for a pass now."""
     service = current_service()
     with transaction(service.engine) as connection:
-        record_action(connection, service.kernel, "run", actor())
+        record_action(connection, service.kernel, Action.RUN, actor())
         ledger.wake(connection, service.kernel)
     return jsonify(message="A pass begins as soon as the importer is free"), 202
 

@@ -21,7 +21,7 @@ from shared.database.copy import copy_rows
 from shared.database.statements import per_service
 from shared.database.tables import KernelTables
 from shared.history.actions import record_action
-from shared.words.statuses import RecordOutcome
+from shared.words.statuses import Action, RecordOutcome
 
 SETTLED = ("success", "partial", "failed", "skipped", "discarded")
 RETRYABLE = ("failed", "retrying", "pending")
@@ -192,7 +192,7 @@ def retry(connection: Connection, kernel: KernelTables, import_ids: Iterable[int
         .values(status="pending", next_attempt_at=sa.func.now(), round_attempts=0)
     )
     for import_id in wanted:
-        record_action(connection, kernel, "retry", actor, import_id=import_id)
+        record_action(connection, kernel, Action.RETRY, actor, import_id=import_id)
     wake(connection, kernel)
     return wanted
 
@@ -234,7 +234,7 @@ def discard(
         delete_source=delete_source,
         processed_at=now(),
     )
-    record_action(connection, kernel, "discard", actor, import_id=import_id, reason=reason)
+    record_action(connection, kernel, Action.DISCARD, actor, import_id=import_id, reason=reason)
     resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
     if delete_source:
         # The importer is who deletes it; there is no reason to wait for the next pass.

@@ -43,9 +43,9 @@ def _news(detail: Mapping[str, Any]) -> list[str]:
 def _to_do(detail: Mapping[str, Any]) -> list[str]:
     failed, parked = detail["failed"], detail["parked"]
     lines = [_counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
-    for kind in ReviewKind:
+    for kind in (*ReviewKind, *sorted(detail["reviews"].keys() - set(ReviewKind))):
         number = detail["reviews"].get(kind, 0)
-        lines += [_counted(number, *_QUESTIONS[kind])] if number else []
+        lines += [_counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
     return [*lines, *([_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else [])]
 
 
@@ -59,7 +59,7 @@ _RECORDS = {
     "held": "zurückgehalten",
     "failed": "fehlerhaft",
 }
-_QUESTIONS = {
+_REVIEWS = {
     "possible_duplicate": ("mögliche Dublette", "mögliche Dubletten"),
     "conflict": ("Widerspruch zwischen Quelle und Mitarbeitenden", "Widersprüche zwischen Quelle und Mitarbeitenden"),
     "held_deletions": ("Freigabe von Löschungen", "Freigaben von Löschungen"),

@@ -12,7 +12,11 @@ from shared.words.codes import describe
 from shared.words.statuses import AlertKind
 
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
-_STATES: Mapping[str, str] = {AlertKind.RESOLVED: "behoben", AlertKind.REMINDER: "weiterhin offen"}
+_STATES: Mapping[str, str] = {
+    AlertKind.PROBLEM: "",
+    AlertKind.REMINDER: "weiterhin offen",
+    AlertKind.RESOLVED: "behoben",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def _gist(alerts: Sequence[Alert]) -> str:
 
 def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) -> str:
     about = _IMPORTS[service_name] if alert.import_id is None else f"Datei {service_name[0].upper()}{alert.import_id}"
-    state = _STATES.get(alert.kind)
+    state = _STATES.get(alert.kind, alert.kind)
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
     if alert.kind != AlertKind.RESOLVED:
         lines.append(describe(alert.code).german)

@@ -186,12 +186,12 @@ class Code(StrEnum):
         "Ein Eintrag, um den es ging, besteht nicht mehr. Es gibt nichts rückgängig zu machen.",
     )
     EDITED_SINCE = _error(
-        "Somebody has changed this field since the question was asked; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
-        "Das Feld wurde seit der Frage von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
+        "Somebody has changed this field since the review was opened; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
+        "Das Feld wurde inzwischen von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
     )
     ASKED_AGAIN = _error(
-        "A newer question about the same record has been asked since. Decide that one.",
-        "Zum selben Eintrag gibt es inzwischen eine neuere Frage. Bitte diese entscheiden.",
+        "A newer review of the same record has been opened since. Decide that one.",
+        "Zum selben Eintrag steht inzwischen eine neuere Entscheidung an. Bitte diese treffen.",
     )
     # Findings on registrations
     UNKNOWN_FIELD = _finding(

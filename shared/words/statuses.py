@@ -128,3 +128,6 @@ class Action(StrEnum):
     CREATE = "create"
     DELETE = "delete"
     ERASE = "erase"
+    REPLAY_EVENTS = "replay_events"
+    RELEASE_EVENT = "release_event"
+    DROP_EVENT = "drop_event"

@@ -230,7 +230,7 @@ def test_who_would_overwrite_a_newer_edit_is_told_so(sign_in, conflict):
     with conflict.engine.begin() as connection:
         connection.execute(sa.text("UPDATE therapist_service.therapeuten SET telefon = '0241 888'"))
     refused = operator.form("/console/decisions/1/resolve", choice="source")
-    assert (refused.status_code, "seit der Frage von Hand geändert" in refused.text) == (409, True)
+    assert (refused.status_code, "inzwischen von Hand geändert" in refused.text) == (409, True)
     assert conflict.therapists()[0]["telefon"] == "0241 888"
 
 
