@@ -20,8 +20,8 @@ from shared.database.locks import LockName, hold
 from shared.events.broker import client_configuration
 from shared.events.envelope import Message, message
 from shared.events.outbox import Event, topic_of, write_events
-from shared.events.queue import waiting
 from shared.events.relay import EventRelay
+from shared.state.reading import read_snapshot
 from standins.mock_broker import MockBroker
 from standins.postgres import EmbeddedPostgres
 from therapist_service.models import SCHEMA, kernel
@@ -86,9 +86,9 @@ def _relay_all(engine: Engine, settings: KafkaSettings) -> float:
         seconds = time.perf_counter() - began
     relay.close()
     with transaction(engine) as connection:
-        left = waiting(connection, kernel)
-    if left.count or left.parked:
-        raise RuntimeError(f"{left.count} events were not sent")
+        left = read_snapshot(connection, kernel)
+    if left.events.number or left.parked:
+        raise RuntimeError(f"{left.events.number} events were not sent")
     return seconds
 
 

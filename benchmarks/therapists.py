@@ -19,9 +19,9 @@ from benchmarks.scrape_import import build_parts, prepare
 from benchmarks.tables import Row
 from curavani.demo.samples.scrapes import Scrape, generate_scrapes, next_week
 from shared.database.locks import LockName, hold
+from shared.imports import ledger
 from shared.imports.passes import PassReport
 from standins.postgres import EmbeddedPostgres
-from therapist_service.imports import import_tracker
 from therapist_service.models import SCHEMA, kernel
 
 CONTENDERS = ("scrape_floor", "scrape_dlt", "scrape_import")
@@ -139,8 +139,7 @@ def _pass_over_known_files(server: EmbeddedPostgres, root: Path) -> float:
         prepare(url)
         parts = build_parts(url, root)
         with hold(parts.engine, LockName(SCHEMA, "import")) as locked, locked.transaction() as connection:
-            report = PassReport()
-            import_tracker.register_files(connection, parts.importer.folder.discover(report.ignore), report)
+            ledger.register(connection, kernel, parts.source.discover(PassReport()))
             connection.execute(sa.update(kernel.import_tracking).values(status="success"))
         week = Week(root)
         with week.measured():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from importlib import import_module
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from sqlalchemy.engine import Engine
 
@@ -25,9 +25,10 @@ from shared.database.engine import create_engine, transaction
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.mail.smtp import mail_dependency
-from shared.state.health import import_health
+from shared.state.health import Expectations, import_health
+from shared.state.reading import read_snapshot
+from shared.state.snapshot import Snapshot
 from shared.words.codes import describe
-from shared.workers.heartbeats import ought_to_run
 from therapist_service.bootstrap import folder_dependency
 
 State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
@@ -42,8 +43,11 @@ class Diagnosis:
     state: State
     advice: str = ""
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, str]:
         return asdict(self)
+
+
+Group = TypeVar("Group", bound=SettingsGroup)
 
 
 def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
@@ -68,7 +72,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
 
 
 def _examined(
-    environ: Mapping[str, str], part: str, group: type[SettingsGroup], depend: Callable[[Any], Dependency]
+    environ: Mapping[str, str], part: str, group: type[Group], depend: Callable[[Group], Dependency]
 ) -> Diagnosis:
     try:
         dependency = depend(read_settings(environ, group)[group])
@@ -89,23 +93,25 @@ def _import(environ: Mapping[str, str], entry: ServiceEntry, engine: Engine) -> 
     try:
         expected = entry.bootstrap.expectations(read_settings(environ, *entry.bootstrap.IMPORT_GROUPS))
         with transaction(engine) as connection:
-            running = ought_to_run(connection, entry.kernel)
-            checks = import_health(connection, entry.kernel, expected)
+            snapshot = read_snapshot(connection, entry.kernel)
     except (SettingsError, ModuleNotFoundError):
         return
     except CuravaniError as error:
         yield Diagnosis(part, "failing", describe(error.code).english)
         return
-    codes = [str(check.code) for check in checks if check.code and check.code not in _NO_TROUBLE]
-    if not running:
-        codes = [code for code in codes if code not in _ONLY_NOT_RUNNING]
-    told = "\n".join(f"{code}: {describe(code).english}" for code in codes)
-    if told:
-        yield Diagnosis(part, "attention", told)
-    elif not running:
-        yield Diagnosis(part, "not running", f"Start it with: curavani serve {entry.name}")
-    else:
-        yield Diagnosis(part, "ok")
+    yield import_diagnosis(entry.name, snapshot, expected)
+
+
+def import_diagnosis(service: str, snapshot: Snapshot, expected: Expectations) -> Diagnosis:
+    """How the import of `patient` or `therapist` is."""
+    part = f"{service} import"
+    ignored = _NO_TROUBLE if snapshot.is_started else (*_NO_TROUBLE, *_ONLY_NOT_RUNNING)
+    codes = [check.code for check in import_health(snapshot, expected) if check.code and check.code not in ignored]
+    if codes:
+        return Diagnosis(part, "attention", "\n".join(f"{code}: {describe(code).english}" for code in codes))
+    if not snapshot.is_started:
+        return Diagnosis(part, "not running", f"Start it with: curavani serve {service}")
+    return Diagnosis(part, "ok")
 
 
 _NO_TROUBLE = (NOT_CONFIGURED, "no_pass_yet", "disabled")

@@ -1,5 +1,6 @@
 """The database schema of both services: bringing it up to date, and telling whether it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,13 @@ from patient_service import models as patient_models
 from shared.core.errors import SchemaBusy
 from shared.database.engine import transaction
 from therapist_service import models as therapist_models
+
+_LEAVING = {
+    *(("patient_service", "import_tracking", name) for name in ("zip", "scrape_date", "mapping_version")),
+    ("patient_service", "import_tracking", "ix_import_tracking_zip_scrape_date"),
+    *(("therapist_service", "import_tracking", name) for name in ("bucket", "local_path", "delete_source")),
+}
+"""What no program reads since revision 0005; a revision of the next release takes it away."""
 
 # Two processes that start at once must not both migrate.
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('curavani:migrations', 0))")
@@ -73,8 +81,10 @@ def differences(connection: Connection) -> list[str]:
     """Where the database differs from the models; empty where they agree. Other schemas are not looked at."""
     ours = {patient_models.SCHEMA, therapist_models.SCHEMA}
 
-    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-        return kind != "schema" or name in ours
+    def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
+        if kind == "schema":
+            return name in ours
+        return (parents.get("schema_name"), parents.get("table_name"), name) not in _LEAVING
 
     context = MigrationContext.configure(
         connection, opts={"include_schemas": True, "include_name": is_ours, "compare_server_default": True}

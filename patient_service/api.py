@@ -132,12 +132,12 @@ def _communication(patient_id: int) -> Response:
     """Mails and calls with the patient, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
-        row = get_patient(connection, patient_id)
+        patient = get_patient(connection, patient_id)
     history = communication_of(service.serving.communication_service_url, {"patient_id": patient_id})
-    last_contact = row["letzter_kontakt"]
+    last_contact = patient.letzter_kontakt
     return jsonify(
         patient_id=patient_id,
-        patient_name=f"{row['vorname']} {row['nachname']}",
+        patient_name=f"{patient.vorname} {patient.nachname}",
         last_contact=last_contact.isoformat() if last_contact else None,
         **history,
     )

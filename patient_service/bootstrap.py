@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection, Engine
 
 from patient_service.erasure import Erasure
-from patient_service.imports.bucket import GcsBucket, Patience
-from patient_service.imports.bucket_ledger import RetryRule, copies_exist
+from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
+from patient_service.imports.bucket_ledger import copies_exist
 from patient_service.imports.file_processor import FileProcessor
-from patient_service.imports.gcs_monitor import RegistrationImport
+from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
+from patient_service.patient import PATIENT
 from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
@@ -32,7 +33,9 @@ from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
 from shared.http.service import Service
+from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
+from shared.imports.retry import RetryRule
 from shared.mail.digest import Digest
 from shared.mail.mailer import Mailer
 from shared.mail.outage import OutageMail
@@ -53,7 +56,7 @@ class PatientParts:
 
     engine: Engine
     bucket: GcsBucket
-    importer: RegistrationImport
+    importer: Importer[StoredObject, Content]
     monitor: ImportMonitor
     erasure: Erasure
     relay: EventRelay
@@ -87,15 +90,15 @@ def build_parts(
     copies = LocalCopies(wishes.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
-    importer = RegistrationImport(
+    source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, wishes.max_file_bytes, metrics.stage),
-        retry_rule=RetryRule(wishes.max_attempts, wishes.retry_base_seconds),
         policy=Policy(update_known=wishes.duplicate_policy == "update"),
         stage=metrics.stage,
     )
+    importer = Importer(source, RetryRule(wishes.max_attempts, wishes.retry_base_seconds), metrics.stage)
     return PatientParts(
         engine=engine,
         bucket=bucket,
@@ -120,6 +123,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
     return Service(
         name=NAME,
         kernel=kernel,
+        fields=PATIENT,
         engine=parts.engine,
         serving=settings[ServingSettings],
         close=parts.close,

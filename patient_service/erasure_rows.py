@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service import events
-from patient_service.imports.bucket_ledger import ERASED, fingerprint
+from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
 from patient_service.merges import merged_into
@@ -16,7 +15,8 @@ from shared.alerts.outbox import resolve_problem
 from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
-from shared.imports.ledger import RETRYABLE
+from shared.imports.ledger import RETRYABLE, file_fingerprint
+from shared.people.announcements import deleted
 from shared.words.codes import Code
 from shared.words.statuses import Action, FileStatus, ReviewChoice, ReviewState
 
@@ -43,7 +43,7 @@ def erase_rows(connection: Connection, patient_id: int, actor: str) -> int:
     delete_patient(connection, patient_id, actor)
     _blank_files(connection, ids)
     erasure_id = _certify(connection, patient_id, actor, removed, files)
-    digests = {patient_digest(connection, patient_id, patient["created_at"])}
+    digests = {patient_digest(connection, patient_id, patient.created_at)}
     for consent in consents:
         digests |= set(digests_of(connection, consent["registration_token"], consent["file_hash"]))
     bury(connection, erasure_id, digests)
@@ -124,7 +124,7 @@ def _forget_events(connection: Connection, patient_id: int) -> int:
     """
     merged = merged_into(connection, patient_id)
     forgotten = forget_events(connection, kernel, [patient_id, *merged])
-    write_events(connection, kernel, [events.deleted(number) for number in merged])
+    write_events(connection, kernel, [deleted(kernel, number) for number in merged])
     return forgotten
 
 
@@ -191,7 +191,7 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
         )
     )
     for import_id in import_ids:
-        resolve_problem(connection, kernel, fingerprint(import_id))
+        resolve_problem(connection, kernel, file_fingerprint(kernel, import_id))
 
 
 def _delete(connection: Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> int:

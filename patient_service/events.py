@@ -3,17 +3,12 @@
 A change of the status is announced as such and not as an update, so each change has exactly one event.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import BaseModel, Field
 
-from patient_service.schemas import PatientOut, patient_payload
+from patient_service.schemas import PatientOut
 from shared.events.catalogue import EventType
-from shared.events.outbox import Event
+from shared.fields.declaration import Row, Values
 from shared.words.vocabulary import Patientenstatus
-
-Row = Mapping[Any, Any]
 
 
 class PatientEvent(BaseModel):
@@ -44,24 +39,8 @@ EVENT_TYPES = (
 )
 
 
-def created(row: Row) -> Event:
-    """The event of a new row."""
-    return Event("patient.created", row["id"], _payload(row))
-
-
-def changed(before: Row, after: Row) -> Event:
-    """The event of a row that differs from what it was."""
-    payload = _payload(after)
+def of_change(before: Row, after: Row) -> tuple[str, Values | None]:
+    """The type of the event that tells of a change, and what it says beside the patient."""
     if before["status"] == after["status"]:
-        return Event("patient.updated", after["id"], payload)
-    payload |= {"old_status": before["status"], "new_status": after["status"]}
-    return Event("patient.status_changed", after["id"], payload)
-
-
-def deleted(patient_id: int) -> Event:
-    """The event of a row that is gone."""
-    return Event("patient.deleted", patient_id, {"patient_id": patient_id})
-
-
-def _payload(row: Row) -> dict[str, Any]:
-    return {"patient_id": row["id"], "patient_data": patient_payload(row)}
+        return "patient.updated", None
+    return "patient.status_changed", {"old_status": before["status"], "new_status": after["status"]}

@@ -1,14 +1,15 @@
 """Deciding on possible duplicates among patients: the same person after all, or two."""
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
-from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
+from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
 from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding, NotFound
+from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import close, lock_open
 from shared.reviews.values import Resolution, Review
@@ -45,7 +46,7 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
 
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
-    rows = lock_patients(connection, [newer, older])
+    rows = {number: vars(patient) for number, patient in lock_patients(connection, [newer, older]).items()}
     update_patients(connection, {older: {**_said(rows[newer]), **_worked_on(rows[newer], rows[older])}}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
@@ -54,18 +55,16 @@ def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
 
 
 _EMPTY: tuple[object, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
-_OF_THE_ROW = frozenset({"id", "created_at", "updated_at"})
 
 
-def _said(row: RowMapping) -> dict[str, object]:
+def _said(row: Row) -> dict[str, object]:
     """What the person said of themselves; what they left out, or left at its default, erases nothing."""
     return {name: row[name] for name in SELF_REPORTED if row[name] not in _EMPTY}
 
 
-def _worked_on(newer: RowMapping, older: RowMapping) -> dict[str, object]:
+def _worked_on(newer: Row, older: Row) -> dict[str, object]:
     """What staff wrote on the newer record only: it would be lost with it. What the older one holds stays."""
-    names = STAFF_FIELDS - _OF_THE_ROW
-    return {name: newer[name] for name in names if newer[name] not in _EMPTY and older[name] in _EMPTY}
+    return {name: newer[name] for name in STAFF_FIELDS if newer[name] not in _EMPTY and older[name] in _EMPTY}
 
 
 def _move_consents(connection: Connection, newer: int, older: int) -> None:

@@ -24,13 +24,11 @@ from therapist_service.schemas import (
     therapist_payload,
 )
 from therapist_service.use_cases import (
-    TherapistChange,
     create_therapists,
     delete_therapist,
     get_therapist,
     list_therapists,
-    lock_therapists,
-    update_therapists,
+    update_therapist,
 )
 
 
@@ -127,8 +125,7 @@ def _update(therapist_id: int) -> Response:
     therapist = validate(TherapistUpdate, json_body())
     changes = therapist.model_dump(include=therapist.model_fields_set)
     with transaction(current_service().engine) as connection:
-        before = dict(lock_therapists(connection, [therapist_id])[therapist_id])
-        (row,) = update_therapists(connection, [TherapistChange(before, changes)], actor())
+        row = update_therapist(connection, therapist_id, changes, actor())
     return jsonify(therapist_payload(row))
 
 
@@ -145,13 +142,17 @@ def _communication(therapist_id: int) -> Response:
     """Mails and calls with the therapist, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
-        row = get_therapist(connection, therapist_id)
+        therapist = get_therapist(connection, therapist_id)
     history = communication_of(service.serving.communication_service_url, {"therapist_id": therapist_id})
-    contacts = ("letzter_kontakt_email", "letzter_kontakt_telefon", "letztes_persoenliches_gespraech")
-    last_contact = max((row[name] for name in contacts if row[name]), default=None)
+    contacts = (
+        therapist.letzter_kontakt_email,
+        therapist.letzter_kontakt_telefon,
+        therapist.letztes_persoenliches_gespraech,
+    )
+    last_contact = max(filter(None, contacts), default=None)
     return jsonify(
         therapist_id=therapist_id,
-        therapist_name=f"{row['vorname'] or ''} {row['nachname']}".strip(),
+        therapist_name=f"{therapist.vorname or ''} {therapist.nachname}".strip(),
         last_contact=last_contact.isoformat() if last_contact else None,
         **history,
     )

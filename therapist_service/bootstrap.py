@@ -23,6 +23,7 @@ from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
 from shared.http.service import Service
+from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
 from shared.mail.digest import Digest
 from shared.mail.mailer import Mailer
@@ -32,11 +33,13 @@ from shared.mail.watch import Watch
 from shared.metrics.process import ProcessMetrics
 from shared.state.health import Expectations
 from shared.workers.leader import Job
-from therapist_service.imports.file_monitor import ScrapeImport
+from therapist_service.imports.file_monitor import ScrapeSource
 from therapist_service.imports.fill_rates import look_at_fill_rates
-from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFolder
-from therapist_service.imports.therapist_importer import Wishes
+from therapist_service.imports.scrape import Scrape
+from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFile, ScrapeFolder
+from therapist_service.imports.therapist_importer import Audience
 from therapist_service.models import kernel
+from therapist_service.therapist import THERAPIST
 
 NAME = "therapist-service"
 IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailSettings, LogSettings)
@@ -53,7 +56,8 @@ class TherapistParts:
     """The therapist service's parts, none of which has opened a connection yet."""
 
     engine: Engine
-    importer: ScrapeImport
+    source: ScrapeSource
+    importer: Importer[ScrapeFile, Scrape]
     monitor: ImportMonitor
     relay: EventRelay
     mailer: Mailer
@@ -81,15 +85,17 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     metrics = ProcessMetrics(NAME, kernel.service_name)
-    importer = ScrapeImport(
+    source = ScrapeSource(
         folder=ScrapeFolder(wishes.folder_path),
         settle_seconds=wishes.settle_seconds,
         max_file_bytes=wishes.max_file_bytes,
-        wishes=wishes_of(wishes),
+        audience=audience_of(wishes),
         stage=metrics.stage,
     )
+    importer = Importer(source, stage=metrics.stage)
     return TherapistParts(
         engine=engine,
+        source=source,
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
@@ -104,9 +110,9 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     )
 
 
-def wishes_of(settings: TherapistImportSettings) -> Wishes:
-    """What these settings leave out of the import."""
-    return Wishes(adults_only=settings.audience == "adults")
+def audience_of(settings: TherapistImportSettings) -> Audience:
+    """Whom these settings want the practices to treat."""
+    return Audience(adults_only=settings.audience == "adults")
 
 
 def build_service(settings: Settings, parts: TherapistParts) -> Service:
@@ -115,6 +121,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
     return Service(
         name=NAME,
         kernel=kernel,
+        fields=THERAPIST,
         engine=parts.engine,
         serving=settings[ServingSettings],
         close=parts.close,

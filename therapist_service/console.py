@@ -1,56 +1,26 @@
 """What the console needs to know of therapists."""
 
-from flask_babel import lazy_gettext
+from flask_babel import LazyString, lazy_gettext
 
-from shared.console.people import Group, People, people_section
+from shared.console.people import FieldGroup, People, people_section
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from therapist_service.models import therapeuten
 from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
+from therapist_service.therapist import THERAPIST, Group
 from therapist_service.undo import undo_review
 from therapist_service.use_cases import get_therapist, list_therapists
 
-_GROUPS = (
-    Group(lazy_gettext("Person"), ("anrede", "geschlecht", "titel", "vorname", "nachname")),
-    Group(lazy_gettext("Contact"), ("strasse", "plz", "ort", "telefon", "fax", "email", "webseite")),
-    Group(
-        lazy_gettext("Practice"),
-        (
-            "kassensitz",
-            "telefonische_erreichbarkeit",
-            "fremdsprachen",
-            "psychotherapieverfahren",
-            "zusatzqualifikationen",
-            "besondere_leistungsangebote",
-        ),
-    ),
-    Group(
-        lazy_gettext("Our contact"),
-        (
-            "letzter_kontakt_email",
-            "letzter_kontakt_telefon",
-            "letztes_persoenliches_gespraech",
-            "naechster_kontakt_moeglich",
-            "ueber_curavani_informiert",
-            "potenziell_verfuegbar",
-            "potenziell_verfuegbar_notizen",
-        ),
-    ),
-    Group(
-        lazy_gettext("Wishes"),
-        (
-            "bevorzugte_diagnosen",
-            "alter_min",
-            "alter_max",
-            "geschlechtspraeferenz",
-            "arbeitszeiten",
-            "bevorzugt_gruppentherapie",
-        ),
-    ),
-    Group(lazy_gettext("State"), ("status", "sperrgrund", "sperrdatum")),
-    Group(lazy_gettext("At the source"), ("external_id", "source_zip", "source_seen_at", "source_removed_at")),
-)
+_HEADINGS: dict[Group, LazyString] = {
+    Group.PERSON: lazy_gettext("Person"),
+    Group.CONTACT: lazy_gettext("Contact"),
+    Group.PRACTICE: lazy_gettext("Practice"),
+    Group.OUR_CONTACT: lazy_gettext("Our contact"),
+    Group.WISHES: lazy_gettext("Wishes"),
+    Group.STATE: lazy_gettext("State"),
+    Group.SOURCE: lazy_gettext("At the source"),
+}
 
 
 def console_sections() -> list[Section]:
@@ -58,7 +28,7 @@ def console_sections() -> list[Section]:
     people = People(
         label=lazy_gettext("Therapists"),
         table=therapeuten,
-        groups=_GROUPS,
+        groups=[FieldGroup(heading, THERAPIST.in_group(group)) for group, heading in _HEADINGS.items()],
         find=list_therapists,
         get=get_therapist,
     )

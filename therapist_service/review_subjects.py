@@ -17,8 +17,8 @@ from shared.reviews.subjects import (
     side_by_side,
 )
 from shared.reviews.values import ConflictDetail, HeldDeletionsDetail, HeldRecordDetail, Review
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.models import therapeuten
+from therapist_service.therapist import MAPPED_FIELDS
 
 Row = Mapping[str, object]
 

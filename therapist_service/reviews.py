@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding, NotFound
+from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import ResolutionRefused, close, lock_open
 from shared.reviews.values import (
@@ -21,12 +22,12 @@ from shared.reviews.values import (
 from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import merge
 from therapist_service.imports.removals import deactivated_by_import, remove
 from therapist_service.models import kernel, therapeuten
 from therapist_service.review_subjects import has_reappeared
-from therapist_service.use_cases import Row, TherapistChange, create_therapists, lock_therapists, update_therapists
+from therapist_service.therapist import MAPPED_FIELDS
+from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
 
 def resolve_review(connection: Connection, review_id: int, resolution: Resolution) -> Review:
@@ -56,7 +57,7 @@ def _take_over(connection: Connection, review: Review, conflicts: Sequence[Field
     """`source`: the row takes the source's values."""
     if review.entity_id is None:
         raise NotFound("Therapist not found")
-    row = dict(lock_therapists(connection, [review.entity_id])[review.entity_id])
+    row = vars(lock_therapists(connection, [review.entity_id])[review.entity_id])
     _refuse_if_outdated(connection, review.id, row, conflicts)
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {found.field: found.source for found in conflicts if found.field in MAPPED_FIELDS}
@@ -114,7 +115,7 @@ def _create(connection: Connection, import_id: int | None, detail: HeldRecordDet
 def _merge(connection: Connection, import_id: int | None, detail: HeldRecordDetail, resolution: Resolution) -> None:
     """`merge`: the held record is one of the candidates."""
     row_id = _chosen(detail.candidates, resolution)
-    row = dict(lock_therapists(connection, [row_id])[row_id])
+    row = vars(lock_therapists(connection, [row_id])[row_id])
     merged = merge(row["source_record"], _mapped(detail), row)
     technical = {**_technical(detail, import_id), "source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}

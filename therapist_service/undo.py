@@ -6,12 +6,13 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.fields.declaration import Row
 from shared.reviews.reviews import UndoRefused, lock_resolved, reopen
 from shared.reviews.values import Review, WrittenRow
 from shared.words.codes import Code
 from shared.words.statuses import ReviewKind
 from therapist_service.models import kernel, therapeuten
-from therapist_service.use_cases import Row, TherapistChange, delete_therapist, update_therapists
+from therapist_service.use_cases import TherapistChange, delete_therapist, update_therapists
 
 _TECHNICAL = frozenset({"source_removed_at"})
 

@@ -16,7 +16,7 @@ from shared.core.settings import KafkaSettings, read_settings
 from shared.database.tables import ServiceName
 from shared.events.control import drop, parked, problems, release, replay
 from shared.events.outbox import topic_of
-from shared.events.queue import waiting
+from shared.state.reading import read_snapshot
 from shared.words.codes import Code, describe
 
 events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
@@ -97,11 +97,12 @@ def drop_command(
 
 
 def _state(connection: Connection, entry: ServiceEntry) -> dict[str, Any]:
-    state = waiting(connection, entry.kernel)
+    snapshot = read_snapshot(connection, entry.kernel)
+    events = snapshot.events
     return {
         "topic": topic_of(entry.kernel),
-        "waiting": state.count,
-        "oldest_seconds": state.oldest_age_seconds,
+        "waiting": events.number,
+        "oldest_seconds": snapshot.age(events.oldest) if events.oldest else None,
         "problems": list(problems(connection, entry.kernel)),
         "parked": [{"id": entry.number(event.number), **asdict(event)} for event in parked(connection, entry.kernel)],
     }

@@ -17,13 +17,13 @@ from shared.core.errors import CuravaniError, Finding, RejectedError
 from shared.core.settings import PatientImportSettings, TherapistImportSettings, read_settings
 from shared.database.engine import transaction
 from shared.imports import ledger
+from shared.imports.source import Found
 from shared.words.codes import Code, describe
-from therapist_service.bootstrap import wishes_of
+from therapist_service.bootstrap import audience_of
 from therapist_service.imports.envelope import plausibility
-from therapist_service.imports.file_monitor import apply_if_sound
 from therapist_service.imports.scrape import Scrape, read_scrape
 from therapist_service.imports.scrape_files import FileChanging, FileUnreadable, ScrapeFolder, single_file
-from therapist_service.imports.therapist_importer import Wishes
+from therapist_service.imports.therapist_importer import Audience, apply_if_sound
 from therapist_service.models import kernel
 
 _MAX_REGISTRATION = int(PatientImportSettings.model_fields["max_file_bytes"].default)
@@ -71,7 +71,7 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
     found: dict[str, Any] = {}
     try:
         with transaction(engine) as connection:
-            found = _rehearse(connection, scrape, _wishes(file))
+            found = _rehearse(connection, scrape, _audience(file))
             connection.rollback()
     finally:
         engine.dispose()
@@ -89,19 +89,20 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
         print_table(("row", "field", "from", "to"), changes, title="Changes")
 
 
-def _wishes(file: Path) -> Wishes:
-    """Those of the service, whose folder need not be known here. Raises `SettingsError`."""
+def _audience(file: Path) -> Audience:
+    """That of the service, whose folder need not be known here. Raises `SettingsError`."""
     anywhere = {"THERAPIST_IMPORT_FOLDER_PATH": str(file.parent)}
-    return wishes_of(read_settings(anywhere | dict(os.environ), TherapistImportSettings)[TherapistImportSettings])
+    return audience_of(read_settings(anywhere | dict(os.environ), TherapistImportSettings)[TherapistImportSettings])
 
 
-def _rehearse(connection: Connection, scrape: Scrape, wishes: Wishes) -> dict[str, Any]:
+def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> dict[str, Any]:
     """Imports the scrape for real, in a transaction that is never committed."""
-    row = ledger.register(connection, kernel, f"plan|{datetime.now(UTC).isoformat()}", zip=scrape.envelope.zip)
-    settlement = apply_if_sound(connection, row["id"], scrape, wishes)
+    key = f"plan|{datetime.now(UTC).isoformat()}"
+    import_id = ledger.register(connection, kernel, [Found(key, None, {"zip": scrape.envelope.zip})])[key].id
+    settlement = apply_if_sound(connection, import_id, scrape, audience)
     outcomes, changes = kernel.import_outcomes, kernel.field_changes
-    of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == row["id"]).order_by(outcomes.c.record_index)
-    of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{row['id']}").order_by(changes.c.id)
+    of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == import_id).order_by(outcomes.c.record_index)
+    of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{import_id}").order_by(changes.c.id)
     return {
         "status": settlement.status,
         "error_code": settlement.error_code,

@@ -12,7 +12,7 @@ from curavani.cli.services import SERVICES, ServiceEntry, connected, log_to_stde
 from shared.core.errors import LockHeld, NotFound
 from shared.database.locks import LockName, hold, wait_for
 from shared.database.tables import ServiceName
-from shared.imports import ledger
+from shared.imports import ledger, mend
 from shared.imports.passes import PassReport
 from shared.imports.queries import list_imports, show_import, visible
 from shared.words.codes import describe
@@ -142,12 +142,12 @@ def retry(
     with connected() as connection:
         if all_failed:
             entry = SERVICES[all_failed]
-            wanted = [(entry, found) for found in ledger.failed_ids(connection, entry.kernel, code)]
+            wanted = [(entry, found) for found in mend.failed_ids(connection, entry.kernel, code)]
         for entry in {entry.name: entry for entry, _ in wanted}.values():
             ids = [found for other, found in wanted if other is entry]
             for import_id in ids:
                 _must_exist(connection, entry, import_id)
-            ledger.retry(connection, entry.kernel, ids, operator())
+            mend.retry(connection, entry.kernel, ids, operator())
     talk(f"{len(wanted)} file(s) are due now. Where no service runs: curavani imports run patient|therapist")
 
 
@@ -171,7 +171,7 @@ def discard(
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
-        ledger.discard(connection, entry.kernel, import_id, operator(), reason, delete_source=delete_source)
+        mend.discard(connection, entry.kernel, import_id, operator(), reason, delete_source=delete_source)
     talk(f"{entry.number(import_id)} is discarded.")
 
 
@@ -181,7 +181,7 @@ def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, S
             with stopping_by_signal() as stop, progress_bar(entry.name) as bar:
                 parts.importer.watch = bar.file_done
                 if entry.name == "therapist":
-                    parts.importer.watch_records = bar.records_done
+                    parts.source.watch_records = bar.records_done
                 return parts.monitor.run_once(operator(), stop.asked), stop
         except LockHeld as held:
             if not wait:
@@ -223,6 +223,8 @@ def _print_file(found: dict[str, Any]) -> None:
     head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
     facts = [*[(name, found[name]) for name in head], *counts, ("next", found["next_step"])]
     print_table(("", ""), facts, title=found["id"])
+    attempts = _picked(found["attempts_made"], ("number", "started_at", "ended_at", "status", "code"))
+    _print_section(("attempt", "began (UTC)", "ended (UTC)", "how", "code"), attempts, "Attempts")
     findings = [(f["record_index"], f["pointer"], f["code"], describe(f["code"]).english) for f in found["findings"]]
     _print_section(("record", "place", "code", "meaning"), findings, "Findings")
     outcomes = ("record_index", "outcome", "entity_id", "code", "rule")

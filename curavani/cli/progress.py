@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from curavani.cli.output import talk
-from shared.imports.passes import Progress as Done
+from shared.imports.passes import FileDone
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STEP = 1000
@@ -59,10 +59,10 @@ class Bar:
         self._started = monotonic()
         self._records = 0
 
-    def file_done(self, done: Done) -> None:
+    def file_done(self, done: FileDone) -> None:
         """Moves the bar on."""
         self._records += done.records
-        self._progress.update(self._task, completed=done.done, total=done.due, rate=self._rate(0), part="")
+        self._progress.update(self._task, completed=done.number, total=done.due, rate=self._rate(0), part="")
 
     def records_done(self, done: int, of: int) -> None:
         """Tells how far the file in hand is, if that is more than one step."""

@@ -5,15 +5,16 @@ A test holds that every column of every table is classified here: a column that 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["health", "person", "staff", "technical"]
+from patient_service.patient import PATIENT
+from shared.fields.declaration import Data, Fields
+from therapist_service.therapist import THERAPIST
 
-KINDS: Mapping[Kind, str] = {
-    "health": "Gesundheitsdaten (Art. 9 DSGVO)",
-    "person": "Angaben zu einer Person",
-    "staff": "Wer von uns gehandelt hat, und Freitext von Mitarbeitenden",
-    "technical": "Technik, ohne Angaben zu einer Person",
+KINDS: Mapping[Data, str] = {
+    Data.HEALTH: "Gesundheitsdaten (Art. 9 DSGVO)",
+    Data.PERSON: "Angaben zu einer Person",
+    Data.STAFF: "Wer von uns gehandelt hat, und Freitext von Mitarbeitenden",
+    Data.TECHNICAL: "Technik, ohne Angaben zu einer Person",
 }
 
 
@@ -24,10 +25,14 @@ class Stored:
     purpose: str
     kept: str
     erasure: str
-    columns: Mapping[Kind, tuple[str, ...]]
+    columns: Mapping[Data, tuple[str, ...]]
 
 
-_ADDRESS = ("vorname", "nachname", "strasse", "plz", "ort", "email", "telefon")
+def _by_data(fields: Fields) -> Mapping[Data, tuple[str, ...]]:
+    """The columns of a table of people, as their declaration sorts them."""
+    return {data: tuple(field.name for field in fields if field.data is data) for data in Data}
+
+
 _NOBODY = "betrifft niemanden"
 
 PATIENTS: Mapping[str, Stored] = {
@@ -35,49 +40,35 @@ PATIENTS: Mapping[str, Stored] = {
         "Patientinnen und Patienten. Schon dass jemand hier steht, ist eine Angabe zur Gesundheit.",
         "bis zur Löschung durch eine Person; keine selbsttätige Frist",
         "die Zeile wird entfernt",
-        {
-            "health": (
-                "diagnose", "symptome", "erfahrung_mit_psychotherapie", "letzte_sitzung_vorherige_psychotherapie",
-                "psychotherapeutische_sprechstunde", "hausarzt", "krankenkasse", "krankenversicherungsnummer", "status",
-                "startdatum", "erster_therapieplatz_am", "funktionierender_therapieplatz_am",
-                "offen_fuer_gruppentherapie", "offen_fuer_diga", "ausgeschlossene_therapeuten",
-                "bevorzugtes_therapeutengeschlecht", "bevorzugtes_therapieverfahren", "vertraege_unterschrieben",
-            ),
-            "person": (
-                "anrede", "geschlecht", *_ADDRESS, "geburtsdatum", "empfehler_der_unterstuetzung",
-                "zeitliche_verfuegbarkeit", "raeumliche_verfuegbarkeit", "verkehrsmittel", "letzter_kontakt",
-                "name_key", "email_key", "search_key",
-            ),
-            "technical": ("id", "created_at", "updated_at"),
-        },
+        _by_data(PATIENT),
     ),
     "patient_consents": Stored(
         "Nachweis der Einwilligung (Art. 7 Abs. 1 DSGVO), nur zum Anfügen; eine Zeile je Anmeldung.",
         "so lange wie die Patientin oder der Patient",
         "die Zeilen werden entfernt",
         {
-            "person": (
+            Data.PERSON: (
                 "patient_id", "registration_token", "registration_timestamp", "given_at", "ip_address", "user_agent",
                 "document",
             ),
-            "technical": ("id", "file_hash", "import_id", "created_at"),
+            Data.TECHNICAL: ("id", "file_hash", "import_id", "created_at"),
         },
     ),
     "erasures": Stored(
         "Bescheinigung einer Löschung: Zahlen und Codes, keine Angaben zur Person außer der früheren Nummer.",
         "unbefristet, als Nachweis",
         "entsteht durch die Löschung",
-        {"staff": ("erased_by",), "technical": ("id", "patient_id", "erased_at", "certificate")},
+        {Data.STAFF: ("erased_by",), Data.TECHNICAL: ("id", "patient_id", "erased_at", "certificate")},
     ),
     "tombstones": Stored(
         "Mit einem Schlüssel gebildete Prüfsummen gelöschter Anmeldungen (Pseudonyme), damit dieselbe Datei niemanden"
         " zurückbringt.",
         "unbefristet, zum Schutz der gelöschten Person",
         "entsteht durch die Löschung",
-        {"person": ("digest",), "technical": ("kind", "erasure_id")},
+        {Data.PERSON: ("digest",), Data.TECHNICAL: ("kind", "erasure_id")},
     ),
     "digest_key": Stored(
-        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {"technical": ("only", "key")}
+        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {Data.TECHNICAL: ("only", "key")}
     ),
 }  # fmt: skip
 
@@ -86,28 +77,13 @@ THERAPISTS: Mapping[str, Stored] = {
         "Psychotherapeutische Praxen: öffentliche Angaben des Arztverzeichnisses und unsere eigenen.",
         "unbefristet; wer aus dem Verzeichnis verschwindet, wird `inaktiv`, nicht entfernt",
         "die Zeile wird entfernt (`DELETE /api/therapists/{id}`)",
-        {
-            "person": (
-                "anrede", "geschlecht", "titel", *_ADDRESS, "fax", "webseite", "kassensitz",
-                "telefonische_erreichbarkeit", "fremdsprachen", "psychotherapieverfahren", "zusatzqualifikationen",
-                "besondere_leistungsangebote", "letzter_kontakt_email", "letzter_kontakt_telefon",
-                "letztes_persoenliches_gespraech", "potenziell_verfuegbar", "potenziell_verfuegbar_notizen",
-                "ueber_curavani_informiert", "naechster_kontakt_moeglich", "bevorzugte_diagnosen", "alter_min",
-                "alter_max", "geschlechtspraeferenz", "arbeitszeiten", "bevorzugt_gruppentherapie", "status",
-                "sperrgrund", "sperrdatum", "source_record", "source_raw", "source_plz", "search_key",
-                "last_key", "first_key", "other_keys",
-            ),
-            "technical": (
-                "id", "created_at", "updated_at", "external_id", "source_area", "source_zip", "source_hash",
-                "source_seen_at", "source_removed_at", "source_import_id",
-            ),
-        },
+        _by_data(THERAPIST),
     ),
     "scrape_fill": Stored(
         "Wie viele Datensätze jedes Abrufs welches Feld füllen, um Lücken der Quelle zu bemerken.",
         "unbefristet",
         _NOBODY,
-        {"technical": ("scrape_day", "zip", "records", "filled")},
+        {Data.TECHNICAL: ("scrape_day", "zip", "records", "filled")},
     ),
 }  # fmt: skip
 
@@ -122,29 +98,33 @@ KERNEL: Mapping[str, Stored] = {
         "unbefristet",
         "Name, Prüfsumme, Begründung und Pfad der Kopie werden geleert; die Zahlen bleiben",
         {
-            "person": ("file_name", "local_path", "file_hash"),
-            "staff": ("discard_reason",),
-            "technical": (
+            Data.PERSON: ("file_name", "local_path", "file_hash"),
+            Data.STAFF: ("discard_reason",),
+            Data.TECHNICAL: (
                 "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
-                "status", "attempts", "round_attempts", "next_attempt_at", "error_code", "delete_source",
-                "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
+                "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
+                "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
             ),
         },
     ),
+    "import_attempts": Stored(
+        "Jeder Versuch mit einer Datei: wann, und wie er endete.", "unbefristet", _NOBODY,
+        {Data.TECHNICAL: ("import_id", "number", "started_at", "ended_at", "status", "code")},
+    ),
     "import_outcomes": Stored(
         "Was aus jedem Datensatz einer Datei wurde.", "unbefristet", "die Nummer der Person wird geleert",
-        {"person": ("entity_id",), "technical": ("id", "import_id", "record_index", "outcome", "code", "rule")},
+        {Data.PERSON: ("entity_id",), Data.TECHNICAL: ("id", "import_id", "record_index", "outcome", "code", "rule")},
     ),
     "import_findings": Stored(
         "Fundstellen in Dateien: Ort und Code, nie ein Wert. Ein unbekannter Feldname steht im Ort.",
         "unbefristet", "die Zeilen zu den Dateien der Person werden entfernt",
-        {"technical": ("id", "import_id", "record_index", "pointer", "code")},
+        {Data.TECHNICAL: ("id", "import_id", "record_index", "pointer", "code")},
     ),
     "import_passes": Stored(
         "Die Durchläufe: wann, wie viele Dateien, was fehlte.", "unbefristet", _NOBODY,
         {
-            "staff": ("actor",),
-            "technical": (
+            Data.STAFF: ("actor",),
+            Data.TECHNICAL: (
                 "id", "started_at", "finished_at", "trigger", "counts", "ignored", "error_code", "next_pass_at",
             ),
         },
@@ -153,46 +133,46 @@ KERNEL: Mapping[str, Stored] = {
         "Jede Änderung an einer Person, mit altem und neuem Wert. Bei Patienten sind das Gesundheitsdaten.",
         "so lange wie die Person", "die Zeilen werden entfernt",
         {
-            "health": ("old_value", "new_value"),
-            "person": ("entity_id", "field"),
-            "staff": ("changed_by",),
-            "technical": ("id", "changed_at"),
+            Data.HEALTH: ("old_value", "new_value"),
+            Data.PERSON: ("entity_id", "field"),
+            Data.STAFF: ("changed_by",),
+            Data.TECHNICAL: ("id", "changed_at"),
         },
     ),
     "reviews": Stored(
         "Fragen, die eine Person entscheidet, mit den Angaben, um die es geht.", "unbefristet",
         "Angaben, Nummern und Kommentar werden geleert; eine offene Frage wird geschlossen",
         {
-            "health": ("detail",),
-            "person": ("entity_id", "other_id"),
-            "staff": ("comment", "decided_by"),
-            "technical": (
+            Data.HEALTH: ("detail",),
+            Data.PERSON: ("entity_id", "other_id"),
+            Data.STAFF: ("comment", "decided_by"),
+            Data.TECHNICAL: (
                 "id", "kind", "state", "import_id", "record_index", "fingerprint", "choice", "decided_at", "created_at",
             ),
         },
     ),
     "operator_actions": Stored(
-        "Was Mitarbeitende an Dateien und Fragen getan haben, mit Begründung.", "unbefristet",
+        "Was Mitarbeitende an Dateien, Fragen und Personen getan haben, mit Begründung.", "unbefristet",
         "Begründungen zu den Dateien der Person werden geleert",
         {
-            "person": ("entity_id",),
-            "staff": ("actor", "reason"),
-            "technical": ("id", "action", "import_id", "review_id", "at"),
+            Data.PERSON: ("entity_id",),
+            Data.STAFF: ("actor", "reason"),
+            Data.TECHNICAL: ("id", "action", "import_id", "review_id", "at"),
         },
     ),
     "event_outbox": Stored(
         "Ereignisse für die anderen Dienste, mit allen Angaben zur Person, bis Kafka sie bestätigt hat.",
         "nach dem Versand 7 Tage", "alle Ereignisse der Person werden entfernt; die Meldung der Löschung geht hinaus",
         {
-            "health": ("payload",),
-            "person": ("key",),
-            "technical": ("id", "event_id", "event_type", "topic", "created_at", "sent_at", "parked_code"),
+            Data.HEALTH: ("payload",),
+            Data.PERSON: ("key",),
+            Data.TECHNICAL: ("id", "event_id", "event_type", "topic", "created_at", "sent_at", "parked_code"),
         },
     ),
     "alert_outbox": Stored(
         "Mails an uns: Nummer und Code, keine Angaben zur Person.", "unbefristet", "offene Meldungen enden",
         {
-            "technical": (
+            Data.TECHNICAL: (
                 "id", "kind", "code", "import_id", "fingerprint", "detail", "created_at", "sent_at", "resolved_at",
                 "send_attempts", "next_attempt_at",
             ),
@@ -200,7 +180,7 @@ KERNEL: Mapping[str, Stored] = {
     ),
     "worker_heartbeats": Stored(
         "Lebenszeichen der Prozesse.", "2 Tage", _NOBODY,
-        {"technical": ("worker", "process", "state", "started_at", "beat_at", "detail")},
+        {Data.TECHNICAL: ("worker", "process", "state", "started_at", "beat_at", "detail")},
     ),
 }  # fmt: skip
 
@@ -226,7 +206,7 @@ def _section(title: str, tables: Mapping[str, Stored]) -> Iterator[str]:
     for name, stored in tables.items():
         yield f"\n### `{name}`\n{stored.purpose}\n\n"
         yield f"- **Aufbewahrung:** {stored.kept}\n- **Löschung:** {stored.erasure}\n"
-        for kind, label in KINDS.items():
-            columns = ", ".join(f"`{column}`" for column in stored.columns.get(kind, ()))
+        for data, label in KINDS.items():
+            columns = ", ".join(f"`{column}`" for column in stored.columns.get(data, ()))
             if columns:
                 yield f"- **{label}:** {columns}\n"

@@ -20,6 +20,7 @@ from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
 from shared.core.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
 from shared.core.settings import StorageSettings
+from shared.imports.source import SourceGone
 
 # A stream that breaks off in the middle of a raw download comes as urllib3's own exception.
 _FAILURES = (
@@ -45,12 +46,6 @@ class Patience:
     @property
     def retries(self) -> Retry:
         return Retry(initial=0.2, maximum=2.0, multiplier=2.0, timeout=self.retry)
-
-
-class ObjectGone(CuravaniError):
-    """The object, or this generation of it, is no longer there."""
-
-    code = "source_gone"
 
 
 class Deletion(Enum):
@@ -84,7 +79,7 @@ class Bucket(Protocol):
     def download(self, stored: StoredObject) -> bytes:
         """This generation's bytes as stored, of verified length and checksum.
 
-        Raises `ObjectGone`, `ObjectUnavailable`, `DownloadCorrupt` or `StorageUnavailable`.
+        Raises `SourceGone`, `ObjectUnavailable`, `DownloadCorrupt` or `StorageUnavailable`.
         """
 
     def delete(self, name: str, generation: int) -> Deletion:
@@ -137,7 +132,7 @@ class GcsBucket:
                 self._bucket().blob(name).delete(
                     if_generation_match=generation, timeout=self._timeout, retry=self._retry
                 )
-        except ObjectGone:
+        except SourceGone:
             return Deletion.ALREADY_GONE
         except _Replaced:
             return Deletion.REPLACED
@@ -160,7 +155,7 @@ class GcsBucket:
             with self._object_only():
                 yield
         except _Replaced:
-            raise ObjectGone from None
+            raise SourceGone from None
 
     @contextmanager
     def _object_only(self) -> Iterator[None]:
@@ -170,7 +165,7 @@ class GcsBucket:
         except NotFound as error:
             _let_go(error)
             self.ping()  # a bucket that vanished answers 404 for its objects, too
-            raise ObjectGone from None
+            raise SourceGone from None
         except PreconditionFailed as error:
             _let_go(error)
             raise _Replaced from None

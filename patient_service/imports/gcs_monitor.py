@@ -1,161 +1,109 @@
-"""One pass over the bucket. `run_pass` shows the whole run; what each step knows stands in its own module."""
+"""The bucket as a source of registrations: what one pass does with it, step by step as the engine asks for it."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from time import monotonic
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection
 
 from patient_service.erasure import Erasure
 from patient_service.imports import bucket_ledger
-from patient_service.imports.bucket import Bucket, ObjectGone, StoredObject
+from patient_service.imports.bucket import Bucket, StoredObject
 from patient_service.imports.file_names import ignored_reason
 from patient_service.imports.file_processor import FileProcessor, RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Registration, parse_registration
 from patient_service.models import kernel
-from shared.alerts.outbox import resolve_problem
-from shared.core.errors import RejectedError, TransientError
+from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.imports import ledger
-from shared.imports.ledger import Settlement
-from shared.imports.passes import PassReport, Progress
+from shared.imports.passes import PassReport
+from shared.imports.source import Claim, File, Found, Settlement, SourceGone
 from shared.metrics.process import Stage, unmeasured
 
 log = get_logger(__name__)
 
+Content = tuple[RegistrationFile, Registration]
+"""A registration's bytes, safe in a local copy, and what they say."""
 
-@dataclass(slots=True)
-class RegistrationImport:
-    """The parts of a pass, put together once per process."""
+
+@dataclass(frozen=True, slots=True)
+class RegistrationSource:
+    """Lists the bucket; downloads, keeps a copy, parses; imports; deletes exactly the generation that was read."""
 
     bucket: Bucket
     copies: LocalCopies
     erasure: Erasure
     processor: FileProcessor
-    retry_rule: bucket_ledger.RetryRule
     policy: Policy
     stage: Stage = unmeasured
-    watch: Callable[[Progress], None] = field(default=lambda _progress: None)
-    _untold: set[int] = field(default_factory=set)
-    """Files whose attempt the database was not there to take back."""
 
-    def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
-        """Lists the bucket and brings every due registration to its end, oldest first, one at a time.
+    kernel = kernel
+    releases = True
 
-        Raises a service-wide `TransientError` where storage, disk or database as a whole are away: no file pays for it.
-        """
-        with locked.transaction() as connection:
-            self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
-            self.erasure.follow_up(connection)
-        self._take_back(locked)
-        listed = self._candidates(report)
-        with locked.transaction() as connection:
-            due = bucket_ledger.register_listing(connection, self.bucket.name, listed, report)
-        for number, (row, stored) in enumerate(due, start=1):
-            if stopping():
-                return
-            self._bring_to_its_end(locked, row, stored, report)
-            self.watch(Progress(number, len(due)))
-        with locked.transaction() as connection:
-            bucket_ledger.report_disk(connection)
+    def prepare(self, connection: Connection) -> None:
+        self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
+        self.erasure.follow_up(connection)
 
-    def _candidates(self, report: PassReport) -> list[StoredObject]:
-        candidates = []
+    def discover(self, report: PassReport) -> list[Found[StoredObject]]:
+        """Every object that may be a registration, oldest first."""
         with self.stage("list"):
             listed = self.bucket.list_objects()
-        for stored in listed:
-            reason = ignored_reason(stored.name)
-            if reason is None:
-                candidates.append(stored)
-            else:
-                report.ignore(reason)
-        return candidates
+        reasons = [ignored_reason(stored.name) for stored in listed]
+        for reason in filter(None, reasons):
+            report.ignore(reason)
+        return [
+            bucket_ledger.found(self.bucket.name, stored)
+            for stored, reason in zip(listed, reasons, strict=True)
+            if reason is None
+        ]
 
-    def _bring_to_its_end(
-        self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None, report: PassReport
-    ) -> None:
-        if row["status"] in ledger.WAITING:
-            status = self._end_of_attempt(locked, row, stored)
-            report.count(status)
-            if status not in bucket_ledger.IMPORTED:
-                return
-        if not self._delete_source(locked, row):
-            report.count("delete_pending")
+    def reconcile(self, connection: Connection, found: Sequence[Found[StoredObject]]) -> list[File]:
+        return bucket_ledger.vanished(connection, self.bucket.name, [one.key for one in found])
 
-    def _end_of_attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
-        """The status that one attempt at one file ended with."""
-        try:
-            return self._attempt(locked, row, stored)
-        except ledger.Withdrawn:
-            return "discarded"
+    def batches(self, due: list[Claim[StoredObject]]) -> Iterator[Sequence[Claim[StoredObject]]]:
+        """One registration at a time: each is safe, or tried again, before the next one is touched."""
+        return ([claim] for claim in due)
 
-    def _attempt(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> str:
-        try:
-            bucket_ledger.begin(locked, row["id"], self.retry_rule)
-            settlement = self._import(locked, row, stored)
-        except ledger.Withdrawn:
-            raise
-        except ObjectGone:
-            return bucket_ledger.settle_gone(locked, row["id"])
-        except RejectedError as error:
-            return bucket_ledger.reject(locked, row["id"], error)
-        except TransientError as error:
-            if error.service_wide:
-                self._untold.add(row["id"])
-                with suppress(TransientError):
-                    self._take_back(locked)
-                raise
-            return bucket_ledger.postpone_or_fail(locked, row["id"], error.code, self.retry_rule)
-        except Exception:
-            # A fault of the program costs this file its import, never the files behind it theirs.
-            log.exception("file_crashed", import_id=row["id"])
-            return bucket_ledger.fail(locked, row["id"], "internal_error")
-        return settlement.status
-
-    def _import(self, locked: LockedConnection, row: RowMapping, stored: StoredObject | None) -> Settlement:
-        started = monotonic()
-        file = self._fetch(row, stored)
+    def open(self, locked: LockedConnection, claim: Claim[StoredObject]) -> Content:
+        file = self._fetch(claim)
         with locked.single_statements() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
-            ledger.note_without_waiting(
-                connection, kernel, row["id"], local_path=file.local_path, file_hash=file.sha256
-            )
+            ledger.note(connection, kernel, claim.file.id, local_path=file.local_path, file_hash=file.sha256)
         with self.stage("parse"):
-            registration = parse_registration(file.data, row["file_name"] or "")
-        with self.stage("transaction"), locked.transaction() as connection:
-            settlement = import_registration(connection, row["id"], file, registration, self.policy)
-            duration = round((monotonic() - started) * 1000)
-            ledger.settle(connection, kernel, row["id"], replace(settlement, duration_ms=duration))
-            if row["attempts"]:
-                resolve_problem(connection, kernel, bucket_ledger.fingerprint(row["id"]))
-        log.info("file_imported", import_id=row["id"], status=settlement.status, duration_ms=duration)
-        return settlement
+            return file, parse_registration(file.data, claim.file.file_name or "")
 
-    def _fetch(self, row: RowMapping, stored: StoredObject | None) -> RegistrationFile:
-        if stored is not None:
-            return self.processor.fetch(stored)
-        kept = self.processor.from_copy(row["local_path"]) if row["local_path"] else None
-        if kept is None:
-            raise ObjectGone
-        return kept
+    def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
+        return import_registration(connection, file.id, *content, self.policy)
 
-    def _take_back(self, locked: LockedConnection) -> None:
-        """Uncounts attempts that failed because a service as a whole was away."""
-        for import_id in tuple(self._untold):
-            bucket_ledger.forget_attempt(locked, import_id)
-            self._untold.discard(import_id)
+    def size(self, _content: Content) -> int:
+        return 1
 
-    def _delete_source(self, locked: LockedConnection, row: RowMapping) -> bool:
-        """Deletes exactly the generation that was read; False where it has to be tried again in a later pass."""
+    def owes_release(self, file: File) -> bool:
+        return bucket_ledger.owes_delete(file)
+
+    def release(self, locked: LockedConnection, claim: Claim[StoredObject]) -> bool:
+        file = claim.file
         try:
             with self.stage("delete"):
-                self.bucket.delete(row["file_name"], int(row["file_version"]))
+                self.bucket.delete(str(file.file_name), int(file.file_version or 0))
         except TransientError as error:
-            log.warning("source_delete_pending", import_id=row["id"], code=error.code)
+            log.warning("source_delete_pending", import_id=file.id, code=error.code)
             return False
-        bucket_ledger.note_source_deleted(locked, row)
+        with locked.single_statements() as connection:
+            bucket_ledger.note_deleted(connection, file)
         return True
+
+    def finish(self, connection: Connection) -> None:
+        bucket_ledger.report_disk(connection)
+
+    def _fetch(self, claim: Claim[StoredObject]) -> RegistrationFile:
+        """From the bucket, or from the copy of an earlier attempt alone where the object has left it since."""
+        if claim.item is not None:
+            return self.processor.fetch(claim.item)
+        kept = claim.file.own["local_path"]
+        file = self.processor.from_copy(str(kept)) if kept else None
+        if file is None:
+            raise SourceGone
+        return file

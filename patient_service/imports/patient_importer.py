@@ -1,27 +1,26 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
-from patient_service.use_cases import create_patient, update_patients
+from patient_service.patient import Patient
+from patient_service.use_cases import create_patient, get_patient, update_patients
 from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
 from shared.database.statements import Statement
-from shared.imports import ledger
-from shared.imports.ledger import Outcome, Settlement
+from shared.fields.declaration import Values
+from shared.imports.records import Outcome, write_findings, write_outcomes
+from shared.imports.source import Settlement
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import DuplicateDetail, NewReview
-from shared.text.keys import email_key, name_key
-from shared.words.statuses import ReviewKind
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Statement(
@@ -43,20 +42,21 @@ def import_registration(
 
     Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
-    person = _person(registration)
+    person = registration.person
     _serialise(connection, person, registration.token)
     erased, known = _seen_before(connection, registration.token, file.sha256)
     if erased:
         raise RejectedError("erased_registration")
     if known:
-        return Settlement("skipped", "duplicate_content", {"unchanged": 1})
+        return Settlement(FileStatus.SKIPPED, "duplicate_content", {RecordOutcome.UNCHANGED: 1})
     decision = decide(person, _candidates(connection, person, registration.token))
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
-    ledger.write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    ledger.write_outcomes(connection, kernel, import_id, [outcome])
-    status = "skipped" if outcome.outcome == "skipped" else "success"
-    return Settlement(status, outcome.code if status == "skipped" else None, {outcome.outcome: 1})
+    write_findings(connection, kernel, import_id, [*registration.findings, *findings])
+    write_outcomes(connection, kernel, import_id, [outcome])
+    if outcome.outcome == RecordOutcome.SKIPPED:
+        return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
+    return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
 
 
 def _apply(
@@ -66,9 +66,10 @@ def _apply(
     if decision.patient_id is None:
         patient_id = create_patient(connection, registration.patient, actor)
         findings = _ask(connection, import_id, patient_id, decision)
-        return Outcome(0, "new", patient_id, findings[0].code if findings else None, decision.rule), findings
+        code = findings[0].code if findings else None
+        return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
     if not policy.update_known:
-        return Outcome(0, "skipped", decision.patient_id, "duplicate_patient", decision.rule), []
+        return Outcome(0, RecordOutcome.SKIPPED, decision.patient_id, "duplicate_patient", decision.rule), []
     return _update(connection, actor, registration, decision)
 
 
@@ -76,29 +77,25 @@ def _update(
     connection: Connection, actor: str, registration: Registration, decision: Decision
 ) -> tuple[Outcome, list[Finding]]:
     patient_id = int(decision.patient_id or 0)
-    before = _row(connection, patient_id)
+    before = get_patient(connection, patient_id)
     changes = _changes(before, registration)
     after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     findings = []
-    if before["geburtsdatum"] and after["geburtsdatum"] != before["geburtsdatum"]:
+    if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
         findings.append(Finding("/patient_data/geburtsdatum", "birth_date_changed"))
-    outcome = "unchanged" if after["updated_at"] == before["updated_at"] else "updated"
+    outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
     return Outcome(0, outcome, patient_id, None, decision.rule), findings
 
 
-def _changes(before: RowMapping, registration: Registration) -> dict[str, Any]:
+def _changes(before: Patient, registration: Registration) -> Values:
     """What the form filled. A name or address that differs only in its spelling stays as it is."""
     wanted = {name: registration.patient[name] for name in registration.given}
     wanted = {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
-    if _same_name(before, registration.patient):
+    if before.name_key == registration.person.name_key:
         wanted = {name: value for name, value in wanted.items() if name not in ("vorname", "nachname")}
-    if email_key(before["email"]) == email_key(registration.patient["email"]):
+    if before.email_key == registration.person.email_key:
         wanted.pop("email", None)
     return wanted
-
-
-def _same_name(before: RowMapping, patient: Mapping[str, Any]) -> bool:
-    return name_key(before["vorname"], before["nachname"]) == name_key(patient["vorname"], patient["nachname"])
 
 
 def _ask(connection: Connection, import_id: int, patient_id: int, decision: Decision) -> list[Finding]:
@@ -182,13 +179,3 @@ _CANDIDATES = Statement(
     .order_by(patienten.c.id)
     .with_for_update()
 )
-
-
-def _person(registration: Registration) -> Person:
-    patient = registration.patient
-    key = name_key(patient["vorname"], patient["nachname"])
-    return Person(str(key), email_key(patient["email"]), patient["geburtsdatum"])
-
-
-def _row(connection: Connection, patient_id: int) -> RowMapping:
-    return connection.execute(sa.select(patienten).where(patienten.c.id == patient_id)).mappings().one()

@@ -6,33 +6,19 @@ A value of the form is mapped, ignored with a finding, or refused with one; noth
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from patient_service.imports.duplicates import Person
 from patient_service.imports.file_names import parse_name
+from patient_service.patient import PATIENT, SELF_REPORTED
 from patient_service.schemas import PatientCreate
 from shared.core.errors import Finding, RejectedError
+from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput, validate
+from shared.text.keys import email_key, name_key
 from shared.text.strict_json import escaped, parse_document, unstorable_pointers
 
-STAFF_FIELDS = frozenset(
-    {
-        "id",
-        "status",
-        "diagnose",
-        "vertraege_unterschrieben",
-        "startdatum",
-        "erster_therapieplatz_am",
-        "funktionierender_therapieplatz_am",
-        "letzter_kontakt",
-        "ausgeschlossene_therapeuten",
-        "created_at",
-        "updated_at",
-    }
-)
-"""Only staff write these; a file that carries one is imported without it."""
-SELF_REPORTED = frozenset(PatientCreate.model_fields) - STAFF_FIELDS
-"""What a person says of themselves, and therefore all that a registration may write."""
-
+_NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_REPORTED
+"""Fields of a patient that the form must not write; a file that carries one is imported without it."""
 # The form's name for the consultation that precedes a therapy.
 _FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
 
@@ -41,7 +27,7 @@ _FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
 class Consent:
     """The evidence of consent: the whole section, and what one has to be able to prove."""
 
-    document: Mapping[str, Any]
+    document: Mapping[str, object]
     given_at: datetime
     ip_address: str | None
     user_agent: str | None
@@ -49,10 +35,13 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A valid registration. `patient` holds every column of a new row, `given` names those that the form filled."""
+    """A valid registration. `patient` has every field of a new patient, `given` names those that the form filled;
+    `person` is who it is about.
+    """
 
-    patient: Mapping[str, Any]
+    patient: Values
     given: frozenset[str]
+    person: Person
     consent: Consent
     token: str | None
     registered_at: datetime | None
@@ -70,12 +59,13 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
     if token and name_token and token.casefold() != name_token.casefold():
         raise RejectedError("token_mismatch", [Finding("/registration_token", "token_mismatch")])
     remarks = [*_name_remarks(name_token, token), *_field_remarks(patient_data)]
-    patient = _patient(patient_data)
+    patient, given = _patient(patient_data)
     consent = _consent(consent_metadata)
     registered_at, timestamp_remarks = _registered_at(document)
     return Registration(
-        patient=patient.model_dump(),
-        given=frozenset(patient.model_fields_set & SELF_REPORTED),
+        patient=patient,
+        given=given,
+        person=_person(patient),
         consent=consent,
         token=token,
         registered_at=registered_at,
@@ -83,13 +73,13 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
     )
 
 
-def _refuse_unstorable(document: Mapping[str, Any]) -> None:
+def _refuse_unstorable(document: Mapping[str, object]) -> None:
     pointers = unstorable_pointers(document)
     if pointers:
         raise RejectedError("validation_failed", [Finding(pointer, "nul_character") for pointer in pointers])
 
 
-def _section(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
     section = document.get(name)
     if not isinstance(section, dict):
         raise RejectedError("missing_section", [Finding(f"/{name}", "missing_section")])
@@ -101,18 +91,19 @@ def _name_remarks(name_token: str | None, token: str | None) -> list[Finding]:
     return remarks if token else [*remarks, Finding("/registration_token", "missing_token")]
 
 
-def _field_remarks(patient_data: Mapping[str, Any]) -> list[Finding]:
+def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
     remarks = []
     for name in patient_data:
         pointer = f"/patient_data/{escaped(name)}"
-        if name in STAFF_FIELDS:
+        if name in _NOT_FOR_THE_FORM:
             remarks.append(Finding(pointer, "staff_field_ignored"))
         elif name not in SELF_REPORTED and name not in _FORM_NAMES:
             remarks.append(Finding(pointer, "unknown_field"))
     return remarks
 
 
-def _patient(patient_data: Mapping[str, Any]) -> PatientCreate:
+def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
+    """Every field of a new patient, and the names of those that the form filled."""
     values = {name: value for name, value in patient_data.items() if name in SELF_REPORTED and not _blank(value)}
     renamed = {}
     for form_name, name in _FORM_NAMES.items():
@@ -120,9 +111,15 @@ def _patient(patient_data: Mapping[str, Any]) -> PatientCreate:
             values[name] = patient_data[form_name]
             renamed[name] = form_name
     try:
-        return validate(PatientCreate, values, pointer="/patient_data")
+        patient = validate(PatientCreate, values, pointer="/patient_data")
     except InvalidInput as error:
         raise RejectedError("validation_failed", [_as_in_form(f, renamed) for f in error.findings]) from None
+    return patient.model_dump(), frozenset(patient.model_fields_set)
+
+
+def _person(patient: Row) -> Person:
+    key = name_key(patient["vorname"], patient["nachname"])
+    return Person(key, email_key(patient["email"]), patient["geburtsdatum"])
 
 
 def _as_in_form(finding: Finding, renamed: Mapping[str, str]) -> Finding:
@@ -131,7 +128,7 @@ def _as_in_form(finding: Finding, renamed: Mapping[str, str]) -> Finding:
     return Finding(f"{parent}/{renamed.get(name, name)}", finding.code, finding.record_index)
 
 
-def _consent(metadata: Mapping[str, Any]) -> Consent:
+def _consent(metadata: Mapping[str, object]) -> Consent:
     given_at = _timestamp(_text(metadata, "timestamp_utc", "/consent_metadata/timestamp_utc"))
     if given_at is None:
         code = "missing" if _blank(metadata.get("timestamp_utc")) else "invalid_timestamp"
@@ -144,7 +141,7 @@ def _consent(metadata: Mapping[str, Any]) -> Consent:
     )
 
 
-def _registered_at(document: Mapping[str, Any]) -> tuple[datetime | None, list[Finding]]:
+def _registered_at(document: Mapping[str, object]) -> tuple[datetime | None, list[Finding]]:
     """The form's own time stamp. It proves nothing that the consent does not, so a bad one is only remarked on."""
     raw = document.get("registration_timestamp")
     moment = _timestamp(raw) if isinstance(raw, str) else None
@@ -164,7 +161,7 @@ def _timestamp(text: str | None) -> datetime | None:
         return None
 
 
-def _text(section: Mapping[str, Any], name: str, pointer: str) -> str | None:
+def _text(section: Mapping[str, object], name: str, pointer: str) -> str | None:
     value = section.get(name)
     if _blank(value):
         return None

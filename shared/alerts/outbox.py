@@ -1,8 +1,6 @@
 """Alert rows: one open problem per fingerprint, written in the transaction of what they tell of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -83,25 +81,6 @@ def is_open(connection: Connection, kernel: KernelTables, fingerprint: str) -> b
 def watched(check: str) -> str:
     """The fingerprint of the alert about a check of health."""
     return f"watch:{check}"
-
-
-@dataclass(frozen=True, slots=True)
-class AlertsWaiting:
-    """How many alerts the mail server has not taken, and since when the oldest waits."""
-
-    number: int
-    oldest: datetime | None
-
-
-def alerts_waiting(connection: Connection, kernel: KernelTables, *, besides: str = "") -> AlertsWaiting:
-    """What is still to be mailed, without the alert of the fingerprint `besides`."""
-    alerts = kernel.alert_outbox.c
-    # What was over before anybody was told of it is not told.
-    over = sa.and_(alerts.kind == AlertKind.PROBLEM, alerts.resolved_at.is_not(None))
-    unsent = sa.select(sa.func.count(), sa.func.min(alerts.created_at)).where(
-        alerts.sent_at.is_(None), ~over, alerts.fingerprint != besides
-    )
-    return AlertsWaiting(*connection.execute(unsent).one())
 
 
 def _forget_reminders(connection: Connection, kernel: KernelTables, fingerprint: str) -> None:

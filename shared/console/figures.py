@@ -1,23 +1,16 @@
-"""What the overview tells, read from the database: how the import is, what waits, and what the last weeks brought."""
+"""What the overview shows beside the checks: the pass in hand, the latest failed files, and the last weeks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
-from shared.core.clock import now, today
-from shared.core.dependencies import Check
+from shared.database.statements import KernelStatement
 from shared.database.tables import KernelTables
-from shared.http.service import Service
-from shared.imports.passes import last_pass
-from shared.state.health import import_health
-from shared.workers.heartbeats import leader_of
+from shared.state.snapshot import Snapshot
 
 WEEKS = 12
-_LATEST_FAILED = 5
-_ZONE = "Europe/Berlin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +24,11 @@ class RunningPass:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """What waits: for a decision by kind of review, for the brokers (`parked` for a person), for the mail server."""
+class FailedFile:
+    """A file that waits for a person."""
 
-    reviews: Mapping[str, int]
-    events: int
-    parked: int
-    mails: int
+    id: int
+    error_code: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,97 +46,44 @@ class Week:
         return self.imported + self.failed + self.left_out
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Everything the overview shows."""
-
-    checks: Sequence[Check]
-    running: RunningPass | None
-    last: RowMapping | None
-    next_at: datetime | None
-    waiting: Waiting
-    failed: Sequence[RowMapping]
-    failed_total: int
-    weeks: Sequence[Week]
-
-
-def overview_of(connection: Connection, service: Service, outside: Sequence[Check]) -> Overview:
-    """The overview of one service's import; `outside` is how the parts are that it depends on."""
-    kernel = service.kernel
-    latest = last_pass(connection, kernel)
-    failed, failed_total = _failed(connection, kernel)
-    return Overview(
-        checks=[*import_health(connection, kernel, service.expected), *outside],
-        running=running_pass(connection, kernel),
-        last=latest,
-        next_at=_next_pass(latest, service),
-        waiting=_waiting(connection, kernel),
-        failed=failed,
-        failed_total=failed_total,
-        weeks=weeks(connection, kernel, today()),
-    )
-
-
-def running_pass(connection: Connection, kernel: KernelTables) -> RunningPass | None:
+def running_pass(snapshot: Snapshot) -> RunningPass | None:
     """The pass in hand, whichever process runs it. Its progress is read from the ledger, where every file of a pass
     stands as waiting before the first is imported."""
-    passes, tracking = kernel.import_passes.c, kernel.import_tracking.c
-    newest = sa.select(passes.started_at, passes.finished_at).order_by(passes.id.desc()).limit(1)
-    found = connection.execute(newest).one_or_none()
-    if found is None or found.finished_at is not None or leader_of(connection, kernel, "import") is None:
+    began, done = snapshot.running_since, snapshot.done_in_pass
+    if began is None:
         return None
-    is_due = sa.or_(tracking.next_attempt_at.is_(None), tracking.next_attempt_at <= sa.func.now())
-    done = sa.select(sa.func.count()).where(tracking.processed_at >= found.started_at).scalar_subquery()
-    left = sa.select(sa.func.count()).where(tracking.status.in_(("pending", "retrying")), is_due).scalar_subquery()
-    number_done, number_left = connection.execute(sa.select(done, left)).one()
-    moment = now()
-    each = (moment - found.started_at) / number_done if number_done else None
-    ends_at = moment + each * number_left if each is not None else None
-    return RunningPass(found.started_at, number_done, number_done + number_left, ends_at)
+    ends_at = snapshot.at + (snapshot.at - began) / done * snapshot.due if done else None
+    return RunningPass(began, done, done + snapshot.due, ends_at)
+
+
+def latest_failed(connection: Connection, kernel: KernelTables) -> Sequence[FailedFile]:
+    """The failed files that came last, a few of them."""
+    return [FailedFile(*row) for row in _LATEST_FAILED.of(kernel.schema)(connection)]
+
+
+_LATEST_FAILED = KernelStatement("""
+    SELECT id, error_code FROM {schema}.import_tracking WHERE status = 'failed' ORDER BY id DESC LIMIT 5
+""")
 
 
 def weeks(connection: Connection, kernel: KernelTables, day: date) -> list[Week]:
     """The last weeks up to that of `day`, oldest first, also those without a file."""
     this_monday = day - timedelta(days=day.weekday())
     mondays = [this_monday - timedelta(weeks=back) for back in reversed(range(WEEKS))]
-    columns = kernel.import_tracking.c
-    monday = sa.cast(sa.func.date_trunc("week", sa.func.timezone(_ZONE, columns.processed_at)), sa.Date)
-    statement = (
-        sa.select(
-            monday.label("monday"),
-            sa.func.count().filter(columns.status.in_(("success", "partial"))).label("imported"),
-            sa.func.count().filter(columns.status.in_(("failed", "retrying"))).label("failed"),
-            sa.func.count().filter(columns.status.in_(("skipped", "discarded"))).label("left_out"),
-            sa.func.coalesce(sa.func.sum(kernel.total_column), 0).label("records"),
-        )
-        .where(columns.processed_at >= sa.func.timezone(_ZONE, sa.cast(mondays[0], sa.DateTime)))
-        .group_by(monday)
-    )
-    found = {row["monday"]: Week(**row) for row in connection.execute(statement).mappings()}
+    rows = _WEEKS.of(kernel.schema)(connection, first=mondays[0])
+    found = {row.monday: Week(*row) for row in rows}
     return [found.get(start, Week(start, 0, 0, 0, 0)) for start in mondays]
 
 
-def _next_pass(latest: RowMapping | None, service: Service) -> datetime | None:
-    if latest is None or not service.import_enabled:
-        return None
-    due: datetime | None = latest["next_pass_at"]
-    return due
-
-
-def _waiting(connection: Connection, kernel: KernelTables) -> Waiting:
-    reviews, events, alerts = kernel.reviews.c, kernel.event_outbox.c, kernel.alert_outbox.c
-    by_kind = sa.select(reviews.kind, sa.func.count()).where(reviews.state == "open").group_by(reviews.kind)
-    of_events = sa.select(sa.func.count(), sa.func.count(events.parked_code)).where(events.sent_at.is_(None))
-    unsent = sa.and_(alerts.sent_at.is_(None), alerts.resolved_at.is_(None))
-    number, parked = connection.execute(of_events).one()
-    mails = connection.execute(sa.select(sa.func.count()).where(unsent)).scalar_one()
-    open_reviews = {kind: many for kind, many in connection.execute(by_kind)}  # noqa: C416 - rows are no pairs for dict()
-    return Waiting(open_reviews, number, parked, mails)
-
-
-def _failed(connection: Connection, kernel: KernelTables) -> tuple[Sequence[RowMapping], int]:
-    columns = kernel.import_tracking.c
-    is_failed = columns.status == "failed"
-    latest = sa.select(columns.id, columns.error_code, columns.processed_at).where(is_failed)
-    total = connection.execute(sa.select(sa.func.count()).where(is_failed)).scalar_one()
-    return connection.execute(latest.order_by(columns.id.desc()).limit(_LATEST_FAILED)).mappings().all(), total
+# Weeks begin at midnight in Germany. The records are the sum of the outcomes: the books balance.
+_WEEKS = KernelStatement("""
+    SELECT date_trunc('week', processed_at AT TIME ZONE 'Europe/Berlin')::date AS monday,
+           count(*) FILTER (WHERE status IN ('success', 'partial')) AS imported,
+           count(*) FILTER (WHERE status IN ('failed', 'retrying')) AS failed,
+           count(*) FILTER (WHERE status IN ('skipped', 'discarded')) AS left_out,
+           sum(new_count + updated_count + unchanged_count + deleted_count + reactivated_count + skipped_count
+               + held_count + failed_count) AS records
+      FROM {schema}.import_tracking
+     WHERE processed_at >= CAST(:first AS timestamp) AT TIME ZONE 'Europe/Berlin'
+     GROUP BY monday
+""")

@@ -87,7 +87,7 @@ def next_step(row: RowMapping) -> str:
 
 
 def _of_the_file(row: RowMapping) -> Iterator[Step]:
-    in_bucket = row["bucket"] is not None
+    in_bucket = row.get("bucket") is not None
     seen = gettext("Found in the bucket") if in_bucket else gettext("Found in the folder")
     yield Step(row["first_seen_at"], seen)
     if row["processed_at"] is not None and row["status"] != "discarded":

@@ -19,15 +19,13 @@ from shared.core.errors import NotAllowedError, NotFound
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
-from shared.history.actions import record_action
 from shared.http.auth import actor
 from shared.http.imports_api import read_discard
 from shared.http.requests import paging, word
 from shared.http.service import current_service
-from shared.imports import ledger, story
+from shared.imports import ledger, mend, story
 from shared.imports.queries import list_imports
-from shared.words.statuses import Action
-from shared.workers.heartbeats import leader_of
+from shared.state.reading import read_snapshot
 
 _ONE = "/<int:import_id>"
 _NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
@@ -103,10 +101,10 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
 def _failed(connection: Connection, filters: Filters) -> tuple[int, int]:
     """How many files a retry of all would take, and how many of them it would apply although their count is doubted."""
     kernel = current_service().kernel
-    doubted = len(ledger.failed_ids(connection, kernel, "implausible_count"))
+    doubted = len(mend.failed_ids(connection, kernel, "implausible_count"))
     if filters.code is None:
-        return len(ledger.failed_ids(connection, kernel)), doubted
-    return len(ledger.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == "implausible_count")
+        return len(mend.failed_ids(connection, kernel)), doubted
+    return len(mend.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == "implausible_count")
 
 
 def _search(wanted: str) -> ResponseReturnValue:
@@ -160,8 +158,7 @@ def _run() -> ResponseReturnValue:
     """Asks for a pass now, and says what will come of it."""
     service = current_service()
     with transaction(service.engine) as connection:
-        record_action(connection, service.kernel, Action.RUN, actor())
-        ledger.wake(connection, service.kernel)
+        mend.run_now(connection, service.kernel, actor())
         _tell(connection, gettext("A pass begins as soon as the importer is free."))
     return redirect(_back())
 
@@ -170,7 +167,7 @@ def _run() -> ResponseReturnValue:
 def _retry(import_id: int) -> ResponseReturnValue:
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.retry(connection, service.kernel, [import_id], actor())
+        mend.retry(connection, service.kernel, [import_id], actor())
         _tell(connection, gettext("File %(number)s is imported again right away.", number=number(import_id)))
     return redirect(url_for("console.imports.show", import_id=import_id))
 
@@ -180,8 +177,8 @@ def _retry_failed() -> ResponseReturnValue:
     service = current_service()
     code = request.form.get("code") or None
     with transaction(service.engine) as connection:
-        ids = ledger.failed_ids(connection, service.kernel, code)
-        ledger.retry(connection, service.kernel, ids, actor())
+        ids = mend.failed_ids(connection, service.kernel, code)
+        mend.retry(connection, service.kernel, ids, actor())
         done = ngettext(
             "%(num)s file is imported again right away.", "%(num)s files are imported again right away.", len(ids)
         )
@@ -203,11 +200,11 @@ def _discard(import_id: int) -> ResponseReturnValue:
     except InvalidInput:
         return _discard_page(import_id, wish, gettext("Please say why, in at most 1000 characters.")), 400
     with transaction(service.engine) as connection:
-        ledger.discard(
+        mend.discard(
             connection, service.kernel, import_id, actor(), discard.reason, delete_source=discard.delete_source
         )
         if discard.delete_source:
-            ledger.wake(connection, service.kernel)
+            mend.wake(connection, service.kernel)
     flash(_discarded(import_id, delete_source=discard.delete_source), "done")
     return redirect(url_for("console.imports.show", import_id=import_id))
 
@@ -237,7 +234,7 @@ def _discarded(import_id: int, *, delete_source: bool) -> str:
 def _tell(connection: Connection, done: str) -> None:
     """Confirms what was asked for, and says so where nobody is there to do it."""
     service = current_service()
-    if leader_of(connection, service.kernel, "import") is not None:
+    if read_snapshot(connection, service.kernel).is_led_by_a_service:
         flash(done, "done")
     elif service.import_enabled:
         flash(gettext("Noted. No process runs the import at the moment; it is done once one does."), "warn")

@@ -1,6 +1,6 @@
 """The first page: is all well, and what is there to do."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from babel.dates import format_skeleton
@@ -8,12 +8,16 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
 from shared.console import plot, words
-from shared.console.figures import Overview, Week, overview_of
+from shared.console.figures import Week, latest_failed, running_pass, weeks
 from shared.console.language import meaning
-from shared.core.clock import now
+from shared.core.clock import today
 from shared.core.dependencies import Check
 from shared.database.engine import transaction
 from shared.http.service import Service, current_service
+from shared.state.health import import_health
+from shared.state.reading import read_snapshot
+from shared.state.snapshot import Snapshot
+from shared.words.statuses import FileStatus
 
 _CHECKS = {
     "import": lazy_gettext("Import"),
@@ -53,19 +57,29 @@ def _overview() -> str:
     # Before the transaction: a part that does not answer may take seconds, and no connection is to wait for it.
     outside = service.probes.checks()
     with transaction(service.engine) as connection:
-        found = overview_of(connection, service, outside)
+        snapshot = read_snapshot(connection, service.kernel)
+        failed = latest_failed(connection, service.kernel)
+        history = weeks(connection, service.kernel, today())
+    checks = [*import_health(snapshot, service.expected), *outside]
     return render_template(
         "console/overview.html",
-        overview=found,
-        headline=_headline(found),
-        lines=_lines(check for check in found.checks if check.name not in _shown_elsewhere(service)),
-        files_plot=plot.stacked_bars([_files(week) for week in found.weeks]),
-        records_plot=plot.stacked_bars([_records(week) for week in found.weeks]),
+        snapshot=snapshot,
+        running=running_pass(snapshot),
+        failed=failed,
+        failed_total=_failed_files(snapshot),
+        weeks=history,
+        headline=_headline(snapshot, checks),
+        lines=_lines(check for check in checks if check.name not in _shown_elsewhere(service)),
+        files_plot=plot.stacked_bars([_files(week) for week in history]),
+        records_plot=plot.stacked_bars([_records(week) for week in history]),
         plot=plot,
         interval=format_timedelta(service.interval_seconds),
         import_enabled=service.import_enabled,
-        now=now(),
     )
+
+
+def _failed_files(snapshot: Snapshot) -> int:
+    return snapshot.files.get(FileStatus.FAILED, 0)
 
 
 def _shown_elsewhere(service: Service) -> set[str]:
@@ -73,16 +87,13 @@ def _shown_elsewhere(service: Service) -> set[str]:
     return {"failed_files"} if service.kernel.service_name == "patient" else {"failed_files", "deletes_pending"}
 
 
-def _headline(found: Overview) -> tuple[words.Tone, str]:
+def _headline(snapshot: Snapshot, checks: Iterable[Check]) -> tuple[words.Tone, str]:
     """The one sentence that matters most, and its tone."""
-    wrong = [check for check in found.checks if not check.ok]
-    if wrong:
+    if not all(check.ok for check in checks):
         return "bad", gettext("Something is wrong: the import needs help.")
-    reviews = sum(found.waiting.reviews.values())
-    todo: Sequence[str] = [
-        *([ngettext("%(num)s file failed", "%(num)s files failed", found.failed_total)] if found.failed_total else []),
-        *([ngettext("%(num)s decision waits", "%(num)s decisions wait", reviews)] if reviews else []),
-    ]
+    failed, reviews = _failed_files(snapshot), sum(snapshot.open_reviews.values())
+    todo: list[str] = [ngettext("%(num)s file failed", "%(num)s files failed", failed)] if failed else []
+    todo += [ngettext("%(num)s decision waits", "%(num)s decisions wait", reviews)] if reviews else []
     if todo:
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
     return "good", gettext("All is well. There is nothing to do.")

@@ -1,9 +1,9 @@
 """The people of a service: list and search, one person's page with its history, erasure with its certificate."""
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -29,11 +29,21 @@ _MOST_FOUND = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FieldGroup:
     """Fields that are shown together under a heading."""
 
     heading: LazyString
     fields: tuple[str, ...]
+
+
+class Person(Protocol):
+    """Who stands in the table of a service's people."""
+
+    @property
+    def vorname(self) -> str | None: ...
+
+    @property
+    def nachname(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +61,9 @@ class People:
 
     label: LazyString
     table: sa.Table
-    groups: Sequence[Group]
-    find: Callable[..., tuple[Sequence[Any], int]]
-    get: Callable[[Connection, int], RowMapping]
+    groups: Sequence[FieldGroup]
+    find: Callable[..., tuple[Sequence[Person], int]]
+    get: Callable[[Connection, int], Person]
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing | None = None
 
@@ -61,7 +71,7 @@ class People:
         """The names of those who are there."""
         columns = self.table.c
         statement = sa.select(columns.id, columns.vorname, columns.nachname).where(columns.id.in_(ids))
-        return {row["id"]: full_name(row) for row in connection.execute(statement).mappings()}
+        return {row.id: full_name(row) for row in connection.execute(statement)}
 
     def count_by_status(self, connection: Connection) -> list[tuple[str, int]]:
         """How many there are of each status, in the status' own order."""
@@ -70,14 +80,14 @@ class People:
         return [(name, number) for name, number in connection.execute(statement)]
 
 
-def full_name(row: Mapping[Any, Any]) -> str:
+def full_name(person: Person) -> str:
     """First and last name; therapists may lack the first."""
-    return " ".join(filter(None, (row["vorname"], row["nachname"])))
+    return " ".join(filter(None, (person.vorname, person.nachname)))
 
 
-def blank_fields(row: Mapping[Any, Any], group: Group) -> list[str]:
+def blank_fields(person: Person, group: FieldGroup) -> list[str]:
     """The names of the group's fields that hold nothing."""
-    return [words.field(field) for field in group.fields if not words.value(row[field])]
+    return [words.field(field) for field in group.fields if not words.value(getattr(person, field))]
 
 
 def people_section(people: People) -> Section:
@@ -124,10 +134,10 @@ class _Pages:
             rows, total = self._find(connection, search=wanted or None, offset=0, limit=_MOST_FOUND)
         return self._list(counts, rows, total, search=wanted)
 
-    def _find(self, connection: Connection, **wanted: Any) -> tuple[Sequence[Any], int]:
+    def _find(self, connection: Connection, **wanted: Any) -> tuple[Sequence[Person], int]:
         return self._people.find(connection, **wanted) if may(Role.WRITE) else ([], 0)
 
-    def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Any], total: int, **values: Any) -> str:
+    def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: Any) -> str:
         if rows:
             note_view("people")
         shown = {"page": 1, "pages": 1, "status": None, "search": "", **values}

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from typing import Literal
 
 from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
-from sqlalchemy.engine import RowMapping
 
 from shared.core.tokens import Role
 from shared.http.service import current_service
@@ -138,8 +137,8 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.RESOLVE: lazy_gettext("decided"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),
-    Action.CREATE: lazy_gettext("made the entry"),
-    Action.DELETE: lazy_gettext("removed the entry"),
+    Action.CREATE: lazy_gettext("entered the person"),
+    Action.DELETE: lazy_gettext("deleted the person"),
     Action.ERASE: lazy_gettext("erased the person's data"),
     Action.REPLAY_EVENTS: lazy_gettext("had events sent again"),
     Action.RELEASE_EVENT: lazy_gettext("released an event"),
@@ -163,50 +162,6 @@ WORKER_STATES: Mapping[str, LazyString] = {
     WorkerState.LEADING: lazy_gettext("at work"),
     WorkerState.STANDBY: lazy_gettext("ready to take over"),
     WorkerState.STOPPED: lazy_gettext("stopped"),
-}
-
-# What capitals, umlauts and abbreviations a column's name cannot say.
-_FIELD_NAMES: Mapping[str, str] = {
-    "anrede": "Anrede",
-    "geschlecht": "Geschlecht",
-    "strasse": "Straße",
-    "plz": "PLZ",
-    "email": "E-Mail",
-    "fax": "Fax",
-    "krankenversicherungsnummer": "Krankenversicherungsnummer",
-    "vertraege_unterschrieben": "Verträge unterschrieben",
-    "erster_therapieplatz_am": "Erster Therapieplatz am",
-    "funktionierender_therapieplatz_am": "Funktionierender Therapieplatz am",
-    "empfehler_der_unterstuetzung": "Empfehler der Unterstützung",
-    "zeitliche_verfuegbarkeit": "Zeitliche Verfügbarkeit",
-    "raeumliche_verfuegbarkeit": "Räumliche Verfügbarkeit",
-    "offen_fuer_gruppentherapie": "Offen für Gruppentherapie",
-    "offen_fuer_diga": "Offen für DiGA",
-    "ausgeschlossene_therapeuten": "Ausgeschlossene Therapeuten",
-    "telefonische_erreichbarkeit": "Telefonische Erreichbarkeit",
-    "letzte_sitzung_vorherige_psychotherapie": "Letzte Sitzung der vorherigen Psychotherapie",
-    "erfahrung_mit_psychotherapie": "Erfahrung mit Psychotherapie",
-    "potenziell_verfuegbar": "Potenziell verfügbar",
-    "potenziell_verfuegbar_notizen": "Potenziell verfügbar: Notizen",
-    "ueber_curavani_informiert": "Über Curavani informiert",
-    "naechster_kontakt_moeglich": "Nächster Kontakt möglich",
-    "geschlechtspraeferenz": "Geschlechtspräferenz",
-    "besondere_leistungsangebote": "Besondere Leistungsangebote",
-    "letztes_persoenliches_gespraech": "Letztes persönliches Gespräch",
-    "letzter_kontakt": "Letzter Kontakt",
-    "letzter_kontakt_email": "Letzter Kontakt per E-Mail",
-    "letzter_kontakt_telefon": "Letzter Kontakt per Telefon",
-    "psychotherapeutische_sprechstunde": "Psychotherapeutische Sprechstunde",
-    "external_id": "Kennung",
-    "source_zip": "PLZ der Datei",
-    "source_seen_at": "Zuletzt genannt",
-    "source_removed_at": "Weggefallen",
-    "bevorzugte_diagnosen": "Bevorzugte Diagnosen",
-    "bevorzugtes_therapeutengeschlecht": "Bevorzugtes Therapeutengeschlecht",
-    "bevorzugtes_therapieverfahren": "Bevorzugtes Therapieverfahren",
-    "bevorzugt_gruppentherapie": "Bevorzugt Gruppentherapie",
-    "alter_min": "Alter von",
-    "alter_max": "Alter bis",
 }
 
 
@@ -276,10 +231,10 @@ def counts(row: Mapping[str, int]) -> str:
     return ", ".join(f"{format_decimal(many)} {word}" for many, word in found)
 
 
-def pass_counts(finished: RowMapping) -> str:
+def pass_counts(files: Mapping[str, int]) -> str:
     """What a pass did, in a few words."""
-    files = sum(many for name, many in finished["counts"].items() if name != "delete_pending")
-    return str(ngettext("%(num)s file", "%(num)s files", files)) if files else str(gettext("nothing new"))
+    number = sum(many for name, many in files.items() if name != "delete_pending")
+    return str(ngettext("%(num)s file", "%(num)s files", number)) if number else str(gettext("nothing new"))
 
 
 def size(number_of_bytes: int) -> str:
@@ -298,7 +253,7 @@ def role(of: Role) -> str:
 
 def field(name: str) -> str:
     """A domain field's German name, the same in both languages: `Straße`, `Verträge unterschrieben`."""
-    return _FIELD_NAMES.get(name, name.replace("_", " ").capitalize())
+    return current_service().fields.labels.get(name) or name.replace("_", " ").capitalize()
 
 
 def field_at(pointer: str) -> str:

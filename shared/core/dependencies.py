@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shared.core.errors import CuravaniError
 from shared.core.logs import get_logger
@@ -32,7 +31,7 @@ class Check:
     number: int | None = None
     seconds: int | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         shown = {"ok": self.ok, "code": self.code, "number": self.number, "seconds": self.seconds}
         return {name: value for name, value in shown.items() if value is not None}
 

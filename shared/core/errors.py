@@ -59,6 +59,16 @@ class DatabaseUnavailable(TransientError):
     service_wide = True
 
 
+class DatabaseReadOnly(DatabaseUnavailable):
+    """PostgreSQL takes no writes, as after a failover to a standby."""
+
+    code = Code.DATABASE_READ_ONLY
+
+
+class TryAgain(DatabaseUnavailable):
+    """PostgreSQL undid the transaction for another one's sake (SQLSTATE class 40): the same one may work at once."""
+
+
 class DatabaseNotMigrated(CuravaniError):
     """The schema is missing or older than this program needs: `curavani db upgrade` has to run first."""
 

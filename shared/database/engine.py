@@ -7,7 +7,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from shared.core.errors import DatabaseNotMigrated, DatabaseUnavailable
+from shared.core.errors import CuravaniError, DatabaseNotMigrated, DatabaseReadOnly, DatabaseUnavailable, TryAgain
 from shared.database.json_text import json_text
 
 # A server that vanished without closing the connection (power, network) must be noticed within seconds,
@@ -58,17 +58,38 @@ def translated_errors() -> Iterator[None]:
     except sa.exc.TimeoutError as error:
         raise DatabaseUnavailable from error
     except sa.exc.DBAPIError as error:
-        if isinstance(error.orig, (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)):
-            raise DatabaseNotMigrated from None
-        if _is_outage(error):
-            # The driver's text may quote a row (DETAIL) or the address with its user: it is not passed on.
-            raise DatabaseUnavailable from None
-        raise
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-        raise DatabaseNotMigrated from None
-    except (psycopg.OperationalError, psycopg.InterfaceError):
-        raise DatabaseUnavailable from None
+        failure = _failure(error.orig, is_lost=error.connection_invalidated)
+        if failure is None:
+            raise
+        # The driver's text may quote a row (DETAIL) or the address with its user: it is not passed on.
+        raise failure from None
+    except psycopg.Error as error:
+        failure = _failure(error, is_lost=False)
+        if failure is None:
+            raise
+        raise failure from None
 
 
-def _is_outage(error: sa.exc.DBAPIError) -> bool:
-    return error.connection_invalidated or isinstance(error.orig, (psycopg.OperationalError, psycopg.InterfaceError))
+_NO_TABLE = ("42P01", "3F000")
+_READ_ONLY = "25006"
+_OUTAGES = ("08", "53", "57P")
+"""The connection, the server's resources, and a server that starts or shuts down."""
+_AGAIN = "40"
+
+
+def _failure(error: BaseException | None, *, is_lost: bool) -> CuravaniError | None:
+    """What an error of the driver is to us, None for a bug.
+
+    Decided by SQLSTATE, or by the connection's being lost. The driver's classes will not do: an index limit and a
+    cancelled statement are `OperationalError` as well, and those are the statement's own.
+    """
+    state = (error.sqlstate or "") if isinstance(error, psycopg.Error) else ""
+    if state in _NO_TABLE:
+        return DatabaseNotMigrated()
+    if state == _READ_ONLY:
+        return DatabaseReadOnly()
+    if state.startswith(_AGAIN):
+        return TryAgain()
+    # Without a state the server said nothing: it was not there, or has gone.
+    unanswered = not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return DatabaseUnavailable() if is_lost or unanswered or state.startswith(_OUTAGES) else None

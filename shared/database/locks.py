@@ -6,7 +6,7 @@ it, the means to commit: two holders can never both write, without any clock or 
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -106,17 +106,24 @@ def wait_for(engine: Engine, name: LockName) -> None:
 
 
 def holder(connection: Connection, name: LockName) -> str | None:
-    """Who holds the lock, as PostgreSQL knows it: the `application_name` that `identity` set; None if it is free."""
-    found = connection.execute(_HOLDER, {"name": str(name)}).one_or_none()
-    return found.application_name if found else None
+    """Who holds the lock; None if it is free."""
+    return holders(connection, [name]).get(name)
+
+
+def holders(connection: Connection, names: Iterable[LockName]) -> dict[LockName, str]:
+    """Who holds each of the locks, as PostgreSQL knows it: the `application_name` that `identity` set. Free ones are
+    left out."""
+    by_text = {str(name): name for name in names}
+    rows = connection.execute(_HOLDERS, {"names": list(by_text)})
+    return {by_text[row.name]: row.application_name for row in rows}
 
 
 def end_holder(connection: Connection, name: LockName, process: str) -> bool:
     """Ends the session that holds the lock, if it is that of `process`: the lock is free then, and whatever the process
     had not committed is undone. False where it is not the holder.
     """
-    statement = sa.text(f"SELECT pg_terminate_backend(pid) FROM ({_HOLDER}) held WHERE application_name = :process")
-    return bool(connection.execute(statement, {"name": str(name), "process": process}).scalar_one_or_none())
+    statement = sa.text(f"SELECT pg_terminate_backend(pid) FROM ({_HOLDERS}) held WHERE application_name = :process")
+    return bool(connection.execute(statement, {"names": [str(name)], "process": process}).scalar_one_or_none())
 
 
 def identity() -> str:
@@ -124,13 +131,15 @@ def identity() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-_HOLDER = sa.text(
-    # pg_locks shows a bigint key as two halves.
-    "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-    " AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(:name, 0)"
-)
+# pg_locks shows a bigint key as two halves.
+_HOLDERS = sa.text("""
+    SELECT lock.name, a.application_name, a.pid
+      FROM unnest(CAST(:names AS text[])) AS lock(name)
+      JOIN pg_locks l ON ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended(lock.name, 0)
+      JOIN pg_stat_activity a USING (pid)
+     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
 
 
 # The work repeats the same few statements. They are planned once and for no values in particular: of those the planner

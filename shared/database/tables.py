@@ -3,6 +3,7 @@
 Built once per schema by `kernel_tables`; whoever works on them gets the `KernelTables` handed in and knows no service.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from shared.words.statuses import (
     AlertKind,
+    AttemptStatus,
     FileStatus,
     PassTrigger,
     RecordOutcome,
@@ -42,6 +44,8 @@ class KernelTables:
     schema: str
     service_name: ServiceName
     import_tracking: Table
+    own_columns: tuple[str, ...]
+    import_attempts: Table
     import_outcomes: Table
     import_findings: Table
     import_passes: Table
@@ -55,6 +59,11 @@ class KernelTables:
     @property
     def total_column(self) -> Column[int]:
         return self.import_tracking.c[f"{self.service_name}_count"]
+
+    @property
+    def releases_sources(self) -> bool:
+        """Whether this service's source can be told to give up a file."""
+        return "delete_source" in self.own_columns
 
     @property
     def prefix(self) -> str:
@@ -74,12 +83,19 @@ class KernelTables:
         return f"curavani_{self.schema}_{work}"
 
 
-def kernel_tables(metadata: MetaData, *, service_name: ServiceName) -> KernelTables:
-    """Adds the kernel's tables to `metadata`, whose `schema` they take."""
+def kernel_tables(
+    metadata: MetaData, *, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]
+) -> KernelTables:
+    """Adds the kernel's tables to `metadata`, whose `schema` they take.
+
+    `of_source` are the columns of the ledger, and their indexes, that only this service's source keeps.
+    """
     return KernelTables(
         schema=str(metadata.schema),
         service_name=service_name,
-        import_tracking=_import_tracking(metadata, service_name),
+        own_columns=tuple(column.name for column in of_source if isinstance(column, Column)),
+        import_tracking=_import_tracking(metadata, service_name, of_source),
+        import_attempts=_import_attempts(metadata),
         import_outcomes=_import_outcomes(metadata),
         import_findings=_import_findings(metadata),
         import_passes=_import_passes(metadata),
@@ -120,7 +136,7 @@ def _import_id(*, nullable: bool = False) -> Column[Any]:
     return Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=nullable)
 
 
-def _import_tracking(metadata: MetaData, service_name: ServiceName) -> Table:
+def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]) -> Table:
     total = f"{service_name}_count"
     counts = [f"{outcome}_count" for outcome in RecordOutcome]
     return Table(
@@ -129,23 +145,19 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName) -> Table:
         _id(),
         # Finds the row again without the name, which holds a person's name and is blanked by an erasure.
         Column("source_key", sa.Text, nullable=False, unique=True),
-        Column("bucket", sa.Text),
         Column("file_name", sa.Text),
         Column("file_version", sa.Text),
         Column("file_size", sa.BigInteger),
         Column("file_hash", sa.String(64)),
-        Column("local_path", sa.Text),
-        Column("zip", sa.String(5)),
-        Column("scrape_date", sa.DateTime(timezone=True)),
-        Column("mapping_version", sa.Integer),
         Column("status", sa.Text, nullable=False, server_default="pending"),
         _count("attempts"),
         # Attempts since the operator's last retry: the limit counts these.
         _count("round_attempts"),
+        # So often in a row a pass was cut off at this file.
+        _count("interruptions"),
         timestamp("next_attempt_at"),
         Column("error_code", sa.Text),
         Column("discard_reason", sa.Text),
-        Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
         created_at("first_seen_at"),
         timestamp("processed_at"),
         Column("duration_ms", sa.Integer),
@@ -156,9 +168,26 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName) -> Table:
         CheckConstraint(f"{total} = " + " + ".join(counts), name="books_balance"),
         Index(None, "status", "next_attempt_at"),
         Index(None, "file_hash"),
-        Index(None, "zip", "scrape_date"),
         Index("ix_import_tracking_delete_pending", "id", postgresql_where=sa.text("source_deleted_at IS NULL")),
         Index(None, "processed_at"),
+        *of_source,
+    )
+
+
+def _import_attempts(metadata: MetaData) -> Table:
+    return Table(
+        "import_attempts",
+        metadata,
+        Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), primary_key=True),
+        Column("number", sa.Integer, primary_key=True, autoincrement=False),
+        timestamp("started_at", nullable=False, server_default=sa.func.clock_timestamp()),
+        timestamp("ended_at"),
+        Column("status", sa.Text, nullable=False, server_default=AttemptStatus.RUNNING.value),
+        Column("code", sa.Text),
+        words("status", AttemptStatus, "status"),
+        CheckConstraint("(status = 'running') = (ended_at IS NULL)", name="ended"),
+        # Those that a pass left without an end are looked for with every pass.
+        Index("ix_import_attempts_running", "import_id", postgresql_where=sa.text("ended_at IS NULL")),
     )
 
 

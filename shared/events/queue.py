@@ -3,7 +3,6 @@ transaction.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -44,18 +43,6 @@ class QueuedEvent(NamedTuple):
     @property
     def is_deletion(self) -> bool:
         return self.event_type.endswith(".deleted")
-
-
-@dataclass(frozen=True, slots=True)
-class EventsWaiting:
-    """What is not sent: how many events and the age of the oldest, and how many are parked until someone decides.
-
-    Those that stand behind a parked one of their key are among the waiting ones.
-    """
-
-    count: int
-    oldest_age_seconds: float | None
-    parked: int
 
 
 def topic_problem(topic: str) -> str:
@@ -131,22 +118,6 @@ def prune(connection: Connection, kernel: KernelTables) -> None:
     table = kernel.event_outbox
     old = sa.select(table.c.id).where(table.c.sent_at < now() - KEEP_SENT).limit(_PRUNE_AT_ONCE)
     connection.execute(sa.delete(table).where(table.c.id.in_(old)))
-
-
-def waiting(connection: Connection, kernel: KernelTables) -> EventsWaiting:
-    """What is not sent yet."""
-    table = kernel.event_outbox
-    parked = table.c.parked_code.is_not(None)
-    oldest = sa.func.min(table.c.created_at).filter(~parked)
-    row = connection.execute(
-        sa.select(
-            sa.func.count().filter(~parked).label("waiting"),
-            sa.func.extract("epoch", sa.func.now() - oldest).label("age"),
-            sa.func.count().filter(parked).label("parked"),
-        ).where(table.c.sent_at.is_(None))
-    ).one()
-    # A row of a transaction that began after this one is a moment younger than nothing.
-    return EventsWaiting(row.waiting, None if row.age is None else max(0.0, float(row.age)), row.parked)
 
 
 def forget_events(connection: Connection, kernel: KernelTables, entity_ids: Sequence[int]) -> int:

@@ -8,6 +8,7 @@ from shared.database.engine import transaction
 from shared.database.revision import require_revision
 from shared.http.service import Service, current_service
 from shared.state.health import import_health
+from shared.state.reading import read_snapshot
 
 
 def health_routes() -> Blueprint:
@@ -59,6 +60,7 @@ def _from_the_database(service: Service) -> list[Check]:
     try:
         with transaction(service.engine) as connection:
             require_revision(connection)
-            return [Check("database", ok=True), *import_health(connection, service.kernel, service.expected)]
+            snapshot = read_snapshot(connection, service.kernel)
     except CuravaniError as error:
         return [Check("database", ok=False, code=error.code)]
+    return [Check("database", ok=True), *import_health(snapshot, service.expected)]

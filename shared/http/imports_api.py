@@ -10,17 +10,17 @@ from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
-from shared.history.actions import record_action
 from shared.http.auth import actor, caller, requires
 from shared.http.json_values import plain
 from shared.http.openapi import ApiDocument
 from shared.http.pages import nothing_matches, page_of
 from shared.http.requests import json_body, paging, word
 from shared.http.service import current_service
-from shared.imports import ledger
+from shared.imports import ledger, mend
 from shared.imports.queries import list_imports, show_import, visible
 from shared.state.import_status import import_status
-from shared.words.statuses import Action, FileStatus
+from shared.state.reading import read_snapshot
+from shared.words.statuses import FileStatus
 
 
 class ImportQuery(BaseModel):
@@ -100,7 +100,8 @@ def status_view() -> Response:
     """How the import is doing, from the database."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return jsonify(import_status(connection, service.kernel, service.interval_seconds))
+        snapshot = read_snapshot(connection, service.kernel)
+    return jsonify(import_status(snapshot, service.interval_seconds, service.kernel.service_name))
 
 
 @requires(Role.READ)
@@ -127,8 +128,7 @@ def _run() -> tuple[Response, int]:
     """Asks for a pass now."""
     service = current_service()
     with transaction(service.engine) as connection:
-        record_action(connection, service.kernel, Action.RUN, actor())
-        ledger.wake(connection, service.kernel)
+        mend.run_now(connection, service.kernel, actor())
     return jsonify(message="A pass begins as soon as the importer is free"), 202
 
 
@@ -137,7 +137,7 @@ def _retry(import_id: int) -> Response:
     """Makes a failed file due at once."""
     service = current_service()
     with transaction(service.engine) as connection:
-        ledger.retry(connection, service.kernel, [import_id], actor())
+        mend.retry(connection, service.kernel, [import_id], actor())
         return _answer(connection, import_id)
 
 
@@ -147,7 +147,7 @@ def _discard(import_id: int) -> Response:
     service = current_service()
     wish = read_discard(json_body())
     with transaction(service.engine) as connection:
-        ledger.discard(connection, service.kernel, import_id, actor(), wish.reason, delete_source=wish.delete_source)
+        mend.discard(connection, service.kernel, import_id, actor(), wish.reason, delete_source=wish.delete_source)
         return _answer(connection, import_id)
 
 

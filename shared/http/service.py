@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 from shared.core.dependencies import Probes
 from shared.core.settings import ServingSettings
 from shared.database.tables import KernelTables
+from shared.fields.declaration import Fields
 from shared.metrics.process import ProcessMetrics
 from shared.state.health import Expectations
 from shared.state.metrics import StateCollector
@@ -19,12 +20,13 @@ _KEY = "curavani"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service's own parts: `expected` is what its settings ask of the import, `probes` ask what it depends on,
-    `close` ends every connection of this process.
+    """A service's own parts: `fields` are those of its people, `expected` is what its settings ask of the import,
+    `probes` ask what it depends on, `close` ends every connection of this process.
     """
 
     name: str
     kernel: KernelTables
+    fields: Fields
     engine: Engine
     serving: ServingSettings
     expected: Expectations

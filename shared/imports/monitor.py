@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any
 
 import structlog
 from sqlalchemy.engine import Engine
@@ -16,7 +16,9 @@ from shared.database.locks import LockedConnection, LockName, hold
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
 from shared.imports import ledger
-from shared.imports.passes import PassReport, finish_pass, start_pass
+from shared.imports.engine import Importer
+from shared.imports.passes import INTERRUPTED, PassReport, close_interrupted, finish_pass, start_pass
+from shared.words.statuses import PassTrigger
 from shared.workers.leader import Job
 
 log = get_logger(__name__)
@@ -25,20 +27,13 @@ _RETRY_SECONDS = 60.0
 """After a pass that could not be completed; the interval may be an hour."""
 
 
-class Importer(Protocol):
-    """What a service imports."""
-
-    def run_pass(self, locked: LockedConnection, report: PassReport, stopping: Callable[[], bool]) -> None:
-        """Brings everything due to its end. Raises where that is not possible for any file."""
-
-
 @dataclass(frozen=True, slots=True)
 class ImportMonitor:
     """Runs the passes of one service's import and keeps a row of each."""
 
     engine: Engine
     kernel: KernelTables
-    importer: Importer
+    importer: Importer[Any, Any]
     interval_seconds: float
     watch: Callable[[str], None] = field(default=lambda _outcome: None)
     """Told how each attempt at a file ended."""
@@ -50,11 +45,11 @@ class ImportMonitor:
     def run_once(self, actor: str, stopping: Callable[[], bool] = lambda: False) -> PassReport:
         """One pass now. Raises `LockHeld` where another process imports, and what the pass raises."""
         with hold(self.engine, LockName(self.kernel.schema, "import")) as locked:
-            return self._pass(locked, "command", actor, stopping)
+            return self._pass(locked, PassTrigger.COMMAND, actor, stopping)
 
     def _turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
         try:
-            report = self._pass(locked, "schedule", "service", stopping)
+            report = self._pass(locked, PassTrigger.SCHEDULE, "service", stopping)
         except (DatabaseUnavailable, LockLost):
             raise
         except CuravaniError:
@@ -62,10 +57,14 @@ class ImportMonitor:
             return min(self.interval_seconds, _RETRY_SECONDS)
         return min(self._seconds_to_next(locked), report.look_again_seconds or self.interval_seconds)
 
-    def _pass(self, locked: LockedConnection, trigger: str, actor: str, stopping: Callable[[], bool]) -> PassReport:
+    def _pass(
+        self, locked: LockedConnection, trigger: PassTrigger, actor: str, stopping: Callable[[], bool]
+    ) -> PassReport:
         report = PassReport(watch=self.watch)
         with locked.transaction() as connection:
             require_revision(connection)
+            if close_interrupted(connection, self.kernel):
+                raise_problem(connection, self.kernel, code=INTERRUPTED, fingerprint=self._fingerprint)
             pass_id = start_pass(connection, self.kernel, trigger, actor)
         with structlog.contextvars.bound_contextvars(component="import", run_id=pass_id):
             try:
@@ -86,14 +85,18 @@ class ImportMonitor:
         return report
 
     def _finish(self, locked: LockedConnection, pass_id: int, report: PassReport, code: str | None) -> None:
-        fingerprint = f"{self.kernel.service_name}-import"
         with locked.transaction() as connection:
             due = now() + timedelta(seconds=self.interval_seconds)
             finish_pass(connection, self.kernel, pass_id, report, error_code=code, next_pass_at=due)
             if code is None:
-                resolve_problem(connection, self.kernel, fingerprint)
+                resolve_problem(connection, self.kernel, self._fingerprint)
             else:
-                raise_problem(connection, self.kernel, code=code, fingerprint=fingerprint)
+                raise_problem(connection, self.kernel, code=code, fingerprint=self._fingerprint)
+
+    @property
+    def _fingerprint(self) -> str:
+        """Names the alert about the import as a whole."""
+        return f"{self.kernel.service_name}-import"
 
     def _seconds_to_next(self, locked: LockedConnection) -> float:
         with locked.transaction() as connection:

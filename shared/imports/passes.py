@@ -6,21 +6,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
+from shared.words.statuses import PassTrigger
+
+INTERRUPTED = "interrupted"
+"""How a pass ends that was cut off, and an attempt that it was cut off at."""
 
 TROUBLE = ("failed", "retrying", "partial", "delete_pending")
 """What makes a pass end with something that a person may want to look at."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What a watcher of a pass is told after each file; `records` counts those of the file just done."""
+class FileDone:
+    """What a watcher of a pass is told after each file: the how many-th of how many due ones, and its records."""
 
-    done: int
+    number: int
     due: int
-    records: int = 1
+    records: int
 
 
 @dataclass(slots=True)
@@ -50,8 +54,22 @@ class PassReport:
         return any(self.counts[status] for status in TROUBLE)
 
 
-def start_pass(connection: Connection, kernel: KernelTables, trigger: str, actor: str) -> int:
-    """Opens the pass's row; `trigger` is `schedule`, `operator` or `command`."""
+def close_interrupted(connection: Connection, kernel: KernelTables) -> bool:
+    """Closes the passes that have no end: their process died, or the database went away. Whether there were any.
+
+    Whoever calls this holds the import's lock, so that no other pass is at work.
+    """
+    table = kernel.import_passes
+    closed = (
+        sa.update(table)
+        .where(table.c.finished_at.is_(None))
+        .values(finished_at=sa.func.clock_timestamp(), error_code=INTERRUPTED)
+    )
+    return connection.execute(closed).rowcount > 0
+
+
+def start_pass(connection: Connection, kernel: KernelTables, trigger: PassTrigger, actor: str) -> int:
+    """Opens the pass's row."""
     table = kernel.import_passes
     statement = sa.insert(table).values(trigger=trigger, actor=actor).returning(table.c.id)
     return int(connection.execute(statement).scalar_one())
@@ -79,12 +97,3 @@ def finish_pass(
             next_pass_at=next_pass_at,
         )
     )
-
-
-def last_pass(connection: Connection, kernel: KernelTables, *, complete: bool = False) -> RowMapping | None:
-    """The latest finished pass; with `complete` the latest that ended without an error."""
-    table = kernel.import_passes
-    statement = sa.select(table).where(table.c.finished_at.is_not(None))
-    if complete:
-        statement = statement.where(table.c.error_code.is_(None))
-    return connection.execute(statement.order_by(table.c.id.desc()).limit(1)).mappings().one_or_none()

@@ -1,7 +1,6 @@
 """Reading the ledger for people: lists and single files with all that is known of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.words.codes import describe
 
-HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "delete_source")
+HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
 _MANY = 1000
 
@@ -57,6 +56,7 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
     return {
         **visible(row),
         "next_step": next_step(row),
+        "attempts_made": attempts_at(connection, kernel, import_id),
         "findings": _of_import(connection, kernel.import_findings, import_id),
         "outcomes": _of_import(connection, kernel.import_outcomes, import_id),
         "changed_fields": [dict(entry) for entry in connection.execute(changed).mappings()],
@@ -65,32 +65,12 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
     }
 
 
-@dataclass(frozen=True, slots=True)
-class DeletesPending:
-    """Imported files whose object still lies in the bucket, and since when the oldest is imported."""
-
-    number: int
-    oldest: datetime | None
-
-
-def deletes_pending(connection: Connection, kernel: KernelTables) -> DeletesPending:
-    """What the bucket still holds although it is imported, or discarded together with its source."""
-    tracking = kernel.import_tracking.c
-    done = sa.or_(
-        tracking.status.in_(("success", "skipped")), sa.and_(tracking.status == "discarded", tracking.delete_source)
-    )
-    statement = sa.select(sa.func.count(), sa.func.min(tracking.processed_at)).where(
-        tracking.bucket.is_not(None), tracking.source_deleted_at.is_(None), done
-    )
-    return DeletesPending(*connection.execute(statement).one())
-
-
-def last_new_scrape(connection: Connection, kernel: KernelTables) -> datetime | None:
-    """When the latest file that was applied came in; one known under another name, or outdated, is not new."""
-    tracking = kernel.import_tracking.c
-    applied = tracking.status.in_(("success", "partial"))
-    found: datetime | None = connection.execute(sa.select(sa.func.max(tracking.first_seen_at)).where(applied)).scalar()
-    return found
+def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, Any]]:
+    """Every attempt at the file, in order: when, and how it ended."""
+    columns = kernel.import_attempts.c
+    shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
+    rows = connection.execute(shown.where(columns.import_id == import_id).order_by(columns.number).limit(_MANY))
+    return [dict(row) for row in rows.mappings()]
 
 
 def visible(row: RowMapping) -> dict[str, Any]:
@@ -104,7 +84,7 @@ NextMove = Literal["import", "retry", "person", "decide", "delete", "nothing", "
 def next_move(row: RowMapping) -> NextMove:
     """What happens next with a file: an import by the next pass, a retry at its time, a person's word, decisions on its
     records, the delete of its source, or nothing more."""
-    is_in_bucket = row["bucket"] is not None and row["source_deleted_at"] is None
+    is_in_bucket = row.get("bucket") is not None and row["source_deleted_at"] is None
     match row["status"]:
         case "pending":
             return "import"
@@ -115,7 +95,7 @@ def next_move(row: RowMapping) -> NextMove:
         case "partial":
             return "decide"
         case "discarded":
-            return "delete" if is_in_bucket and row["delete_source"] else "discarded"
+            return "delete" if is_in_bucket and row.get("delete_source") else "discarded"
         case _:
             return "delete" if is_in_bucket else "nothing"
 

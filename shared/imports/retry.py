@@ -1,7 +1,28 @@
-"""When a transient failure is tried again."""
+"""When a transient failure is tried again, and how often."""
+
+import random
+from dataclasses import dataclass, field
 
 LONGEST_DELAY_SECONDS = 6 * 3600.0
 _SPREAD = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """After the `max_attempts`-th attempt a file waits for a person; until then the delay doubles from `base_seconds`.
+
+    The defaults make about 16 hours in all.
+    """
+
+    max_attempts: int = 8
+    base_seconds: float = 600.0
+    jitter: random.Random = field(default_factory=random.SystemRandom)
+
+    def delay_after(self, attempts: int) -> float | None:
+        """Seconds until the next attempt after so many; None where there is none."""
+        if attempts >= self.max_attempts:
+            return None
+        return delay_seconds(attempts, self.base_seconds, self.jitter.uniform(-1.0, 1.0))
 
 
 def delay_seconds(attempts: int, base_seconds: float, jitter: float) -> float:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,11 +10,13 @@ from sqlalchemy.engine import Connection
 from shared.alerts.outbox import wake
 from shared.core.clock import GERMANY, now
 from shared.database.tables import KernelTables
+from shared.mail.digest_text import DigestDetail
 from shared.state.health import Expectations, import_health
-from shared.words.statuses import RecordOutcome
+from shared.state.reading import read_snapshot
+from shared.state.snapshot import Snapshot
+from shared.words.statuses import FileStatus
 
 CODE = "daily_digest"
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Digest:
             return
         # Where the mail server was away for days, only the last one is worth reading.
         connection.execute(sa.delete(alerts).where(alerts.c.kind == "digest", alerts.c.sent_at.is_(None)))
-        detail = gather(connection, self.kernel, self.expected, self.clock())
+        detail = gather(read_snapshot(connection, self.kernel), self.expected)
         connection.execute(sa.insert(alerts).values(kind="digest", code=CODE, fingerprint=_name(day), detail=detail))
         wake(connection, self.kernel)
 
@@ -46,25 +47,17 @@ def due_day(at: time | None, moment: datetime) -> date | None:
     return here.date() if at is not None and here.time() >= at else None
 
 
-def gather(connection: Connection, kernel: KernelTables, expected: Expectations, moment: datetime) -> dict[str, Any]:
+def gather(snapshot: Snapshot, expected: Expectations) -> DigestDetail:
     """What the digest tells: counts and codes only."""
-    tracking, reviews = kernel.import_tracking.c, kernel.reviews.c
-    lately = tracking.processed_at >= moment - _DAY
-    done = tracking.status.in_(("success", "partial"))
-    sums = [sa.func.coalesce(sa.func.sum(tracking[f"{name}_count"]), 0).label(name) for name in RecordOutcome]
-    records = connection.execute(sa.select(sa.func.count().label("files"), *sums).where(lately, done)).mappings().one()
-    failed_lately = sa.func.count().filter(lately)
-    failed = connection.execute(sa.select(sa.func.count(), failed_lately).where(tracking.status == "failed")).one()
-    asked = sa.select(reviews.kind, sa.func.count()).where(reviews.state == "open").group_by(reviews.kind)
-    checks = import_health(connection, kernel, expected)
+    lately = snapshot.last_day
     return {
-        "files": records["files"],
-        "files_failed": failed[1],
-        "records": {name: int(records[name]) for name in RecordOutcome if records[name]},
-        "failed": failed[0],
-        "reviews": dict(connection.execute(asked).all()),
-        "parked": next(check.number for check in checks if check.name == "events_parked"),
-        "trouble": [check.code for check in checks if not check.ok],
+        "files": lately.applied,
+        "files_failed": lately.failed,
+        "records": {outcome.value: number for outcome, number in lately.records.items() if number},
+        "failed": snapshot.files.get(FileStatus.FAILED, 0),
+        "reviews": {kind.value: number for kind, number in snapshot.open_reviews.items()},
+        "parked": snapshot.parked,
+        "trouble": [str(check.code) for check in import_health(snapshot, expected) if not check.ok],
     }
 
 

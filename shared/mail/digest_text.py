@@ -1,7 +1,7 @@
 """The daily digest in German words, from the counts and codes that its row holds."""
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict, cast
 
 from shared.words.codes import describe
 from shared.words.statuses import ReviewKind
@@ -9,7 +9,26 @@ from shared.words.statuses import ReviewKind
 State = Literal["well", "changed", "needs_you"]
 
 
-def state_of(detail: Mapping[str, Any]) -> State:
+class DigestDetail(TypedDict):
+    """What a digest's row holds: files applied and failed in a day and the applied ones' records by outcome, then what
+    there is to do (failed files, open reviews by kind, parked events) and the codes of what is not well.
+    """
+
+    files: int
+    files_failed: int
+    records: Mapping[str, int]
+    failed: int
+    reviews: Mapping[str, int]
+    parked: int
+    trouble: Sequence[str]
+
+
+def detail_of(row: Mapping[str, object]) -> DigestDetail:
+    """The detail as it was written into the row."""
+    return cast("DigestDetail", row)
+
+
+def state_of(detail: DigestDetail) -> State:
     """What the digest comes down to."""
     if detail["failed"] or detail["reviews"] or detail["parked"] or detail["trouble"]:
         return "needs_you"
@@ -23,7 +42,7 @@ GIST: Mapping[State, str] = {
 }
 
 
-def digest_text(detail: Mapping[str, Any]) -> str:
+def digest_text(detail: DigestDetail) -> str:
     """The body of the mail, in German, without its closing line."""
     state = state_of(detail)
     parts = [f"Tagesbericht: {GIST[state]}.", _listed("In den letzten 24 Stunden", _news(detail))]
@@ -33,14 +52,14 @@ def digest_text(detail: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _news(detail: Mapping[str, Any]) -> list[str]:
+def _news(detail: DigestDetail) -> list[str]:
     news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
     news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
     records = [f"{number} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
     return [*news, *(["Datensätze: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
 
 
-def _to_do(detail: Mapping[str, Any]) -> list[str]:
+def _to_do(detail: DigestDetail) -> list[str]:
     failed, parked = detail["failed"], detail["parked"]
     lines = [_counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
     for kind in (*ReviewKind, *sorted(detail["reviews"].keys() - set(ReviewKind))):

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 REMIND_AFTER = timedelta(days=1)
 _LOOK_SECONDS = 60.0
 _PASS_RUNS_SECONDS = 2.0
-_LONGEST_PASS = timedelta(minutes=10)
+_LONGEST_PASS = timedelta(minutes=2)
 """A pass that runs longer does not keep its alerts back any more."""
 _FIRST_RETRY_SECONDS = 30.0
 _LAST_RETRY_SECONDS = 3600.0

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 
 from shared.core.settings import MailSettings
-from shared.mail.digest_text import GIST, digest_text, state_of
+from shared.mail.digest_text import GIST, detail_of, digest_text, state_of
 from shared.words.codes import describe
 from shared.words.statuses import AlertKind
 
@@ -51,7 +51,7 @@ def subject(service_name: str, alerts: Sequence[Alert]) -> str:
 def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
     """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
     if alerts[0].kind == AlertKind.DIGEST:
-        return "\n\n".join([digest_text(alerts[0].detail), _closing(console_base_url)]) + "\n"
+        return "\n\n".join([digest_text(detail_of(alerts[0].detail)), _closing(console_base_url)]) + "\n"
     paragraphs = [_paragraph(service_name, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
 
@@ -59,7 +59,7 @@ def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | Non
 def _gist(alerts: Sequence[Alert]) -> str:
     kinds = {alert.kind for alert in alerts}
     if kinds == {AlertKind.DIGEST}:
-        return f"Tagesbericht, {GIST[state_of(alerts[0].detail)]}"
+        return f"Tagesbericht, {GIST[state_of(detail_of(alerts[0].detail))]}"
     if kinds == {AlertKind.RESOLVED}:
         return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
     files = [alert for alert in alerts if alert.import_id is not None and alert.kind != AlertKind.RESOLVED]

@@ -2,26 +2,24 @@
 process has as long as any lives, and raises and resolves alerts by what the checks of health say.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from shared.alerts.outbox import is_open, raise_problem, resolve_problem, watched
+from shared.alerts.outbox import raise_problem, resolve_problem, watched
 from shared.core.clock import now
 from shared.database.tables import KernelTables
 from shared.state.health import Expectations, import_health
+from shared.state.reading import read_snapshot
+from shared.state.snapshot import Snapshot
 
-PATIENCE = timedelta(minutes=2)
+RAISED_AFTER = timedelta(minutes=2)
 """So long something has to last before it is an alert: a start or a takeover looks like silence for a moment."""
 
 SILENCE = frozenset({"no_leader", "no_pass", "no_scrape", "delete_pending_long", "events_waiting", "alerts_waiting"})
 """The checks' codes that are alerts here. Of a pass that fails, and of a file, the import itself tells."""
-
-_TOLD_BY_ANOTHER: Mapping[str, str] = {"events_waiting": "broker"}
-"""Codes that say once more what an open problem of that fingerprint says already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +28,18 @@ class Sight:
 
     fingerprint: str
     code: str | None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
 
 
 Look = Callable[[Connection], Iterable[Sight]]
+
+
+def sights_of_health(snapshot: Snapshot, expected: Expectations) -> Iterator[Sight]:
+    """One sight per check of health; events that wait are told once, by the problem of brokers that are away."""
+    for check in import_health(snapshot, expected):
+        is_told = check.code == "events_waiting" and snapshot.is_broker_told
+        is_alert = not check.ok and check.code in SILENCE and not is_told
+        yield Sight(watched(check.name), check.code if is_alert else None)
 
 
 class Watch:
@@ -55,9 +61,9 @@ class Watch:
         self._wrong_since: dict[str, datetime] = {}
 
     def look(self, connection: Connection) -> None:
-        """Looks at everything once; raises what has lasted for `PATIENCE`, and resolves what is well again."""
-        sights = [*self._health(connection), *(sight for look in self._others for sight in look(connection))]
-        for sight in sights:
+        """Looks at everything once; raises what has lasted for `RAISED_AFTER`, and resolves what is well again."""
+        health = sights_of_health(read_snapshot(connection, self._kernel), self._expected)
+        for sight in [*health, *(sight for look in self._others for sight in look(connection))]:
             if sight.code is None:
                 self._wrong_since.pop(sight.fingerprint, None)
                 resolve_problem(connection, self._kernel, sight.fingerprint)
@@ -66,14 +72,6 @@ class Watch:
                     connection, self._kernel, code=sight.code, fingerprint=sight.fingerprint, detail=sight.detail
                 )
 
-    def _health(self, connection: Connection) -> Iterable[Sight]:
-        for check in import_health(connection, self._kernel, self._expected):
-            code = check.code if not check.ok and check.code in SILENCE else None
-            other = _TOLD_BY_ANOTHER.get(code or "")
-            if other is not None and is_open(connection, self._kernel, other):
-                code = None
-            yield Sight(watched(check.name), code)
-
     def _lasts(self, fingerprint: str) -> bool:
         since = self._wrong_since.setdefault(fingerprint, self._clock())
-        return self._clock() - since >= PATIENCE
+        return self._clock() - since >= RAISED_AFTER

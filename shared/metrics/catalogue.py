@@ -69,7 +69,11 @@ EVENTS_WAITING = Metric(
 )
 EVENTS_AGE = Metric("curavani_events_oldest_waiting_age_seconds", "gauge", "Age of the oldest of these; 0 for none.")
 EVENTS_PARKED = Metric("curavani_events_parked", "gauge", "Events that the brokers refuse; they wait for a person.")
-ALERTS_WAITING = Metric("curavani_alerts_waiting", "gauge", "Alerts that the mail server has not taken.")
+ALERTS_WAITING = Metric(
+    "curavani_alerts_waiting",
+    "gauge",
+    "Alerts that the mail server has not taken, without the one that says just that.",
+)
 ALERTS_AGE = Metric("curavani_alerts_oldest_waiting_age_seconds", "gauge", "Age of the oldest of these; 0 for none.")
 PROBLEMS = Metric("curavani_problems_open", "gauge", "Problems that people were or will be told of, and that last.")
 REVIEWS = Metric("curavani_reviews_open", "gauge", "Reviews that wait for a person, by kind.", ("kind",))

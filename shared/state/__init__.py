@@ -1,1 +1,1 @@
-"""How an import is, from the database alone: health, metrics and status say the same."""
+"""How an import is, counted once: health, metrics, status, overview, digest and watch are functions over one value."""

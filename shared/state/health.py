@@ -1,24 +1,15 @@
 """What it takes for an import to be well: somebody leads it, passes finish, nothing waits too long.
 
-All of it comes from the database, so every process gives the same answer. Health, the watch that raises alerts, and
-`curavani doctor` read the same checks.
+Health, the watch that raises alerts, the digest, the overview and `curavani doctor` read the same checks.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from shared.alerts.outbox import alerts_waiting, watched
-from shared.core.clock import now
 from shared.core.dependencies import NOT_CONFIGURED, Check
-from shared.database.locks import LockName, holder
-from shared.database.tables import KernelTables
-from shared.events.queue import waiting as events_waiting
-from shared.imports.passes import last_pass
-from shared.imports.queries import deletes_pending, last_new_scrape
-from shared.workers.heartbeats import leader_of
+from shared.state.snapshot import Snapshot
+from shared.words.statuses import FileStatus
 
 DELETE_PENDING_LIMIT = timedelta(hours=24)
 """Storage may refuse deletes for a night; after a day somebody has to look at the rights."""
@@ -45,114 +36,80 @@ class Expectations:
     expects_scrapes: bool = False
 
 
-def import_health(connection: Connection, kernel: KernelTables, expected: Expectations) -> list[Check]:
+def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]:
     """Every check of one service's import.
 
     Failed files, parked events and open reviews are a person's work, not a sick service: they are counted, and `ok`.
     """
     checks = [
-        _failed_files(connection, kernel),
-        _deletes(connection, kernel),
-        *_events(connection, kernel, expected),
-        _alerts(connection, kernel, expected),
+        _failed_files(snapshot),
+        _deletes(snapshot),
+        _events(snapshot, expected),
+        Check("events_parked", ok=True, code="events_parked" if snapshot.parked else None, number=snapshot.parked),
+        _alerts(snapshot, expected),
     ]
     if not expected.enabled:
         return [Check("import", ok=True, code="disabled"), *checks]
-    scrapes = [_scrapes(connection, kernel)] if expected.expects_scrapes else []
-    return [_leader(connection, kernel), _freshness(connection, kernel, expected.interval_seconds), *scrapes, *checks]
+    leader = Check("leader", ok=snapshot.is_led, code=None if snapshot.is_led else "no_leader")
+    scrapes = [_scrapes(snapshot)] if expected.expects_scrapes else []
+    return [leader, _freshness(snapshot, expected.interval_seconds), *scrapes, *checks]
 
 
-def _leader(connection: Connection, kernel: KernelTables) -> Check:
-    leads = leader_of(connection, kernel, "import") is not None or _command_imports(connection, kernel)
-    return Check("leader", ok=leads, code=None if leads else "no_leader")
-
-
-def _command_imports(connection: Connection, kernel: KernelTables) -> bool:
-    """Whether the lock is held by a process without heartbeats: a pass from the command line."""
-    process = holder(connection, LockName(kernel.schema, "import"))
-    beats = kernel.worker_heartbeats.c
-    known = sa.select(sa.exists().where(beats.worker == "import", beats.process == process, beats.state == "leading"))
-    return process is not None and not connection.execute(known).scalar()
-
-
-def _freshness(connection: Connection, kernel: KernelTables, interval_seconds: int) -> Check:
+def _freshness(snapshot: Snapshot, interval_seconds: int) -> Check:
     """A pass has to finish in twice the interval, and the latest one has to have got through."""
-    patience = max(START_UP, timedelta(seconds=2 * interval_seconds))
-    latest = last_pass(connection, kernel)
+    latest = snapshot.last_pass
     if latest is None:
-        waiting = now() - (_installed_at(connection, kernel) or now())
-        late = waiting > patience
+        late = snapshot.age(snapshot.installed_at) > max(START_UP.total_seconds(), 2 * interval_seconds)
         return Check("last_pass", ok=not late, code="no_pass" if late else "no_pass_yet")
-    age = now() - latest["finished_at"]
-    seconds = int(age.total_seconds())
-    if latest["error_code"]:
-        return Check("last_pass", ok=False, code=latest["error_code"], seconds=seconds)
-    late = age > timedelta(seconds=2 * interval_seconds) and not _is_running(connection, kernel)
-    return Check("last_pass", ok=not late, code="no_pass" if late else None, seconds=seconds)
+    age = snapshot.age(latest.finished_at)
+    if latest.error_code:
+        return Check("last_pass", ok=False, code=latest.error_code, seconds=int(age))
+    late = age > 2 * interval_seconds and not _is_at_work(snapshot)
+    return Check("last_pass", ok=not late, code="no_pass" if late else None, seconds=int(age))
 
 
-def _installed_at(connection: Connection, kernel: KernelTables) -> datetime | None:
-    """When a process first tried to import."""
-    first_pass = connection.execute(sa.select(sa.func.min(kernel.import_passes.c.started_at))).scalar()
-    first_beat = connection.execute(sa.select(sa.func.min(kernel.worker_heartbeats.c.started_at))).scalar()
-    return min((moment for moment in (first_pass, first_beat) if moment), default=None)
-
-
-def _is_running(connection: Connection, kernel: KernelTables) -> bool:
-    """Whether a pass is at work: begun by somebody who lives, and settling files."""
-    passes, tracking = kernel.import_passes.c, kernel.import_tracking.c
-    newest = sa.select(passes.started_at, passes.finished_at).order_by(passes.id.desc()).limit(1)
-    found = connection.execute(newest).one_or_none()
-    if found is None or found.finished_at is not None or not _leader(connection, kernel).ok:
+def _is_at_work(snapshot: Snapshot) -> bool:
+    """Whether a pass is in hand that settles files."""
+    began = snapshot.running_since
+    if began is None:
         return False
-    settled = connection.execute(sa.select(sa.func.max(tracking.processed_at))).scalar()
-    return bool(now() - max(found.started_at, settled or found.started_at) < HUNG_AFTER)
+    last_settled = max((file.processed_at for file in snapshot.recent), default=began)
+    return snapshot.at - max(began, last_settled) < HUNG_AFTER
 
 
-def waiting_for_scrape_since(connection: Connection, kernel: KernelTables) -> datetime | None:
-    """When the latest new scrape came in; where none has yet, since when somebody looks for one."""
-    return last_new_scrape(connection, kernel) or _installed_at(connection, kernel)
+def _scrapes(snapshot: Snapshot) -> Check:
+    since = snapshot.waiting_for_scrape_since
+    late = _is_older(snapshot, since, SCRAPE_LIMIT)
+    return Check("new_scrape", ok=not late, code="no_scrape" if late else None, seconds=int(snapshot.age(since)))
 
 
-def _scrapes(connection: Connection, kernel: KernelTables) -> Check:
-    latest = waiting_for_scrape_since(connection, kernel)
-    age = now() - latest if latest else timedelta()
-    late = age > SCRAPE_LIMIT
-    return Check("new_scrape", ok=not late, code="no_scrape" if late else None, seconds=int(age.total_seconds()))
-
-
-def _failed_files(connection: Connection, kernel: KernelTables) -> Check:
-    tracking = kernel.import_tracking.c
-    number = connection.execute(sa.select(sa.func.count()).where(tracking.status == "failed")).scalar_one()
+def _failed_files(snapshot: Snapshot) -> Check:
+    number = snapshot.files.get(FileStatus.FAILED, 0)
     return Check("failed_files", ok=True, code="files_failed" if number else None, number=number)
 
 
-def _deletes(connection: Connection, kernel: KernelTables) -> Check:
+def _deletes(snapshot: Snapshot) -> Check:
     """Imported registrations should leave the bucket."""
-    pending = deletes_pending(connection, kernel)
-    late = _older_than(pending.oldest, DELETE_PENDING_LIMIT)
-    return Check("deletes_pending", ok=not late, code="delete_pending_long" if late else None, number=pending.number)
+    late = _is_older(snapshot, snapshot.deletes.oldest, DELETE_PENDING_LIMIT)
+    code = "delete_pending_long" if late else None
+    return Check("deletes_pending", ok=not late, code=code, number=snapshot.deletes.number)
 
 
-def _events(connection: Connection, kernel: KernelTables, expected: Expectations) -> list[Check]:
-    found = events_waiting(connection, kernel)
-    seconds = int(found.oldest_age_seconds or 0)
-    late = expected.sends_events and seconds > EVENTS_WAITING_LIMIT.total_seconds()
+def _events(snapshot: Snapshot, expected: Expectations) -> Check:
+    events = snapshot.events
+    late = expected.sends_events and _is_older(snapshot, events.oldest, EVENTS_WAITING_LIMIT)
     code = "events_waiting" if late else None if expected.sends_events else NOT_CONFIGURED
-    return [
-        Check("events_waiting", ok=not late, code=code, number=found.count, seconds=seconds),
-        Check("events_parked", ok=True, code="events_parked" if found.parked else None, number=found.parked),
-    ]
+    seconds = int(snapshot.age(events.oldest))
+    return Check("events_waiting", ok=not late, code=code, number=events.number, seconds=seconds)
 
 
-def _alerts(connection: Connection, kernel: KernelTables, expected: Expectations) -> Check:
-    # The alert that says so waits as well; counting it, it would keep itself alive.
-    found = alerts_waiting(connection, kernel, besides=watched("alerts_waiting"))
-    late = expected.sends_mail and _older_than(found.oldest, ALERTS_WAITING_LIMIT)
+def _alerts(snapshot: Snapshot, expected: Expectations) -> Check:
+    alerts = snapshot.alerts
+    late = expected.sends_mail and _is_older(snapshot, alerts.oldest, ALERTS_WAITING_LIMIT)
     code = "alerts_waiting" if late else None if expected.sends_mail else NOT_CONFIGURED
-    seconds = int((now() - found.oldest).total_seconds()) if found.oldest else 0
-    return Check("alerts_waiting", ok=not late, code=code, number=found.number, seconds=seconds)
+    seconds = int(snapshot.age(alerts.oldest))
+    return Check("alerts_waiting", ok=not late, code=code, number=alerts.number, seconds=seconds)
 
 
-def _older_than(moment: datetime | None, limit: timedelta) -> bool:
-    return moment is not None and now() - moment > limit
+def _is_older(snapshot: Snapshot, moment: datetime | None, limit: timedelta) -> bool:
+    return snapshot.age(moment) > limit.total_seconds()

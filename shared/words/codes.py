@@ -108,6 +108,14 @@ class Code(StrEnum):
         "The bytes received differ from the checksum. It is tried again by itself.",
         "Die Datei kam beschädigt an. Es wird von selbst erneut versucht.",
     )
+    INTERRUPTED = _error(
+        "The work was cut off: the process ended, or the database went away. It goes on by itself; a file at which that happens again and again waits, and is tried again later.",
+        "Die Arbeit wurde unterbrochen: Der Prozess endete oder die Datenbank war weg. Sie geht von selbst weiter; eine Datei, bei der das immer wieder geschieht, wird erst später wieder versucht.",
+    )
+    DATABASE_READ_ONLY = _error(
+        "PostgreSQL takes no writes, as after a failover to a standby. Connect the services to the primary server.",
+        "PostgreSQL nimmt nichts an, wie nach einem Wechsel auf einen Ersatzserver. Bitte die Dienste mit dem Hauptserver verbinden lassen.",
+    )
     DATABASE_UNAVAILABLE = _error(
         "The database could not be reached. Nothing is lost; imports go on when it is back.",
         "Die Datenbank ist nicht erreichbar. Es geht nichts verloren; der Import läuft weiter, sobald sie zurück ist.",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine
 
 from shared.core.clock import now
 from shared.core.errors import CuravaniError
@@ -86,18 +86,6 @@ class Heartbeats:
         connection.execute(sa.delete(table).where(table.c.beat_at < now() - _FORGET_AFTER))
 
 
-def leader_of(connection: Connection, kernel: KernelTables, worker: str) -> RowMapping | None:
-    """The heartbeat of the process that leads this work; None where no live one does."""
-    table = kernel.worker_heartbeats
-    statement = (
-        sa.select(table)
-        .where(table.c.worker == worker, table.c.state == "leading", table.c.beat_at > now() - STALE_AFTER)
-        .order_by(table.c.beat_at.desc())
-        .limit(1)
-    )
-    return connection.execute(statement).mappings().one_or_none()
-
-
 def is_silent(connection: Connection, kernel: KernelTables, worker: str, process: str) -> bool:
     """Whether the process once gave signs of life of this work, and has given none for `STALE_AFTER`.
 
@@ -107,9 +95,3 @@ def is_silent(connection: Connection, kernel: KernelTables, worker: str, process
     stale = beats.beat_at < sa.func.now() - STALE_AFTER
     silent = sa.exists().where(beats.worker == worker, beats.process == process, stale)
     return bool(connection.execute(sa.select(silent)).scalar())
-
-
-def ought_to_run(connection: Connection, kernel: KernelTables) -> bool:
-    """Whether a process was seen that did not stop in good order since."""
-    beats = kernel.worker_heartbeats.c
-    return bool(connection.execute(sa.select(sa.exists().where(beats.state != "stopped"))).scalar())

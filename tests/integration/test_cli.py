@@ -136,7 +136,7 @@ def test_a_fault_of_the_program_tells_its_place_but_not_what_the_database_said(
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "internal_error" in ended.stderr
     assert "command_crashed" in ended.stderr
-    assert "ledger.py" in ended.stderr
+    assert "mend.py" in ended.stderr
     assert "zqxk" not in ended.stderr
     assert "Traceback" not in ended.stderr
 

@@ -16,7 +16,8 @@ from shared.console.access import REFRESH_HEADER
 from shared.core.errors import Finding
 from shared.database.engine import transaction
 from shared.imports import ledger
-from shared.imports.ledger import Outcome, Settlement
+from shared.imports.records import Outcome
+from shared.imports.source import Settlement
 from therapist_service.app import create_app as create_therapist_app
 
 TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
@@ -484,6 +485,16 @@ def test_only_what_a_service_does_is_checked(serve, operator):
     therapists.sign_in("r-token")
     assert "Importierte Dateien verlassen die Ablage" in operator.page("/console").text
     assert "Importierte Dateien verlassen die Ablage" not in therapists.page("/console").text
+
+
+def test_events_that_the_brokers_refuse_are_counted_apart(operator, engine):
+    with transaction(engine) as connection:
+        event = "INSERT INTO patient_service.event_outbox (event_type, topic, key, payload, parked_code)"
+        for parked in ("NULL", "NULL", "NULL", "'event_too_large'", "'event_too_large'"):
+            connection.execute(sa.text(f"{event} VALUES ('x', 'x', '1', '{{}}', {parked})"))
+    page = operator.page("/console").text
+    numbers = dict(re.findall(r'<dt>([^<]+)</dt><dd class="number">(\d+)</dd>', page))
+    assert (numbers["Wartende Ereignisse"], numbers["Abgelehnte Ereignisse"]) == ("3", "2")
 
 
 def test_an_action_without_an_importer_says_so(operator, failed_file):

@@ -69,7 +69,7 @@ def test_a_name_in_the_ledger_goes_with_the_object_that_needed_it(patients, make
     patients.run()
     patients.storage.restart()
     for name in patients.in_bucket():
-        patients.parts.importer.bucket.delete(name, int(patients.files()[1]["file_version"]))
+        patients.parts.bucket.delete(name, int(patients.files()[1]["file_version"]))
     patients.run()
     assert "Mustermann" not in everything(patients)
 

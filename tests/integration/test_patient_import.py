@@ -10,7 +10,7 @@ from patient_service.app import create_app
 from patient_service.models import kernel
 from shared.core.errors import StorageUnavailable
 from shared.database.engine import transaction
-from shared.imports import ledger
+from shared.imports import mend
 
 
 def test_a_registration_becomes_a_patient_with_consent_event_and_copy(patients, make_registration):
@@ -332,7 +332,7 @@ def test_a_discarded_file_ends_its_alert_keeps_its_copy_and_says_who_did_it(pati
     patients.upload(b"{", "broken.json")
     patients.run()
     with transaction(patients.engine) as connection:
-        ledger.discard(connection, kernel, 1, "api:maria", "test file", delete_source=True)
+        mend.discard(connection, kernel, 1, "api:maria", "test file", delete_source=True)
     patients.run()
     (file,) = patients.files()
     assert (file["status"], file["error_code"]) == ("discarded", "invalid_json")

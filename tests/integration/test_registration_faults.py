@@ -305,11 +305,14 @@ def test_a_file_that_kills_its_process_every_time_runs_out_of_attempts(new_patie
     patients.upload(make_registration())
     patients.storage.faults.add("download", 503, times=None)
     patients.run()
-    patients.rows("UPDATE patient_service.import_tracking SET attempts = 2, round_attempts = 2 RETURNING id")
+    # As the third kill in a row leaves them, of a second attempt.
+    left = "attempts = 2, round_attempts = 2, interruptions = 2, next_attempt_at = NULL"
+    patients.rows(f"UPDATE patient_service.import_tracking SET {left} RETURNING id")
+    patients.rows("INSERT INTO patient_service.import_attempts (import_id, number) VALUES (1, 2) RETURNING number")
     patients.storage.faults.clear()
     patients.run()
-    assert (patients.files()[0]["status"], patients.files()[0]["error_code"]) == ("failed", "internal_error")
-    assert open_alerts(patients) == ["internal_error"]
+    assert (patients.files()[0]["status"], patients.files()[0]["error_code"]) == ("failed", "interrupted")
+    assert open_alerts(patients) == ["interrupted"]
 
 
 @pytest.mark.parametrize(("number", "attempts"), [(1, 1), (2, 0)])

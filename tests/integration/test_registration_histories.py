@@ -19,7 +19,7 @@ from patient_service.models import kernel
 from shared.core.errors import CuravaniError
 from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
-from shared.imports import ledger
+from shared.imports import mend
 
 pytestmark = [
     pytest.mark.slow,
@@ -119,7 +119,7 @@ class History:
 
     def retry(self):
         with transaction(self.engine) as connection:
-            ledger.retry(connection, kernel, ledger.failed_ids(connection, kernel), "api:test")
+            mend.retry(connection, kernel, mend.failed_ids(connection, kernel), "api:test")
 
     def take(self, step):
         name, *arguments = step

@@ -140,21 +140,22 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, change):
 
 @pytest.fixture
 def three_files(therapists, make_therapist):
-    """Due in this order; the second one is read while the first is being committed."""
-    paths = [f"20250702/{zip_code}.json" for zip_code in (52066, 52068, 52070)]
+    """Due in this order, one by one: only files of one day are applied together."""
+    days = ("2025-07-02", "2025-07-03", "2025-07-04")
+    paths = [f"{day.replace('-', '')}/{52066 + number}.json" for number, day in enumerate(days)]
     for number, path in enumerate(paths):
-        therapists.put(document([make_therapist(number)]), path)
+        therapists.put(document([make_therapist(number)], days[number]), path)
     return paths
 
 
 def after_the_first(therapists, act):
-    therapists.parts.importer.watch = lambda progress: act() if progress.done == 1 else None
+    therapists.parts.importer.watch = lambda progress: act() if progress.number == 1 else None
 
 
 def test_a_file_that_changes_before_its_turn_costs_no_attempt_and_is_read_in_the_next_pass(
     therapists, make_therapist, three_files
 ):
-    late = document([make_therapist(2), make_therapist(3)])
+    late = document([make_therapist(2), make_therapist(3)], "2025-07-04")
     after_the_first(therapists, lambda: therapists.put(late, three_files[2]))
     report = therapists.run()
     assert (dict(report.counts), dict(report.ignored)) == ({"success": 2}, {"still_being_written": 1})

@@ -99,9 +99,10 @@ def test_a_frozen_holder_whose_connection_is_gone_is_replaced_and_does_no_harm_w
 def test_sigterm_finishes_the_file_in_hand_and_begins_no_other(
     run_service, ask, database_url, tmp_path, make_therapist
 ):
-    for zip_code in ("52066", "52070"):
+    for day in ("20250702", "20250709"):
         document = {"metadata": {}, "therapists": [make_therapist(number) for number in range(50)]}
-        (tmp_path / "scrapes" / f"{zip_code}.json").write_text(json.dumps(document))
+        (tmp_path / "scrapes" / day).mkdir()
+        (tmp_path / "scrapes" / day / "52066.json").write_text(json.dumps(document))
     with psycopg.connect(database_url) as other:
         other.execute("LOCK TABLE therapist_service.therapeuten IN SHARE MODE")  # nobody can write into it meanwhile
         started = run_service("therapist")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from shared.core.errors import NotAllowedError, TransientError
 from shared.fields.validation import InvalidInput
-from shared.imports import ledger
+from shared.imports import mend
 from shared.reviews.values import Resolution
 from standins.local import wait_until
 from therapist_service.imports.known_rows import Candidates, listed
@@ -35,7 +35,7 @@ def staff_sets(therapists, **values):
 
 def staff_decides(therapists, values):
     with therapists.engine.begin() as connection:
-        row = dict(lock_therapists(connection, [1])[1])
+        row = vars(lock_therapists(connection, [1])[1])
         update_therapists(connection, [TherapistChange(row, values)], "api:test")
 
 
@@ -331,10 +331,10 @@ def test_a_scraped_file_is_discarded_only_without_deleting_it(therapists, make_t
     therapists.put(b"{", "20250702/52066.json")
     therapists.run()
     with pytest.raises(NotAllowedError), therapists.engine.begin() as connection:
-        ledger.discard(connection, kernel, 1, "api:test", "empty", delete_source=True)
+        mend.discard(connection, kernel, 1, "api:test", "empty", delete_source=True)
     assert therapists.last_file()["status"] == "failed"
     with therapists.engine.begin() as connection:
-        ledger.discard(connection, kernel, 1, "api:test", "empty")
+        mend.discard(connection, kernel, 1, "api:test", "empty")
     assert therapists.last_file()["status"] == "discarded"
 
 
@@ -390,7 +390,7 @@ def test_far_fewer_records_than_usual_are_not_believed(therapists, make_therapis
 def test_a_person_who_retries_a_file_with_far_fewer_records_says_that_it_is_right(therapists, make_therapist):
     import_far_fewer_than_usual(therapists, make_therapist)
     with therapists.engine.begin() as connection:
-        ledger.retry(connection, kernel, [therapists.last_file()["id"]], "test")
+        mend.retry(connection, kernel, [therapists.last_file()["id"]], "test")
     assert dict(therapists.run().counts) == {"success": 1}
     assert counts(therapists.last_file()) == {"unchanged": 3}
     assert (therapists.last_file()["error_code"], therapists.last_file()["attempts"]) == (None, 2)
@@ -420,12 +420,14 @@ def test_a_record_that_is_too_large_fails_alone_with_its_place(therapists, make_
 def test_a_file_whose_attempts_never_end_is_given_up_and_reported(therapists, make_therapist):
     therapists.scrape([make_therapist(1)])
     therapists.run()
-    begun = "UPDATE therapist_service.import_tracking SET status = 'pending', round_attempts = 8, therapist_count = 0"
+    # As the third kill in a row leaves it, of the eighth attempt.
+    begun = "UPDATE therapist_service.import_tracking SET status = 'pending', round_attempts = 8, interruptions = 2"
     with therapists.engine.begin() as connection:
-        connection.execute(sa.text(f"{begun}, new_count = 0"))
-    assert dict(therapists.run().counts) == {"failed": 1}
-    assert (therapists.last_file()["error_code"], len(therapists.therapists())) == ("internal_error", 1)
-    assert therapists.rows("SELECT code FROM therapist_service.alert_outbox") == [{"code": "internal_error"}]
+        connection.execute(sa.text(f"{begun}, therapist_count = 0, new_count = 0"))
+        connection.execute(sa.text("INSERT INTO therapist_service.import_attempts (import_id, number) VALUES (1, 2)"))
+    assert dict(therapists.run().ignored) == {"waits_for_a_person": 1}
+    assert (therapists.last_file()["error_code"], len(therapists.therapists())) == ("interrupted", 1)
+    assert therapists.rows("SELECT code FROM therapist_service.alert_outbox") == [{"code": "interrupted"}]
 
 
 def test_a_missing_folder_is_an_error_of_the_pass(therapists):

@@ -33,7 +33,7 @@ def import_meanwhile(therapists):
 
 def staff_sets(connection, row_id, **values):
     row = lock_therapists(connection, [row_id])[row_id]
-    update_therapists(connection, [TherapistChange(dict(row), values)], "api:test")
+    update_therapists(connection, [TherapistChange(vars(row), values)], "api:test")
 
 
 def outcomes(therapists):

@@ -240,7 +240,7 @@ class World:
     def staff_writes(self, person, values):
         (row_id,) = [row["id"] for row in self.therapists.therapists() if row["ort"] == person.town]
         with self.therapists.engine.begin() as connection:
-            row = dict(lock_therapists(connection, [row_id])[row_id])
+            row = vars(lock_therapists(connection, [row_id])[row_id])
             update_therapists(connection, [TherapistChange(row, values)], "api:test")
 
     def assert_rows_are_right(self):

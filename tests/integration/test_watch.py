@@ -12,7 +12,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.mail.digest import Digest, due_day
 from shared.mail.mailer import Mailer
-from shared.mail.watch import PATIENCE, Watch
+from shared.mail.watch import RAISED_AFTER, Watch
 from shared.state.health import Expectations
 from standins.mail_sink import MailSink
 from therapist_service.imports.fill_rates import look_at_fill_rates
@@ -43,7 +43,7 @@ def look(engine, clock):
     watch = Watch(kernel, EXPECTED, [look_at_fill_rates], clock=clock)
 
     def once():
-        clock.time += PATIENCE
+        clock.time += RAISED_AFTER
         with transaction(engine) as connection:
             watch.look(connection)
 
@@ -156,7 +156,7 @@ def test_a_pass_that_hangs_is_silence(well, look, execute, open_problems):
 def test_a_switched_off_import_is_not_missed(engine, clock, execute, open_problems):
     watch = Watch(kernel, Expectations(enabled=False, interval_seconds=1), clock=clock)
     for _ in range(3):
-        clock.time += PATIENCE
+        clock.time += RAISED_AFTER
         with transaction(engine) as connection:
             watch.look(connection)
     assert open_problems() == {}

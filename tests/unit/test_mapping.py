@@ -5,7 +5,8 @@ import copy
 import pytest
 
 from shared.core.errors import RejectedError
-from therapist_service.imports.mapping import MAPPED_FIELDS, Claim, for_adults, map_record
+from therapist_service.imports.mapping import Claim, for_adults, map_record
+from therapist_service.therapist import MAPPED_FIELDS
 
 RECORD = {
     "id": "praxis67",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.imports.merge import Conflict, merge
+from therapist_service.therapist import MAPPED_FIELDS
 
 EMPTY = {
     **dict.fromkeys(MAPPED_FIELDS),

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import therapist_service.imports
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.schemas import TherapistOut
+from therapist_service.therapist import MAPPED_FIELDS
 
 PACKAGE = Path(therapist_service.imports.__path__[0])
 STAFF_FIELDS = set(TherapistOut.model_fields) - {"id", "created_at", "updated_at", *MAPPED_FIELDS}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from therapist_service.imports.mapping import MAPPED_FIELDS
+from therapist_service.therapist import MAPPED_FIELDS
 
 LEAST_RECORDS = 100
 """Below that a share says little: a day's first files, or a single postal code."""

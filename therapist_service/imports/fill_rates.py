@@ -12,8 +12,8 @@ from shared.database.statements import Statement
 from shared.mail.watch import Sight
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.mapping import MAPPED_FIELDS
 from therapist_service.models import scrape_fill
+from therapist_service.therapist import MAPPED_FIELDS
 
 CODE = "fill_rate_dropped"
 

@@ -5,7 +5,7 @@ again once the rows that are meant are locked.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
@@ -72,17 +72,12 @@ _LOCKED = Statement(
 
 
 def mark_unchanged(
-    connection: Connection,
-    import_id: int,
-    envelope: Envelope,
-    records: Sequence[MappedRecord],
-    meanwhile: Callable[[], None],
+    connection: Connection, import_id: int, envelope: Envelope, records: Sequence[MappedRecord]
 ) -> dict[int, int]:
     """Marks the rows as listed whose source record is the very same under the same id: nothing to compare there.
 
     Returns the rows' ids by the records' index. Rows that this file has claimed already are not among them, nor are
-    those marked as gone, nor those that a later scrape has listed. `meanwhile` begins what can be done while the
-    database marks them.
+    those marked as gone, nor those that a later scrape has listed.
     """
     # Two records that look the same are no case for a short cut, nor are two rows that do.
     by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -92,7 +87,6 @@ def mark_unchanged(
     single = {key: indexes[0] for key, indexes in by_key.items() if len(indexes) == 1}
     if not single:
         return {}
-    meanwhile()
     marked = _MARK_UNCHANGED(
         connection,
         ids=[external_id for external_id, _ in single],

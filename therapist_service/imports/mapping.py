@@ -25,25 +25,6 @@ from shared.words.vocabulary import Anrede, Geschlecht
 MAPPING_VERSION = 1
 """Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""
 
-MAPPED_FIELDS = (
-    "anrede",
-    "geschlecht",
-    "titel",
-    "vorname",
-    "nachname",
-    "strasse",
-    "plz",
-    "ort",
-    "telefon",
-    "fax",
-    "email",
-    "webseite",
-    "telefonische_erreichbarkeit",
-    "fremdsprachen",
-    "psychotherapieverfahren",
-)
-"""The columns that the source describes. An import writes no other content of a row that exists."""
-
 _RECORD_KEYS = frozenset(
     {"id", "status", "last_modified", "basic_info", "location", "contact"}
     | {"telephone_hours", "languages", "therapy_methods"}

@@ -13,7 +13,7 @@ import orjson
 
 from shared.text.keys import clean_text, phone_key
 from shared.words.vocabulary import Geschlecht
-from therapist_service.imports.mapping import MAPPED_FIELDS
+from therapist_service.therapist import MAPPED_FIELDS
 
 _WHITE_SPACE = re.compile(r"\s+")
 _PHONES = frozenset({"telefon", "fax"})

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
-from shared.imports.ledger import Outcome
+from shared.imports.records import Outcome
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import HeldDeletion, HeldDeletionsDetail, NewReview
 from shared.words.codes import Code

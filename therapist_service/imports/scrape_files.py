@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.core.errors import CuravaniError, TransientError
+from shared.core.errors import TransientError
+from shared.imports.source import NotYet
 from shared.words.codes import Code
 from therapist_service.imports.envelope import Dating
 
@@ -37,10 +38,11 @@ class FileUnreadable(TransientError):
     code = Code.FILE_UNREADABLE
 
 
-class FileChanging(CuravaniError):
+class FileChanging(NotYet):
     """The file changed while it was read: somebody is still writing it."""
 
-    code = Code.FILE_CHANGING
+    def __init__(self) -> None:
+        super().__init__("still_being_written", seconds=1.0)
 
 
 @dataclass(frozen=True, slots=True)

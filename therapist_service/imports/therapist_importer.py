@@ -5,7 +5,7 @@ Set-based: each chunk of records costs the same few statements, however many rec
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,47 +13,62 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
-from shared.imports import ledger
-from shared.imports.ledger import Outcome, Settlement
+from shared.imports.records import Outcome, write_findings, write_outcomes
+from shared.imports.source import Settlement
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
-from shared.words.statuses import ReviewKind
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.imports.envelope import Envelope
+from therapist_service.imports.envelope import Envelope, plausibility
+from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.identity import Match, assign
-from therapist_service.imports.import_tracker import day_of
+from therapist_service.imports.import_tracker import applied_before, day_of
 from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
-from therapist_service.imports.merge import Conflict, merge
+from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
-from therapist_service.imports.scrape import BadRecord, Record, Scrape
+from therapist_service.imports.scrape import BadRecord, Record, Scrape, faults_of
 from therapist_service.models import kernel
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """`adults_only` leaves out practices without any method for adults."""
+class Audience:
+    """Whom the imported practices have to treat: `adults_only` leaves out those without any method for adults."""
 
     adults_only: bool = False
 
 
+def apply_if_sound(
+    connection: Connection, import_id: int, scrape: Scrape, audience: Audience, *, count_is_accepted: bool = False
+) -> Settlement:
+    """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
+
+    `count_is_accepted`: a person has seen that there are far fewer records than usual.
+    """
+    envelope = scrape.envelope
+    before = applied_before(connection, import_id, scrape.sha256, envelope.zip)
+    needless = before.why_needless(envelope)
+    if needless:
+        return Settlement(FileStatus.SKIPPED, needless)
+    usual = () if count_is_accepted else before.usual_counts
+    implausible = plausibility(scrape.valid, scrape.invalid, usual)
+    if implausible:
+        write_findings(connection, kernel, import_id, faults_of(scrape))
+        return Settlement(FileStatus.FAILED, implausible)
+    keep_fill(connection, envelope, scrape.fill)
+    return apply_scrape(connection, import_id, scrape, audience, is_first=not before.usual_counts)
+
+
 def apply_scrape(
-    connection: Connection,
-    import_id: int,
-    scrape: Scrape,
-    wishes: Wishes,
-    meanwhile: Callable[[], None],
-    *,
-    is_first: bool,
+    connection: Connection, import_id: int, scrape: Scrape, audience: Audience, *, is_first: bool
 ) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
-    The counts cover every record of the file, each with exactly one outcome. `meanwhile` is called, perhaps more than
-    once, when the database is about to be busy for a while: it begins what can be done at the same time. `is_first`
-    says that no scrape of this postal code was applied before, so that hardly anybody is known.
+    The counts cover every record of the file, each with exactly one outcome. `is_first` says that no scrape of this
+    postal code was applied before, so that hardly anybody is known.
     """
-    run = _Run(connection, import_id, scrape.envelope, wishes, meanwhile, is_first=is_first)
+    run = _Run(connection, import_id, scrape.envelope, audience, is_first=is_first)
     if scrape.claims[Claim.DELETED]:
         run.removals.count_active()
     run.findings += [*scrape.findings, *scrape.total_findings()]
@@ -63,22 +78,15 @@ def apply_scrape(
         run.apply(chunk)
     run.removals.apply(run.report)
     run.flush()
-    trouble = run.counts["failed"] or run.counts["held"]
-    return Settlement("partial" if trouble else "success", None, dict(run.counts))
+    trouble = run.counts[RecordOutcome.FAILED] or run.counts[RecordOutcome.HELD]
+    return Settlement(FileStatus.PARTIAL if trouble else FileStatus.SUCCESS, None, dict(run.counts))
 
 
 class _Run:
     """The state of one file's import."""
 
     def __init__(
-        self,
-        connection: Connection,
-        import_id: int,
-        envelope: Envelope,
-        wishes: Wishes,
-        meanwhile: Callable[[], None],
-        *,
-        is_first: bool,
+        self, connection: Connection, import_id: int, envelope: Envelope, audience: Audience, *, is_first: bool
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -86,8 +94,7 @@ class _Run:
         self._connection = connection
         self._import_id = import_id
         self._envelope = envelope
-        self._wishes = wishes
-        self._meanwhile = meanwhile
+        self._audience = audience
         self._is_first = is_first
         self._outcomes: list[Outcome] = []
         self._reviews: list[NewReview] = []
@@ -104,12 +111,12 @@ class _Run:
             self._place(rest)
 
     def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, int]:
-        return mark_unchanged(self._connection, self._import_id, self._envelope, records, self._meanwhile)
+        return mark_unchanged(self._connection, self._import_id, self._envelope, records)
 
     def flush(self) -> None:
         """Writes what was found out about the records so far."""
-        ledger.write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
-        ledger.write_findings(self._connection, kernel, self._import_id, self.findings)
+        write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
+        write_findings(self._connection, kernel, self._import_id, self.findings)
         open_reviews(self._connection, kernel, self._reviews)
         self._outcomes, self.findings, self._reviews = [], [], []
 
@@ -124,19 +131,19 @@ class _Run:
         for record in chunk:
             if isinstance(record, BadRecord):
                 self.findings += record.findings
-                self.report(Outcome(record.index, "failed", code=record.findings[0].code))
+                self.report(Outcome(record.index, RecordOutcome.FAILED, code=record.findings[0].code))
                 continue
             self.findings += record.findings
             if record.claim == Claim.DELETED:
                 self.removals.add(record)
-            elif self._wishes.adults_only and not for_adults(record):
-                self.report(Outcome(record.index, "skipped", code="not_for_adults"))
+            elif self._audience.adults_only and not for_adults(record):
+                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code="not_for_adults"))
             else:
                 yield record
 
     def _report_same(self, record: MappedRecord, row_id: int) -> None:
-        self._check_claim(record, "unchanged")
-        self.report(Outcome(record.index, "unchanged", row_id, rule="same_record"))
+        self._check_claim(record, RecordOutcome.UNCHANGED)
+        self.report(Outcome(record.index, RecordOutcome.UNCHANGED, row_id, rule="same_record"))
 
     def _place(self, records: Sequence[MappedRecord]) -> None:
         """Finds each record's row by the rules of identity, and creates or merges."""
@@ -155,7 +162,7 @@ class _Run:
             if match.row_id is not None:
                 known.append((record, match, rows[match.row_id]))
             elif match.rule == "duplicate_in_file":
-                self._report_with_finding(record, "skipped", "duplicate_in_file")
+                self._report_with_finding(record, RecordOutcome.SKIPPED, "duplicate_in_file")
             elif match.rule == "ambiguous":
                 self._hold(record, match)
             else:
@@ -165,11 +172,11 @@ class _Run:
 
     def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
         rows = [new_row(record) | self._technical(record) for record, _ in fresh]
-        ids = create_therapists(self._connection, rows, self._actor, self._meanwhile)
+        ids = create_therapists(self._connection, rows, self._actor)
         for (record, match), row_id in zip(fresh, ids, strict=True):
-            self._check_claim(record, "new")
+            self._check_claim(record, RecordOutcome.NEW)
             self._remark_reassignment(record, match)
-            self.report(Outcome(record.index, "new", row_id, rule="new"))
+            self.report(Outcome(record.index, RecordOutcome.NEW, row_id, rule="new"))
 
     def _update(self, known: Sequence[tuple[MappedRecord, Match, Row]]) -> None:
         gone = [row["id"] for _, _, row in known if row["source_removed_at"] is not None]
@@ -187,13 +194,13 @@ class _Run:
         row_id = row["id"]
         if self._is_older(row["source_seen_at"]):
             # Another postal code's file has told something newer about this person.
-            return _Plan(record, match, row_id, "skipped", "superseded")
+            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, "superseded")
         merged = merge(row["source_record"], record.fields, row)
         changes = dict(merged.changes)
-        outcome = "updated" if changes else "held" if merged.conflicts else "unchanged"
+        outcome = _outcome_of(merged)
         if row_id in deactivated and row["status"] == Therapeutstatus.INAKTIV:
             changes["status"] = Therapeutstatus.AKTIV.value
-            outcome = "reactivated"
+            outcome = RecordOutcome.REACTIVATED
         technical = {**self._technical(record), "source_record": merged.new_base, "source_removed_at": None}
         code = "conflict" if merged.conflicts else None
         change = TherapistChange(row, changes, technical)
@@ -211,7 +218,7 @@ class _Run:
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
         """Several rows may be meant: nothing is written, and a person is asked once, not every week."""
-        self._report_with_finding(record, "held", "ambiguous_identity")
+        self._report_with_finding(record, RecordOutcome.HELD, "ambiguous_identity")
         fields = record.fields
         about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
         asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
@@ -251,11 +258,11 @@ class _Run:
     def _is_older(self, seen_at: datetime | None) -> bool:
         return seen_at is not None and day_of(seen_at) > self._envelope.scrape_day
 
-    def _check_claim(self, record: MappedRecord, outcome: str) -> None:
+    def _check_claim(self, record: MappedRecord, outcome: RecordOutcome) -> None:
         """The source's own word is checked, and a contradiction counted."""
-        is_new = outcome == "new"
+        is_new = outcome == RecordOutcome.NEW
         contradicts = is_new != (record.claim == Claim.NEW) or (
-            record.claim == Claim.UNCHANGED and outcome in ("updated", "held", "reactivated")
+            record.claim == Claim.UNCHANGED and outcome in _CHANGING
         )
         if contradicts:
             self.findings.append(self._finding(record, "status_contradicted", "/status"))
@@ -264,7 +271,7 @@ class _Run:
         if match.reassigned:
             self.findings.append(self._finding(record, "id_reassigned", "/id"))
 
-    def _report_with_finding(self, record: MappedRecord, outcome: str, code: str) -> None:
+    def _report_with_finding(self, record: MappedRecord, outcome: RecordOutcome, code: str) -> None:
         self.report(Outcome(record.index, outcome, code=code), self._finding(record, code))
 
     def _finding(self, record: MappedRecord, code: str, path: str = "") -> Finding:
@@ -282,10 +289,20 @@ class _Plan:
     record: MappedRecord
     match: Match
     row_id: int
-    outcome: str
+    outcome: RecordOutcome
     code: str | None = None
     change: TherapistChange | None = None
     conflicts: Sequence[Conflict] = field(default=())
+
+
+def _outcome_of(merged: Merge) -> RecordOutcome:
+    if merged.changes:
+        return RecordOutcome.UPDATED
+    return RecordOutcome.HELD if merged.conflicts else RecordOutcome.UNCHANGED
+
+
+_CHANGING = (RecordOutcome.UPDATED, RecordOutcome.HELD, RecordOutcome.REACTIVATED)
+"""Outcomes that contradict a source which calls the record unchanged."""
 
 
 def new_row(record: MappedRecord) -> dict[str, Any]:

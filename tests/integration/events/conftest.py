@@ -14,8 +14,9 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.database.tables import KernelTables
 from shared.events.outbox import Event, write_events
-from shared.events.queue import EventsWaiting, waiting
 from shared.events.relay import EventRelay
+from shared.state.reading import read_snapshot
+from shared.state.snapshot import Snapshot
 from standins.local import wait_until
 from standins.mock_broker import MockBroker
 
@@ -89,8 +90,8 @@ class Outbox:
             rows = connection.exec_driver_sql(statement).all()
         return [row[0] if len(row) == 1 else tuple(row) for row in rows]
 
-    def unsent(self) -> EventsWaiting:
-        found: EventsWaiting = self.do(waiting)
+    def unsent(self) -> Snapshot:
+        found: Snapshot = self.do(read_snapshot)
         return found
 
     def alerts(self) -> Sequence[str]:

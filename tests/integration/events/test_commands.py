@@ -76,7 +76,7 @@ def test_sending_again(events, outbox, relay, topic):
     outbox.ask("UPDATE patient_service.event_outbox SET sent_at = '2026-03-01T08:00:00Z' WHERE key = '1' RETURNING id")
     assert json.loads(events("replay", "patient", "--since", "2026-03-01T08:00:01", "--json").stdout) == {"events": 1}
     assert "1 event(s)" in events("replay", "patient", "--entity", "1").stderr
-    assert outbox.unsent().count == 2
+    assert outbox.unsent().events.number == 2
     relay.once()
     assert topic.has(4)
     assert len(topic.events()) == 2

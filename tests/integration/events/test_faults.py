@@ -49,7 +49,7 @@ def changes(outbox, start, rounds):
 
 def assert_complete(outbox, topic, count):
     """All `count` changes have arrived, once each and in order per key."""
-    assert wait_until(lambda: outbox.unsent().count == 0, 60)
+    assert wait_until(lambda: outbox.unsent().events.number == 0, 60)
     assert topic.until(lambda: len(topic.events()) == count)
     for position, key in enumerate(KEYS):
         assert topic.numbers(key) == list(range(position, count, len(KEYS)))
@@ -61,10 +61,10 @@ def test_brokers_that_go_and_come_back(outbox, broker, relay, topic):
         count = changes(outbox, 0, 3)
         assert topic.until(lambda: len(topic.events()) == count)
         # An event arrives a moment before it is marked as sent.
-        assert wait_until(lambda: outbox.unsent().count == 0, 60)
+        assert wait_until(lambda: outbox.unsent().events.number == 0, 60)
         broker.down(1)
         count = changes(outbox, count, 5)
-        assert outbox.unsent().count == 20
+        assert outbox.unsent().events.number == 20
         broker.up(1)
         count = changes(outbox, count, 3)
         assert_complete(outbox, topic, count)
@@ -117,9 +117,9 @@ def test_confirmations_that_do_not_come(outbox, broker, relay, topic):
     broker.round_trip(1, 60_000)
     count = changes(outbox, len(KEYS), 2)
     relay.once(seconds=0)
-    assert outbox.unsent().count == 2 * len(KEYS)
+    assert outbox.unsent().events.number == 2 * len(KEYS)
     broker.round_trip(1, 0)
-    assert wait_until(lambda: relay.once() is not None and outbox.unsent().count == 0, 60)
+    assert wait_until(lambda: relay.once() is not None and outbox.unsent().events.number == 0, 60)
     assert_complete(outbox, topic, count)
 
 
@@ -134,7 +134,7 @@ def test_confirmations_that_do_not_come(outbox, broker, relay, topic):
 def test_answers_after_which_the_client_tries_again_or_gives_up_for_good(answer, outbox, broker, relay, topic):
     count = changes(outbox, 0, 2)
     broker.fail("produce", [answer] * 2)
-    assert wait_until(lambda: relay.once() is not None and outbox.unsent().count == 0, 60)
+    assert wait_until(lambda: relay.once() is not None and outbox.unsent().events.number == 0, 60)
     count = changes(outbox, count, 1)
     relay.once()
     assert_complete(outbox, topic, count)

@@ -34,7 +34,7 @@ def test_a_refused_event_is_parked_and_holds_back_its_own_key_only(parked_event,
     assert topic.has(1)
     assert topic.messages[0].key() == b"2"
     state = outbox.unsent()
-    assert (state.count, state.parked) == (2, 1)
+    assert (state.events.number, state.parked) == (2, 1)
     (found,) = outbox.do(parked)
     assert (found.entity_id, found.event_type, found.code) == (1, "patient.updated", "event_too_large")
     assert found.waiting_behind == 2
@@ -64,7 +64,7 @@ def test_those_refused_together_are_told_apart(outbox, broker, relay, topic):
     relay.once()
     assert topic.has(30)
     assert {message.key() for message in topic.messages} == {str(key).encode() for key in range(1, 31)}
-    assert (outbox.unsent().count, outbox.unsent().parked) == (0, 0)
+    assert (outbox.unsent().events.number, outbox.unsent().parked) == (0, 0)
 
 
 def test_an_event_too_large_for_the_client_is_parked_alone(outbox, relay, topic):
@@ -74,7 +74,7 @@ def test_an_event_too_large_for_the_client_is_parked_alone(outbox, relay, topic)
     relay.once()
     assert topic.has(2)
     assert {message.key() for message in topic.messages} == {b"1", b"3"}
-    assert (outbox.unsent().count, outbox.unsent().parked) == (1, 1)
+    assert (outbox.unsent().events.number, outbox.unsent().parked) == (1, 1)
 
 
 def test_a_released_event_is_sent_and_those_behind_it_follow(parked_event, outbox, relay, topic):
@@ -102,7 +102,7 @@ def test_a_dropped_event_is_never_sent_and_those_behind_it_are(parked_event, out
     relay.once()
     assert topic.has(2)
     assert topic.numbers(1) == [1, 2]
-    assert (outbox.unsent().count, outbox.unsent().parked, outbox.alerts()) == (0, 0, [])
+    assert (outbox.unsent().events.number, outbox.unsent().parked, outbox.alerts()) == (0, 0, [])
     assert actions(outbox) == [
         ("drop_event", "api:eva", 1, f"patient.updated {parked_event.event_id}: known to all"),
     ]
@@ -125,14 +125,14 @@ def test_a_closed_topic_parks_one_event_and_the_others_go_by_themselves(outbox, 
     outbox.write(1, 2, 3)
     relay.once()
     relay.once()
-    assert (outbox.unsent().count, outbox.unsent().parked) == (2, 1)
+    assert (outbox.unsent().events.number, outbox.unsent().parked) == (2, 1)
     assert outbox.alerts() == ["topic_not_allowed"]
     broker.fail_topic("patient-events", 0)
     relay.once()
     # A consumer of before would have been told of the missing right, too.
     topic = new_topic()
     assert topic.has(2)
-    assert (outbox.unsent().count, outbox.unsent().parked) == (0, 1)
+    assert (outbox.unsent().events.number, outbox.unsent().parked) == (0, 1)
     (found,) = outbox.do(parked)
     outbox.do(release, found.number, "api:eva")
     relay.once()
@@ -146,7 +146,7 @@ def test_a_missing_topic_is_told_at_once_is_not_created_and_costs_no_event(outbo
         outbox.write(1, 2, 1)
         relay.once()
         relay.once()
-        assert (outbox.unsent().count, outbox.unsent().parked) == (3, 0)
+        assert (outbox.unsent().events.number, outbox.unsent().parked) == (3, 0)
         assert outbox.alerts() == ["topic_missing"]
         assert outbox.do(problems) == ["topic_missing"]
         broker.create_topic("patient-events", 3)
@@ -179,7 +179,7 @@ def test_a_topic_that_vanishes_is_told_at_once(outbox, broker, relay, new_topic)
     broker.fail_topic("patient-events", KafkaError.UNKNOWN_TOPIC_OR_PART)
     outbox.write(2)
     relay.once()
-    assert (outbox.unsent().count, outbox.alerts()) == (1, ["topic_missing"])
+    assert (outbox.unsent().events.number, outbox.alerts()) == (1, ["topic_missing"])
     broker.fail_topic("patient-events", 0)
     relay.once()
     assert new_topic().has(2)

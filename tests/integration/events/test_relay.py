@@ -27,7 +27,7 @@ def test_events_arrive_in_order_of_their_key_in_the_agreed_form(outbox, relay, t
         "content-type": b"application/json",
     }
     assert {message.key() for message in topic.messages} == {b"1", b"2"}
-    assert outbox.unsent().count == 0
+    assert outbox.unsent().events.number == 0
 
 
 def test_the_partition_is_the_one_that_java_clients_choose(outbox, relay, topic):
@@ -58,7 +58,7 @@ def test_a_stop_ends_the_batch_between_two_events_of_a_key(outbox, relay, topic)
     asked = []
     # Asked once before the batch is read, and again after each event that was confirmed.
     relay.turn(stopping=lambda: bool(asked) or bool(asked.append(1)))
-    assert outbox.unsent().count == 4
+    assert outbox.unsent().events.number == 4
     relay.once()
     assert topic.has(5)
     assert topic.numbers(1) == [0, 1, 2, 3, 4]
@@ -79,7 +79,7 @@ def test_a_replay_sends_the_same_events_again_in_their_order(outbox, relay, topi
 def test_without_brokers_events_wait(outbox, new_relay):
     outbox.write(1)
     assert new_relay(None).once() == 0
-    assert outbox.unsent().count == 1
+    assert outbox.unsent().events.number == 1
 
 
 def test_what_was_sent_long_ago_is_forgotten_and_nothing_else(outbox, relay):

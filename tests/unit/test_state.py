@@ -1,0 +1,428 @@
+"""What is told of an import, as tables over snapshots made by hand: no database, no clock."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from curavani.doctor import import_diagnosis
+from shared.console.figures import running_pass
+from shared.mail.digest import gather
+from shared.mail.digest_text import digest_text, state_of
+from shared.mail.watch import SILENCE, sights_of_health
+from shared.metrics import catalogue
+from shared.state.health import Expectations, import_health
+from shared.state.import_status import import_status
+from shared.state.metrics import measured
+from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
+
+NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
+EXPECTED = Expectations(enabled=True, interval_seconds=3600, expects_scrapes=True)
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+def beat(state=WorkerState.LEADING, process="host:1", work=Work.IMPORT, **span):
+    return Heartbeat(work, process, state, started_at=ago(days=30), beat_at=ago(**span))
+
+
+def a_pass(error_code=None, **span):
+    finished = ago(**span)
+    return FinishedPass(finished - timedelta(seconds=30), finished, finished + timedelta(hours=1), error_code)
+
+
+def a_file(number=1, status=FileStatus.SUCCESS, error_code=None, records=1, **span):
+    return RecentFile(number, status, error_code, ago(**span), records)
+
+
+WELL = Snapshot(
+    at=NOW,
+    first_pass_at=ago(days=30),
+    last_pass=a_pass(minutes=5),
+    last_success_at=ago(minutes=5),
+    new_scrape_at=ago(days=1),
+    heartbeats=[beat(seconds=3)],
+    lock_holders={Work.IMPORT: "host:1"},
+)
+EMPTY = Snapshot(at=NOW)
+
+
+def changed(**fields):
+    return replace(WELL, **fields)
+
+
+def troubles(snapshot, expected=EXPECTED):
+    """The checks that are not ok, by name, with their codes."""
+    return {check.name: check.code for check in import_health(snapshot, expected) if not check.ok}
+
+
+def check_of(name, snapshot, expected=EXPECTED):
+    (found,) = [check for check in import_health(snapshot, expected) if check.name == name]
+    return found
+
+
+def test_an_import_that_leads_passes_and_gets_scrapes_is_well():
+    assert troubles(WELL) == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "leads"),
+    [
+        ({"heartbeats": [beat(seconds=29)]}, True),
+        ({"heartbeats": [beat(seconds=30)]}, False),
+        ({"heartbeats": [beat(seconds=30)], "lock_holders": {Work.IMPORT: "host:1"}}, False),
+        ({"heartbeats": [beat(seconds=30)], "lock_holders": {Work.IMPORT: "host:2"}}, True),
+        ({"heartbeats": [beat(WorkerState.STANDBY)]}, False),
+        ({"heartbeats": [beat(WorkerState.STANDBY)], "lock_holders": {Work.IMPORT: "host:1"}}, True),
+        ({"heartbeats": [beat(WorkerState.STOPPED)]}, False),
+        ({"heartbeats": [beat(work=Work.RELAY)], "lock_holders": {Work.RELAY: "host:1"}}, False),
+        ({"heartbeats": [beat(hours=1), beat(process="host:2")]}, True),
+        ({"lock_holders": {Work.IMPORT: "host:9"}}, True),
+        ({}, False),
+    ],
+    ids=[
+        "fresh", "stale", "stale holder", "stale beside a command", "standby", "standby as a command", "stopped",
+        "other work", "taken over", "command alone", "nobody",
+    ],
+)  # fmt: skip
+def test_who_leads_is_said_alike_by_health_status_and_overview(fields, leads):
+    snapshot = changed(**{"heartbeats": [], "lock_holders": {}, "unfinished_since": ago(minutes=1), **fields})
+    assert snapshot.is_led == leads
+    assert check_of("leader", snapshot).code == (None if leads else "no_leader")
+    assert import_status(snapshot, 3600, "patient")["running"] == leads
+    assert (running_pass(snapshot) is not None) == leads
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"last_pass": a_pass(minutes=120)}, None),
+        ({"last_pass": a_pass(minutes=120, seconds=1)}, "no_pass"),
+        ({"last_pass": a_pass("storage_unavailable", minutes=1)}, "storage_unavailable"),
+        # A long pass: it is at work as long as it began, or settled a file, less than half an hour ago.
+        ({"last_pass": a_pass(hours=5), "unfinished_since": ago(minutes=29)}, None),
+        ({"last_pass": a_pass(hours=5), "unfinished_since": ago(minutes=30)}, "no_pass"),
+        ({"last_pass": a_pass(hours=5), "unfinished_since": ago(hours=4), "recent": [a_file(minutes=29)]}, None),
+        ({"last_pass": a_pass(hours=5), "unfinished_since": ago(hours=4), "recent": [a_file(minutes=30)]}, "no_pass"),
+        ({"last_pass": a_pass(hours=5), "unfinished_since": ago(minutes=1), "heartbeats": []}, None),
+        (
+            {"last_pass": a_pass(hours=5), "unfinished_since": ago(minutes=1), "heartbeats": [], "lock_holders": {}},
+            "no_pass",
+        ),
+    ],
+)
+def test_a_pass_ends_in_twice_the_interval_or_is_at_work(fields, code):
+    assert check_of("last_pass", changed(**fields)).code == code
+    assert check_of("last_pass", changed(**fields)).ok == (code is None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "interval", "late"),
+    [
+        ({}, 1, False),
+        ({"first_pass_at": ago(seconds=120)}, 1, False),
+        ({"first_pass_at": ago(seconds=121)}, 1, True),
+        ({"first_pass_at": ago(seconds=121)}, 3600, False),
+        ({"first_pass_at": ago(seconds=7201)}, 3600, True),
+        ({"heartbeats": [beat(seconds=1)]}, 3600, True),
+    ],
+)
+def test_a_fresh_installation_has_a_while_for_its_first_pass(fields, interval, late):
+    check = check_of("last_pass", replace(EMPTY, **fields), replace(EXPECTED, interval_seconds=interval))
+    assert (check.ok, check.code) == (not late, "no_pass" if late else "no_pass_yet")
+
+
+# What is just right still, and what is too old by a second.
+LIMITS = {
+    "no_scrape": (
+        {"new_scrape_at": ago(days=10)},
+        {"new_scrape_at": ago(days=10, seconds=1)},
+    ),
+    "delete_pending_long": (
+        {"deletes": Backlog(3, ago(hours=24))},
+        {"deletes": Backlog(3, ago(hours=24, seconds=1))},
+    ),
+    "events_waiting": (
+        {"events": Backlog(3, ago(minutes=15))},
+        {"events": Backlog(3, ago(minutes=15, seconds=1))},
+    ),
+    "alerts_waiting": (
+        {"alerts": Backlog(3, ago(hours=1))},
+        {"alerts": Backlog(3, ago(hours=1, seconds=1))},
+    ),
+}
+
+
+@pytest.mark.parametrize("code", LIMITS)
+def test_what_waits_too_long_is_trouble(code):
+    still_well, too_old = LIMITS[code]
+    assert troubles(changed(**still_well)) == {}
+    assert list(troubles(changed(**too_old)).values()) == [code]
+
+
+def test_where_nothing_is_sent_nothing_is_late():
+    snapshot = changed(events=Backlog(3, ago(days=3)), alerts=Backlog(2, ago(days=3)))
+    nothing_sent = replace(EXPECTED, sends_events=False, sends_mail=False)
+    assert troubles(snapshot, nothing_sent) == {}
+    assert check_of("events_waiting", snapshot, nothing_sent).as_json() == {
+        "ok": True,
+        "code": "not_configured",
+        "number": 3,
+        "seconds": 3 * 86400,
+    }
+    assert check_of("alerts_waiting", snapshot, nothing_sent).code == "not_configured"
+
+
+def test_a_scrape_is_missed_only_where_one_is_expected_and_since_somebody_looks():
+    assert "new_scrape" not in troubles(changed(new_scrape_at=None), replace(EXPECTED, expects_scrapes=False))
+    assert troubles(changed(new_scrape_at=None)) == {"new_scrape": "no_scrape"}
+    assert troubles(changed(new_scrape_at=None, first_pass_at=ago(days=9), heartbeats=[beat()])) == {
+        "new_scrape": "no_scrape"
+    }
+    young = replace(beat(), started_at=ago(days=9))
+    assert troubles(changed(new_scrape_at=None, first_pass_at=ago(days=9), heartbeats=[young])) == {}
+
+
+def test_what_waits_for_a_person_is_counted_and_no_sickness():
+    snapshot = changed(files={FileStatus.FAILED: 2}, parked=4, questions={ReviewKind.CONFLICT: 9})
+    assert troubles(snapshot) == {}
+    assert (check_of("failed_files", snapshot).code, check_of("failed_files", snapshot).number) == ("files_failed", 2)
+    assert (check_of("events_parked", snapshot).code, check_of("events_parked", snapshot).number) == (
+        "events_parked",
+        4,
+    )
+
+
+def test_of_an_import_that_is_switched_off_neither_leader_nor_pass_nor_scrape_is_asked():
+    checks = import_health(EMPTY, replace(EXPECTED, enabled=False))
+    assert [check.name for check in checks] == [
+        *("import", "failed_files", "deletes_pending", "events_waiting", "events_parked", "alerts_waiting")
+    ]
+    assert checks[0].code == "disabled"
+
+
+def test_what_a_later_transaction_wrote_is_no_negative_age():
+    assert check_of("events_waiting", changed(events=Backlog(1, ago(seconds=-2)))).seconds == 0
+    assert measured(changed(waiting_since=ago(seconds=-2)), EXPECTED)[catalogue.OLDEST_PENDING] == {(): 0}
+
+
+SILENT = {
+    "no_leader": {"heartbeats": [], "lock_holders": {}},
+    "no_pass": {"last_pass": a_pass(hours=3)},
+    **{code: too_old for code, (_, too_old) in LIMITS.items()},
+}
+
+
+@pytest.mark.parametrize("code", sorted(SILENCE))
+def test_silence_is_an_alert_under_the_name_of_its_check(code):
+    found = {sight.fingerprint: sight.code for sight in sights_of_health(changed(**SILENT[code]), EXPECTED)}
+    (check,) = troubles(changed(**SILENT[code]))
+    assert {name: value for name, value in found.items() if value} == {f"watch:{check}": code}
+    assert set(found) == {f"watch:{check.name}" for check in import_health(WELL, EXPECTED)}
+
+
+def test_what_the_import_tells_itself_is_no_second_alert():
+    failing = changed(last_pass=a_pass("storage_unavailable", minutes=1), files={FileStatus.FAILED: 2}, parked=1)
+    assert not any(sight.code for sight in sights_of_health(failing, EXPECTED))
+
+
+def test_brokers_that_are_away_are_told_once():
+    waiting = changed(**SILENT["events_waiting"], is_broker_told=True)
+    assert not any(sight.code for sight in sights_of_health(waiting, EXPECTED))
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "state", "codes"),
+    [
+        (WELL, "ok", []),
+        (EMPTY, "not running", []),
+        (changed(heartbeats=[beat(WorkerState.STOPPED)], lock_holders={}), "not running", []),
+        # Nobody started it: that no pass ended follows from that, that files failed does not.
+        (replace(EMPTY, last_pass=a_pass(days=3)), "not running", []),
+        (replace(EMPTY, files={FileStatus.FAILED: 1}), "attention", ["files_failed"]),
+        (changed(heartbeats=[beat(minutes=5)]), "attention", ["no_leader"]),
+        (changed(last_pass=None, first_pass_at=ago(minutes=1), heartbeats=[replace(beat(), started_at=NOW)]), "ok", []),
+        (changed(parked=1, deletes=Backlog(1, ago(days=2))), "attention", ["delete_pending_long", "events_parked"]),
+    ],
+)
+def test_the_doctor_says_what_health_says(snapshot, state, codes):
+    found = import_diagnosis("patient", snapshot, Expectations(enabled=True, interval_seconds=3600))
+    assert (found.part, found.state) == ("patient import", state)
+    told = found.advice.splitlines() if state == "attention" else []
+    assert [line.partition(":")[0] for line in told] == codes
+    assert (found.advice == "Start it with: curavani serve patient") == (state == "not running")
+
+
+def test_the_doctor_has_nothing_to_say_about_what_is_not_set_up():
+    bare = Expectations(enabled=False, interval_seconds=3600, sends_events=False, sends_mail=False)
+    assert import_diagnosis("patient", WELL, bare).state == "ok"
+
+
+def values(metric, snapshot, expected=EXPECTED):
+    return measured(snapshot, expected)[metric]
+
+
+def test_every_metric_of_the_database_has_a_value_from_the_first_moment_on():
+    found = measured(EMPTY, EXPECTED)
+    assert set(found) == set(catalogue.OF_THE_DATABASE)
+    assert found[catalogue.DATABASE_UP] == {(): 1}
+    assert found[catalogue.FILES] == {(status,): 0 for status in FileStatus}
+    assert found[catalogue.RECORDS] == {(outcome,): 0 for outcome in RecordOutcome}
+    assert found[catalogue.LOCK_HELD] == {(work,): 0 for work in Work}
+    assert found[catalogue.LAST_COMPLETION] == found[catalogue.LAST_DURATION] == {(): 0}
+    assert catalogue.LAST_NEW_SCRAPE not in measured(EMPTY, replace(EXPECTED, expects_scrapes=False))
+
+
+def test_the_metrics_say_what_the_snapshot_says():
+    snapshot = changed(
+        files={FileStatus.SUCCESS: 5, FileStatus.FAILED: 2},
+        records={RecordOutcome.NEW: 7},
+        waiting_since=ago(seconds=90),
+        deletes=Backlog(3, ago(seconds=60)),
+        events=Backlog(4, ago(seconds=50)),
+        parked=1,
+        alerts=Backlog(6, ago(seconds=40)),
+        problems=8,
+        questions={ReviewKind.CONFLICT: 9},
+        heartbeats=[beat(), beat(WorkerState.STANDBY, "b"), beat(WorkerState.STANDBY, "c"), beat(process="d", hours=1)],
+    )
+    single = {
+        catalogue.IMPORT_ENABLED: 1,
+        catalogue.INTERVAL: 3600,
+        catalogue.LAST_COMPLETION: ago(minutes=5).timestamp(),
+        catalogue.LAST_SUCCESS: ago(minutes=5).timestamp(),
+        catalogue.LAST_DURATION: 30,
+        catalogue.LAST_NEW_SCRAPE: ago(days=1).timestamp(),
+        catalogue.OLDEST_PENDING: 90,
+        catalogue.DELETES_PENDING: 3,
+        catalogue.OLDEST_DELETE: 60,
+        catalogue.EVENTS_WAITING: 4,
+        catalogue.EVENTS_AGE: 50,
+        catalogue.EVENTS_PARKED: 1,
+        catalogue.ALERTS_WAITING: 6,
+        catalogue.ALERTS_AGE: 40,
+        catalogue.PROBLEMS: 8,
+    }
+    found = measured(snapshot, EXPECTED)
+    assert {metric: found[metric] for metric in single} == {metric: {(): value} for metric, value in single.items()}
+    assert found[catalogue.FILES]["success",] == 5
+    assert found[catalogue.RECORDS]["new",] == 7
+    assert found[catalogue.REVIEWS] == {("possible_duplicate",): 0, ("conflict",): 9, ("held_deletions",): 0}
+    assert found[catalogue.LOCK_HELD] == {("import",): 1, ("relay",): 0, ("mailer",): 0}
+    of_import = {state: found[catalogue.WORKERS]["import", state] for state in ("leading", "standby")}
+    assert of_import == {"leading": 1, "standby": 2}
+    assert found[catalogue.WORKERS]["relay", "leading"] == 0
+
+
+STATUS_KEYS = {
+    *("running", "last_check", "next_check", "files_processed_today", "files_failed_today", "total_processed"),
+    *("total_failed", "last_error", "last_error_time", "recent_imports"),
+}
+
+
+def test_the_status_has_the_keys_of_the_contract_and_no_other():
+    assert set(import_status(EMPTY, 3600, "patient")) == STATUS_KEYS
+    more = {"therapists_processed_today", "total_files_processed"}
+    assert set(import_status(EMPTY, 3600, "therapist")) == STATUS_KEYS | more
+
+
+def test_the_status_counts_what_was_applied_whole_or_in_part():
+    status = import_status(
+        changed(
+            files={FileStatus.SUCCESS: 5, FileStatus.PARTIAL: 2, FileStatus.FAILED: 3, FileStatus.SKIPPED: 9},
+            today=Tally(files=6, applied=4, failed=1, records={RecordOutcome.NEW: 7, RecordOutcome.UPDATED: 2}),
+            last_failure=Failure("invalid_json", ago(hours=1)),
+            recent=[a_file(7, FileStatus.FAILED, "invalid_json", 0, minutes=1)],
+        ),
+        3600,
+        "therapist",
+    )
+    assert (status["total_processed"], status["total_files_processed"], status["total_failed"]) == (7, 7, 3)
+    assert (status["files_processed_today"], status["files_failed_today"]) == (4, 1)
+    assert status["therapists_processed_today"] == 9
+    assert status["last_error"].startswith("invalid_json: ")
+    assert status["last_error_time"] == "2026-03-04T11:00:00+00:00"
+    assert status["recent_imports"] == [
+        {
+            "id": 7,
+            "status": "failed",
+            "error_code": "invalid_json",
+            "processed_at": "2026-03-04T11:59:00+00:00",
+            "therapist_count": 0,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("last_pass", "checked", "due"),
+    [
+        (None, None, None),
+        (a_pass(minutes=5), "2026-03-04T11:55:00+00:00", "2026-03-04T12:55:00+00:00"),
+        (replace(a_pass(minutes=5), next_pass_at=None), "2026-03-04T11:55:00+00:00", "2026-03-04T11:56:00+00:00"),
+    ],
+)
+def test_the_next_check_is_the_planned_one_or_an_interval_later(last_pass, checked, due):
+    status = import_status(changed(last_pass=last_pass), 60, "patient")
+    assert (status["last_check"], status["next_check"]) == (checked, due)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, None),
+        ({"unfinished_since": ago(minutes=10), "done_in_pass": 0, "due": 3}, (0, 3, None)),
+        ({"unfinished_since": ago(minutes=10), "done_in_pass": 2, "due": 1}, (2, 3, NOW + timedelta(minutes=5))),
+        ({"unfinished_since": ago(minutes=10), "heartbeats": [], "lock_holders": {}}, None),
+    ],
+)
+def test_the_pass_in_hand_says_how_far_it_is_and_until_when(fields, expected):
+    found = running_pass(changed(**fields))
+    assert (found and (found.done, found.due, found.ends_at)) == expected
+
+
+DAY = Tally(files=3, applied=2, failed=1, records={RecordOutcome.NEW: 5, RecordOutcome.UPDATED: 0})
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, "well"),
+        ({"files": {FileStatus.SUCCESS: 9}}, "well"),
+        ({"last_day": DAY}, "changed"),
+        ({"last_day": DAY, "files": {FileStatus.FAILED: 1}}, "needs_you"),
+        ({"questions": {ReviewKind.CONFLICT: 1}}, "needs_you"),
+        ({"parked": 1}, "needs_you"),
+        ({"last_pass": a_pass(hours=3)}, "needs_you"),
+    ],
+)
+def test_the_digest_comes_down_to_one_of_three(fields, state):
+    assert state_of(gather(changed(**fields), EXPECTED)) == state
+
+
+def test_the_digest_tells_counts_and_codes():
+    detail = gather(
+        changed(
+            last_day=DAY,
+            files={FileStatus.FAILED: 4},
+            questions={ReviewKind.CONFLICT: 2, ReviewKind.POSSIBLE_DUPLICATE: 1},
+            parked=1,
+            last_pass=a_pass(hours=3),
+        ),
+        EXPECTED,
+    )
+    assert detail == {
+        "files": 2,
+        "files_failed": 1,
+        "records": {"new": 5},
+        "failed": 4,
+        "reviews": {"conflict": 2, "possible_duplicate": 1},
+        "parked": 1,
+        "trouble": ["no_pass"],
+    }
+    text = digest_text(detail)
+    for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Datensätze: 5 neu", "4 fehlgeschlagene Dateien"):
+        assert f"- {line}\n" in text
+    assert "- 1 abgelehntes Ereignis" in text
