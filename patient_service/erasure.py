@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from patient_service.erasure_rows import erase_rows
 from patient_service.imports.bucket import Bucket
-from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import returned_patients, synchronise
 from patient_service.models import erasures, kernel
@@ -125,7 +124,9 @@ class Erasure:
     def _remove_refused_copies(self, connection: Connection) -> None:
         """The registration of an erased person that came again was copied before it was recognised."""
         tracking = kernel.import_tracking
-        refused = sa.select(tracking).where(tracking.c.error_code == ERASED, tracking.c.local_path.is_not(None))
+        refused = sa.select(tracking).where(
+            tracking.c.error_code == Code.ERASED_REGISTRATION, tracking.c.local_path.is_not(None)
+        )
         for row in connection.execute(refused).mappings().all():
             self._remove_copy(connection, row)
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
 from patient_service.merges import merged_into
@@ -184,7 +183,7 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
             file_name=name,
             file_hash=None,
             discard_reason=None,
-            error_code=ERASED,
+            error_code=Code.ERASED_REGISTRATION,
             next_attempt_at=None,
             status=sa.case((unsettled, FileStatus.DISCARDED), else_=_tracking.c.status),
             delete_source=True,

@@ -16,6 +16,7 @@ from shared.imports import ledger, mend
 from shared.imports.passes import PassReport
 from shared.imports.queries import list_imports, show_import, visible
 from shared.words.codes import describe
+from shared.words.statuses import Work
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
 
@@ -187,12 +188,12 @@ def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, S
             if not wait:
                 raise
             talk(f"Waiting for {held.holder}, which is importing just now …")
-            wait_for(parts.engine, LockName(entry.kernel.schema, "import"))
+            wait_for(parts.engine, LockName(entry.kernel.schema, Work.IMPORT))
 
 
 def _deliver(entry: ServiceEntry, parts: Any) -> None:
     """One turn of relay and mailer, where no service does that."""
-    for work, deliver in (("relay", parts.relay.run_once), ("mailer", parts.mailer.run_once)):
+    for work, deliver in ((Work.RELAY, parts.relay.run_once), (Work.MAILER, parts.mailer.run_once)):
         try:
             with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
                 deliver(locked)

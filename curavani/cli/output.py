@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
@@ -30,6 +30,7 @@ from shared.core.errors import (
 from shared.fields.validation import InvalidInput
 from shared.http.json_values import plain
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
 
 TROUBLE = 1
 USAGE = 2
@@ -42,17 +43,17 @@ R = TypeVar("R")
 _BOUNDLESS = 10_000
 _SHORT = 24
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_STYLES = {
+_STYLES: Mapping[str, str] = {
     "ok": "green",
-    "success": "green",
-    "new": "green",
-    "partial": "yellow",
-    "retrying": "yellow",
-    "held": "yellow",
-    "open": "yellow",
+    FileStatus.SUCCESS: "green",
+    RecordOutcome.NEW: "green",
+    FileStatus.PARTIAL: "yellow",
+    FileStatus.RETRYING: "yellow",
+    RecordOutcome.HELD: "yellow",
+    ReviewState.OPEN: "yellow",
     "finding": "yellow",
     "not configured": "yellow",
-    "failed": "red",
+    FileStatus.FAILED: "red",
     "failing": "red",
     "error": "red",
     "settings": "red",

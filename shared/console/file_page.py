@@ -14,7 +14,7 @@ from shared.database.tables import KernelTables
 from shared.http.requests import Paging
 from shared.imports import ledger, story
 from shared.imports.queries import NextMove, next_move
-from shared.words.statuses import RecordOutcome
+from shared.words.statuses import Action, FileStatus, RecordOutcome
 
 _MOST_CHANGES = 200
 
@@ -90,11 +90,11 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
     in_bucket = row.get("bucket") is not None
     seen = gettext("Found in the bucket") if in_bucket else gettext("Found in the folder")
     yield Step(row["first_seen_at"], seen)
-    if row["processed_at"] is not None and row["status"] != "discarded":
+    if row["processed_at"] is not None and row["status"] != FileStatus.DISCARDED:
         # Asked for again, it still shows how the attempts before ended.
-        status = "failed" if row["status"] == "pending" else row["status"]
+        status = FileStatus.FAILED if row["status"] == FileStatus.PENDING else row["status"]
         yield Step(row["processed_at"], _result(row, status), words.file_state(status).tone)
-    if row["next_attempt_at"] is not None and row["status"] == "retrying":
+    if row["next_attempt_at"] is not None and row["status"] == FileStatus.RETRYING:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
     if row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
@@ -113,10 +113,10 @@ def _result(row: RowMapping, status: str) -> str:
 def _action(action: RowMapping) -> Step:
     name = words.actor_name(action["actor"])
     texts = {
-        "retry": gettext("%(name)s asked for another attempt", name=name),
-        "discard": gettext("%(name)s discarded the file", name=name),
+        Action.RETRY: gettext("%(name)s asked for another attempt", name=name),
+        Action.DISCARD: gettext("%(name)s discarded the file", name=name),
     }
-    tone: words.Tone = "warn" if action["action"] == "discard" else "busy"
+    tone: words.Tone = "warn" if action["action"] == Action.DISCARD else "busy"
     return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])
 
 

@@ -17,6 +17,7 @@ from shared.http.service import Service, current_service
 from shared.state.health import import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 _CHECKS = {
@@ -118,9 +119,9 @@ def _line(check: Check) -> Line:
 
 
 _OWN_WORDS: Mapping[str | None, LazyString] = {
-    "disabled": lazy_gettext("switched off"),
-    "no_pass_yet": lazy_gettext("not yet run"),
-    "not_configured": lazy_gettext("not set up"),
+    Code.DISABLED: lazy_gettext("switched off"),
+    Code.NO_PASS_YET: lazy_gettext("not yet run"),
+    Code.NOT_CONFIGURED: lazy_gettext("not set up"),
 }
 
 

@@ -18,16 +18,16 @@ class Finding:
     """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`)."""
 
     pointer: str
-    code: str
+    code: Code
     record_index: int | None = None
 
 
 class CuravaniError(Exception):
     """Base of all our exceptions; `code` is the word of a `shared.words.codes.Code`."""
 
-    code: str = Code.INTERNAL_ERROR
+    code: Code = Code.INTERNAL_ERROR
 
-    def __init__(self, code: str | None = None) -> None:
+    def __init__(self, code: Code | None = None) -> None:
         self.code = code or type(self).code
         super().__init__(self.code)
 
@@ -128,7 +128,7 @@ class RejectedError(CuravaniError):
 
     code = Code.VALIDATION_FAILED
 
-    def __init__(self, code: str, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, code: Code, findings: Sequence[Finding] = ()) -> None:
         super().__init__(code)
         self.findings = tuple(findings)
 

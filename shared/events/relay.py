@@ -36,6 +36,7 @@ from shared.events.queue import (
     topic_problem,
 )
 from shared.words.codes import Code
+from shared.words.statuses import Work
 from shared.workers.leader import Job
 
 log = get_logger(__name__)
@@ -74,7 +75,7 @@ class EventRelay:
 
     def job(self) -> Job:
         """The relay as background work, woken by every transaction that writes events."""
-        return Job("relay", self._kernel.channel("events"), self.turn)
+        return Job(Work.RELAY, self._kernel.channel("events"), self.turn)
 
     def turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
         """Sends everything that waits, and forgets what was sent long ago. Returns the seconds until the next turn."""

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from shared.core.errors import CuravaniError
+from shared.words.codes import Code
 
 _TIMEOUT = (2.0, 5.0)
 
@@ -13,7 +14,7 @@ _TIMEOUT = (2.0, 5.0)
 class CommunicationUnavailable(CuravaniError):
     """The communication service does not answer as it should."""
 
-    code = "communication_unavailable"
+    code = Code.COMMUNICATION_UNAVAILABLE
 
 
 def communication_of(base_url: str | None, query: Mapping[str, int]) -> dict[str, Any]:

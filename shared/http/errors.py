@@ -10,7 +10,7 @@ from shared.core.errors import CuravaniError, NotAllowedError, NotFound, Rejecte
 from shared.core.logs import get_logger
 from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 
 log = get_logger(__name__)
 
@@ -77,6 +77,6 @@ def _http(error: HTTPException) -> Any:
 
 
 def _bug(error: Exception) -> Answer:
-    code = error.code if isinstance(error, CuravaniError) else "internal_error"
+    code = error.code if isinstance(error, CuravaniError) else Code.INTERNAL_ERROR
     log.error("request_crashed", code=code, exc_info=error)
     return jsonify(message="Internal server error"), 500

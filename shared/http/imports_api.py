@@ -20,6 +20,7 @@ from shared.imports import ledger, mend
 from shared.imports.queries import list_imports, show_import, visible
 from shared.state.import_status import import_status
 from shared.state.reading import read_snapshot
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 
@@ -155,9 +156,11 @@ def read_discard(body: dict[str, Any]) -> DiscardIn:
     """The wish. Raises `InvalidInput` where the reason is missing: somebody will want to know it."""
     reason, delete_source = body.get("reason"), body.get("delete_source", False)
     if not isinstance(reason, str) or not reason.strip() or "\x00" in reason or len(reason) > 1000:
-        raise InvalidInput("Missing required field: reason", [Finding("/reason", "missing")])
+        raise InvalidInput("Missing required field: reason", [Finding("/reason", Code.MISSING)])
     if not isinstance(delete_source, bool):
-        raise InvalidInput("Field delete_source must be true or false", [Finding("/delete_source", "invalid_boolean")])
+        raise InvalidInput(
+            "Field delete_source must be true or false", [Finding("/delete_source", Code.INVALID_BOOLEAN)]
+        )
     return DiscardIn(reason=reason.strip(), delete_source=delete_source)
 
 

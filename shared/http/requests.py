@@ -9,6 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from shared.core.errors import Finding, RejectedError
 from shared.fields.validation import InvalidInput
 from shared.text.strict_json import parse_document
+from shared.words.codes import Code
 
 _LARGEST = 2**31 - 1
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -43,7 +44,7 @@ def json_body() -> dict[str, Any]:
     except RejectedError:
         # The parser's own codes speak of files, and of what their sender has to do.
         message = "The body must be one JSON object in UTF-8, without duplicate keys"
-        raise InvalidInput(message, [Finding("", "invalid_json")]) from None
+        raise InvalidInput(message, [Finding("", Code.INVALID_JSON)]) from None
 
 
 def paging() -> Paging:

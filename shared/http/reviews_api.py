@@ -19,6 +19,7 @@ from shared.http.service import current_service
 from shared.reviews.reviews import find_review, list_reviews
 from shared.reviews.stored import review_json
 from shared.reviews.values import Resolution, Review
+from shared.words.codes import Code
 from shared.words.statuses import ReviewKind, ReviewState
 
 Resolve = Callable[[Connection, int, Resolution], Review]
@@ -104,18 +105,18 @@ def read_resolution(body: dict[str, Any], by: str) -> Resolution:
     choose, into, only = (body.get(name) for name in ("choose", "into", "only"))
     comment = _comment(body)
     if not isinstance(choose, str) or not choose:
-        raise InvalidInput("Missing required field: choose", [Finding("/choose", "missing")])
+        raise InvalidInput("Missing required field: choose", [Finding("/choose", Code.MISSING)])
     if into is not None and not _is_number(into):
-        raise InvalidInput("Field into must be a number", [Finding("/into", "invalid_type")])
+        raise InvalidInput("Field into must be a number", [Finding("/into", Code.INVALID_TYPE)])
     if only is not None and not (isinstance(only, list) and all(map(_is_number, only))):
-        raise InvalidInput("Field only must be a list of numbers", [Finding("/only", "invalid_type")])
+        raise InvalidInput("Field only must be a list of numbers", [Finding("/only", Code.INVALID_TYPE)])
     return Resolution(choose, by, comment, into, None if only is None else tuple(only))
 
 
 def _comment(body: dict[str, Any]) -> str | None:
     comment = body.get("comment")
     if comment is not None and (not isinstance(comment, str) or len(comment) > LONGEST_COMMENT or "\x00" in comment):
-        raise InvalidInput("Field comment must be a text", [Finding("/comment", "invalid_type")])
+        raise InvalidInput("Field comment must be a text", [Finding("/comment", Code.INVALID_TYPE)])
     return comment
 
 

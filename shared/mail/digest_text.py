@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict, cast
 
 from shared.words.codes import describe
-from shared.words.statuses import ReviewKind
+from shared.words.statuses import RecordOutcome, ReviewKind
 
 State = Literal["well", "changed", "needs_you"]
 
@@ -68,20 +68,23 @@ def _to_do(detail: DigestDetail) -> list[str]:
     return [*lines, *([_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else [])]
 
 
-_RECORDS = {
-    "new": "neu",
-    "updated": "geändert",
-    "unchanged": "unverändert",
-    "deleted": "nicht mehr gelistet",
-    "reactivated": "wieder gelistet",
-    "skipped": "ausgelassen",
-    "held": "zurückgehalten",
-    "failed": "fehlerhaft",
+_RECORDS: Mapping[str, str] = {
+    RecordOutcome.NEW: "neu",
+    RecordOutcome.UPDATED: "geändert",
+    RecordOutcome.UNCHANGED: "unverändert",
+    RecordOutcome.DELETED: "nicht mehr gelistet",
+    RecordOutcome.REACTIVATED: "wieder gelistet",
+    RecordOutcome.SKIPPED: "ausgelassen",
+    RecordOutcome.HELD: "zurückgehalten",
+    RecordOutcome.FAILED: "fehlerhaft",
 }
-_REVIEWS = {
-    "possible_duplicate": ("mögliche Dublette", "mögliche Dubletten"),
-    "conflict": ("Widerspruch zwischen Quelle und Mitarbeitenden", "Widersprüche zwischen Quelle und Mitarbeitenden"),
-    "held_deletions": ("Freigabe von Löschungen", "Freigaben von Löschungen"),
+_REVIEWS: Mapping[str, tuple[str, str]] = {
+    ReviewKind.POSSIBLE_DUPLICATE: ("mögliche Dublette", "mögliche Dubletten"),
+    ReviewKind.CONFLICT: (
+        "Widerspruch zwischen Quelle und Mitarbeitenden",
+        "Widersprüche zwischen Quelle und Mitarbeitenden",
+    ),
+    ReviewKind.HELD_DELETIONS: ("Freigabe von Löschungen", "Freigaben von Löschungen"),
 }
 
 

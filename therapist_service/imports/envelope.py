@@ -95,7 +95,7 @@ def count_findings(envelope: Envelope, counted: Mapping[str, int]) -> list[Findi
     return findings
 
 
-def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> str | None:
+def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> Code | None:
     """The code that keeps the whole file from being applied, None if nothing speaks against it.
 
     `usual_counts` are the record counts of the files of this postal code that were applied last, the latest first;
@@ -103,10 +103,10 @@ def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> str |
     less than half of the usual number that the scrape broke off.
     """
     if invalid > valid:
-        return "too_many_invalid"
+        return Code.TOO_MANY_INVALID
     recent = usual_counts[:_USUAL_FILES]
     if len(recent) == _USUAL_FILES and (valid + invalid) * 2 < median(recent):
-        return "implausible_count"
+        return Code.IMPLAUSIBLE_COUNT
     return None
 
 

@@ -135,10 +135,10 @@ class _Reader:
         self.location = self._section("location")
         self.contact = self._section("contact")
 
-    def fault(self, path: str, code: str) -> None:
+    def fault(self, path: str, code: Code) -> None:
         self.faults.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
-    def finding(self, path: str, code: str) -> None:
+    def finding(self, path: str, code: Code) -> None:
         self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
     def text(self, section: Mapping[str, Any], path: str, key: str, length: int) -> str | None:

@@ -17,6 +17,7 @@ from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, plausibility
@@ -137,7 +138,7 @@ class _Run:
             if record.claim == Claim.DELETED:
                 self.removals.add(record)
             elif self._audience.adults_only and not for_adults(record):
-                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code="not_for_adults"))
+                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code=Code.NOT_FOR_ADULTS))
             else:
                 yield record
 
@@ -162,7 +163,7 @@ class _Run:
             if match.row_id is not None:
                 known.append((record, match, rows[match.row_id]))
             elif match.rule == "duplicate_in_file":
-                self._report_with_finding(record, RecordOutcome.SKIPPED, "duplicate_in_file")
+                self._report_with_finding(record, RecordOutcome.SKIPPED, Code.DUPLICATE_IN_FILE)
             elif match.rule == "ambiguous":
                 self._hold(record, match)
             else:
@@ -194,7 +195,7 @@ class _Run:
         row_id = row["id"]
         if self._is_older(row["source_seen_at"]):
             # Another postal code's file has told something newer about this person.
-            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, "superseded")
+            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, Code.SUPERSEDED)
         merged = merge(row["source_record"], record.fields, row)
         changes = dict(merged.changes)
         outcome = _outcome_of(merged)
@@ -202,14 +203,14 @@ class _Run:
             changes["status"] = Therapeutstatus.AKTIV.value
             outcome = RecordOutcome.REACTIVATED
         technical = {**self._technical(record), "source_record": merged.new_base, "source_removed_at": None}
-        code = "conflict" if merged.conflicts else None
+        code = Code.CONFLICT if merged.conflicts else None
         change = TherapistChange(row, changes, technical)
         return _Plan(record, match, row_id, outcome, code, change, merged.conflicts)
 
     def _ask_about(self, plan: "_Plan") -> None:
         base = (plan.change.before["source_record"] if plan.change else None) or {}
         shown = tuple(FieldConflict(c.field, c.staff, c.source, base.get(c.field)) for c in plan.conflicts)
-        self.findings.append(self._finding(plan.record, "conflict"))
+        self.findings.append(self._finding(plan.record, Code.CONFLICT))
         self._reviews.append(
             NewReview(
                 ReviewKind.CONFLICT, self._import_id, plan.record.index, ConflictDetail(shown), entity_id=plan.row_id
@@ -218,7 +219,7 @@ class _Run:
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
         """Several rows may be meant: nothing is written, and a person is asked once, not every week."""
-        self._report_with_finding(record, RecordOutcome.HELD, "ambiguous_identity")
+        self._report_with_finding(record, RecordOutcome.HELD, Code.AMBIGUOUS_IDENTITY)
         fields = record.fields
         about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
         asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
@@ -265,16 +266,16 @@ class _Run:
             record.claim == Claim.UNCHANGED and outcome in _CHANGING
         )
         if contradicts:
-            self.findings.append(self._finding(record, "status_contradicted", "/status"))
+            self.findings.append(self._finding(record, Code.STATUS_CONTRADICTED, "/status"))
 
     def _remark_reassignment(self, record: MappedRecord, match: Match) -> None:
         if match.reassigned:
-            self.findings.append(self._finding(record, "id_reassigned", "/id"))
+            self.findings.append(self._finding(record, Code.ID_REASSIGNED, "/id"))
 
-    def _report_with_finding(self, record: MappedRecord, outcome: RecordOutcome, code: str) -> None:
+    def _report_with_finding(self, record: MappedRecord, outcome: RecordOutcome, code: Code) -> None:
         self.report(Outcome(record.index, outcome, code=code), self._finding(record, code))
 
-    def _finding(self, record: MappedRecord, code: str, path: str = "") -> Finding:
+    def _finding(self, record: MappedRecord, code: Code, path: str = "") -> Finding:
         return Finding(f"/therapists/{record.index}{path}", code, record.index)
 
     @property
