@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
+TRANSLATIONS := shared/console/translations
+TEMPLATE := build/messages.pot
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-fast check format docs messages screenshots bench
@@ -10,7 +12,8 @@ STAMP := $(VENV)/.synced
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(STAMP): pyproject.toml uv.lock
+# Installing compiles the catalogues.
+$(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
 	@test -x $(BIN)/python || python3 -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
 	@$(BIN)/uv sync --quiet --locked
@@ -47,7 +50,12 @@ docs: $(STAMP)  ## write the documents that are made from the code anew
 	$(BIN)/python -m curavani.pages
 
 messages: $(STAMP)  ## bring the console's catalogue in line with code and templates
-	@$(BIN)/python -m curavani.messages
+	@mkdir -p $(dir $(TEMPLATE))
+	@$(BIN)/pybabel --quiet extract --mapping=babel.cfg --keyword=lazy_gettext --keyword=lazy_ngettext:1,2 \
+		--no-location --sort-output --output=$(TEMPLATE) shared patient_service therapist_service
+	@$(BIN)/pybabel --quiet update --input-file=$(TEMPLATE) --output-dir=$(TRANSLATIONS) --locale=de \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=120
+	@$(BIN)/pybabel --quiet compile --directory=$(TRANSLATIONS)
 
 screenshots: $(STAMP)  ## take the README's pictures of the console anew; needs chromium
 	$(BIN)/pytest -q tests/acceptance -k readme --write-images

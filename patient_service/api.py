@@ -1,143 +1,130 @@
-"""HTTP: patients. Thin: reads the request, calls a use case in one transaction, answers."""
+"""HTTP: patients. Thin: calls a use case in one transaction, and answers."""
 
-from typing import Any
+from datetime import date
 
-from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from patient_service.erasure import Erasure
-from patient_service.schemas import (
-    ConsentList,
-    ConsentOut,
-    PatientCreate,
-    PatientOut,
-    PatientPage,
-    PatientUpdate,
-    patient_payload,
-)
+from patient_service.patient import Patient
+from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate, patient_payload
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import validate
-from shared.http.auth import actor, requires
-from shared.http.communication import communication_of
-from shared.http.imports_api import ImportStatusOut, status_view
-from shared.http.json_values import plain
-from shared.http.openapi import ApiDocument
-from shared.http.pages import nothing_matches, page_of
-from shared.http.requests import json_body, paging, word
+from shared.http.answers import Answer, MessageOut, Page
+from shared.http.auth import actor
+from shared.http.communication import CommunicationHistory, communication_of
+from shared.http.endpoints import Endpoints
+from shared.http.imports_api import ImportStatusOut, read_import_status
+from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
 from shared.words.vocabulary import Patientenstatus
 
-
-class PatientQuery(BaseModel):
-    """Filters and page. An unknown status gives an empty page."""
-
-    status: str | None = None
-    search: str | None = Field(None, description="Every word has to occur in name, address, e-mail or phone number.")
-    page: int = 1
-    limit: int = Field(20, description="1 to 100; values outside are brought into the range.")
+_NUMBER = "The patient's number."
+ROUTES = Endpoints("patients", number=_NUMBER)
+_ONE = "/<int:patient_id>"
 
 
-class MessageOut(BaseModel):
-    """What was done, as a sentence."""
+class PatientQuery(PageQuery):
+    """Filters and page."""
 
-    message: str
+    status: Word = Field(None, description="The patient's status. An unknown one gives an empty page.")
+    search: Word = Field(None, description="Every word has to occur in name, address, e-mail or phone number.")
 
 
-class CommunicationOut(BaseModel):
+class PatientPage(Page[PatientOut]):
+    """A page of patients, newest first."""
+
+
+class ConsentList(Answer):
+    """Every consent of a patient, oldest first."""
+
+    data: list[ConsentOut]
+
+
+class CommunicationOut(CommunicationHistory):
     """Mails and calls with a patient, latest first."""
 
     patient_id: int
     patient_name: str
-    last_contact: str | None
-    total_emails: int
-    total_calls: int
-    communications: list[dict[str, Any]]
+    last_contact: date | None
 
 
-def patient_routes(document: ApiDocument, erasure: Erasure) -> Blueprint:
-    """The endpoints below `/api/patients`."""
+def erasing_routes(erasure: Erasure) -> Endpoints:
+    """The endpoint that erases."""
+    routes = Endpoints("patients", number=_NUMBER)
 
-    @requires(Role.WRITE)
-    def _delete(patient_id: int) -> Response:
+    @routes.add("DELETE", _ONE, Role.WRITE, errors=(404,))
+    def _delete(patient_id: int) -> MessageOut:
         """Deletes the patient and erases every copy of their data."""
         erasure.erase(patient_id, actor())
-        return jsonify(message="Patient deleted successfully")
+        return MessageOut(message="Patient deleted successfully")
 
-    routes = Blueprint("patients", __name__, url_prefix="/api/patients")
-    routes.get("")(document.describes(PatientPage, query=PatientQuery, tag="patients")(_list))
-    routes.post("")(document.describes(PatientOut, status=201, body=PatientCreate, tag="patients")(_create))
-    one = "/<int:patient_id>"
-    routes.get(one)(document.describes(PatientOut, errors=(404,), tag="patients")(_get))
-    routes.put(one)(document.describes(PatientOut, body=PatientUpdate, errors=(404,), tag="patients")(_update))
-    routes.delete(one)(document.describes(MessageOut, errors=(404,), tag="patients")(_delete))
-    routes.get(f"{one}/consents")(document.describes(ConsentList, errors=(404,), tag="patients")(_consents))
-    history = document.describes(CommunicationOut, errors=(404, 502), tag="patients")
-    routes.get(f"{one}/communication")(history(_communication))
-    routes.get("/import-status")(document.describes(ImportStatusOut, tag="imports")(status_view))
     return routes
 
 
-@requires(Role.READ)
-def _list() -> Response:
+@ROUTES.add("GET", "", Role.READ)
+def _list(query: PatientQuery) -> PatientPage:
     """Patients, newest first."""
-    status, page = word("status"), paging()
-    if status is not None and status not in set(Patientenstatus):
-        return nothing_matches()
+    if query.status is not None and query.status not in set(Patientenstatus):
+        return PatientPage.of_nothing()
     with transaction(current_service().engine) as connection:
-        rows, total = list_patients(
-            connection, status=status, search=word("search"), offset=page.offset, limit=page.limit
+        found, total = list_patients(
+            connection, status=query.status, search=query.search, offset=query.offset, limit=query.limit
         )
-    return page_of([patient_payload(row) for row in rows], page, total)
+    return PatientPage.of([_out(patient) for patient in found], query, total)
 
 
-@requires(Role.WRITE)
-def _create() -> tuple[Response, int]:
+@ROUTES.add("POST", "", Role.WRITE, status=201)
+def _create(body: PatientCreate) -> PatientOut:
     """Creates a patient."""
-    patient = validate(PatientCreate, json_body())
     with transaction(current_service().engine) as connection:
-        patient_id = create_patient(connection, patient.model_dump(), actor())
-        row = get_patient(connection, patient_id)
-    return jsonify(patient_payload(row)), 201
+        patient_id = create_patient(connection, body.model_dump(), actor())
+        return _out(get_patient(connection, patient_id))
 
 
-@requires(Role.READ)
-def _get(patient_id: int) -> Response:
+@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+def _get(patient_id: int) -> PatientOut:
     """One patient."""
     with transaction(current_service().engine) as connection:
-        return jsonify(patient_payload(get_patient(connection, patient_id)))
+        return _out(get_patient(connection, patient_id))
 
 
-@requires(Role.WRITE)
-def _update(patient_id: int) -> Response:
+@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
+def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     """Changes the fields that are sent."""
-    patient = validate(PatientUpdate, json_body())
-    changes: dict[str, Any] = patient.model_dump(include=patient.model_fields_set)
+    changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        row = update_patients(connection, {patient_id: changes}, actor())[patient_id]
-    return jsonify(patient_payload(row))
+        return _out(update_patients(connection, {patient_id: changes}, actor())[patient_id])
 
 
-@requires(Role.WRITE)
-def _consents(patient_id: int) -> Response:
+@ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))
+def _consents(patient_id: int) -> ConsentList:
     """The evidence of the patient's consents, with the whole documents; they hold addresses and devices."""
     with transaction(current_service().engine) as connection:
-        found = list_consents(connection, patient_id)
-    return jsonify(data=[{name: plain(row[name]) for name in ConsentOut.model_fields} for row in found])
+        return ConsentList.model_validate({"data": list_consents(connection, patient_id)})
 
 
-@requires(Role.READ)
-def _communication(patient_id: int) -> Response:
+@ROUTES.add("GET", f"{_ONE}/communication", Role.READ, errors=(404, 502))
+def _communication(patient_id: int) -> CommunicationOut:
     """Mails and calls with the patient, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
         patient = get_patient(connection, patient_id)
     history = communication_of(service.serving.communication_service_url, {"patient_id": patient_id})
-    last_contact = patient.letzter_kontakt
-    return jsonify(
+    return CommunicationOut(
         patient_id=patient_id,
         patient_name=f"{patient.vorname} {patient.nachname}",
-        last_contact=last_contact.isoformat() if last_contact else None,
-        **history,
+        last_contact=patient.letzter_kontakt,
+        **dict(history),
     )
+
+
+@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+def _import_status() -> ImportStatusOut:
+    """How the import is doing, from the database."""
+    return ImportStatusOut.model_validate(read_import_status())
+
+
+def _out(patient: Patient) -> PatientOut:
+    """As events carry them, too."""
+    return PatientOut.model_validate(patient_payload(patient))

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from flask import Flask
 
-from patient_service.api import patient_routes
+from patient_service.api import ROUTES as PATIENTS
+from patient_service.api import erasing_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
 from patient_service.console import console_sections
 from patient_service.reviews import resolve_review
@@ -14,9 +15,9 @@ from shared.console.install import install_console
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, ServingSettings
 from shared.http.app import build_app
-from shared.http.imports_api import import_routes
-from shared.http.openapi import ApiDocument
-from shared.http.reviews_api import review_routes
+from shared.http.imports_api import ROUTES as IMPORTS
+from shared.http.reviews_api import ROUTES as REVIEWS
+from shared.http.reviews_api import deciding_routes
 from shared.workers.background import BackgroundWorkers
 
 _DESCRIPTION = "Patients of Curavani, and the import of their registrations. Domain fields are German."
@@ -31,12 +32,8 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     configure_logging(settings[LogSettings], service=NAME)
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
-    document = ApiDocument("Curavani patient service", _DESCRIPTION)
-    app = build_app(service)
-    app.register_blueprint(patient_routes(document, parts.erasure))
-    app.register_blueprint(import_routes(document))
-    app.register_blueprint(review_routes(document, resolve_review, undo_review))
-    document.register(app)
+    routes = [PATIENTS, erasing_routes(parts.erasure), IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
+    app = build_app(service, "Curavani patient service", _DESCRIPTION, routes)
     install_console(app, service, console_sections(parts.erasure))
     if start_workers:
         workers = BackgroundWorkers(

@@ -27,15 +27,6 @@ class PatientOut(BaseModel):
     """A patient as the API returns it and as events carry it."""
 
 
-class PatientPage(BaseModel):
-    """A page of patients, newest first."""
-
-    data: list[PatientOut]
-    page: int
-    limit: int
-    total: int
-
-
 class ConsentOut(BaseModel):
     """One consent as evidence: the whole section of the file, who gave it when and from where, and by which file."""
 
@@ -50,12 +41,6 @@ class ConsentOut(BaseModel):
     file_hash: str
     import_id: int
     created_at: datetime
-
-
-class ConsentList(BaseModel):
-    """Every consent of a patient, oldest first."""
-
-    data: list[ConsentOut]
 
 
 def patient_payload(patient: Patient) -> dict[str, object]:

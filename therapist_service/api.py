@@ -1,28 +1,21 @@
-"""HTTP: therapists. Thin: reads the request, calls a use case in one transaction, answers."""
+"""HTTP: therapists. Thin: calls a use case in one transaction, and answers."""
 
-from typing import Any
+from datetime import date
 
-from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import validate
-from shared.http.auth import actor, requires
-from shared.http.communication import communication_of
-from shared.http.imports_api import ImportStatusOut, status_view
-from shared.http.openapi import ApiDocument
-from shared.http.pages import nothing_matches, page_of
-from shared.http.requests import flag, json_body, paging, word
+from shared.http.answers import MessageOut, Page
+from shared.http.auth import actor
+from shared.http.communication import CommunicationHistory, communication_of
+from shared.http.endpoints import Endpoints
+from shared.http.imports_api import ImportStatusOut, read_import_status
+from shared.http.requests import PageQuery, Word, YesOrNo
 from shared.http.service import current_service
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.schemas import (
-    TherapistCreate,
-    TherapistOut,
-    TherapistPage,
-    TherapistUpdate,
-    therapist_payload,
-)
+from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate, therapist_payload
+from therapist_service.therapist import Therapist
 from therapist_service.use_cases import (
     create_therapists,
     delete_therapist,
@@ -31,114 +24,89 @@ from therapist_service.use_cases import (
     update_therapist,
 )
 
-
-class TherapistQuery(BaseModel):
-    """Filters and page. An unknown status gives an empty page."""
-
-    status: str | None = None
-    potenziell_verfuegbar: bool | None = None
-    search: str | None = Field(None, description="Every word has to occur in name, address, e-mail or phone number.")
-    plz_prefix: str | None = None
-    page: int = 1
-    limit: int = Field(20, description="1 to 100; values outside are brought into the range.")
+ROUTES = Endpoints("therapists", number="The therapist's number.")
+_ONE = "/<int:therapist_id>"
 
 
-class MessageOut(BaseModel):
-    """What was done, as a sentence."""
+class TherapistQuery(PageQuery):
+    """Filters and page."""
 
-    message: str
+    status: Word = Field(None, description="The therapist's status. An unknown one gives an empty page.")
+    potenziell_verfuegbar: YesOrNo = Field(None, description="Whether a place may be free; other words do not count.")
+    search: Word = Field(None, description="Every word has to occur in name, address, e-mail or phone number.")
+    plz_prefix: Word = Field(None, description="How the postal code begins.")
 
 
-class CommunicationOut(BaseModel):
+class TherapistPage(Page[TherapistOut]):
+    """A page of therapists, newest first."""
+
+
+class CommunicationOut(CommunicationHistory):
     """Mails and calls with a therapist, latest first."""
 
     therapist_id: int
     therapist_name: str
-    last_contact: str | None
-    total_emails: int
-    total_calls: int
-    communications: list[dict[str, Any]]
+    last_contact: date | None
 
 
 class TherapistImportStatusOut(ImportStatusOut):
-    """How the import is doing."""
+    """How the import is doing. Today is the calendar day in Germany."""
 
     therapists_processed_today: int
     total_files_processed: int
 
 
-def therapist_routes(document: ApiDocument) -> Blueprint:
-    """The endpoints below `/api/therapists`."""
-    routes = Blueprint("therapists", __name__, url_prefix="/api/therapists")
-    describes = document.describes
-    routes.get("")(describes(TherapistPage, query=TherapistQuery, tag="therapists")(_list))
-    routes.post("")(describes(TherapistOut, status=201, body=TherapistCreate, errors=(415,), tag="therapists")(_create))
-    one = "/<int:therapist_id>"
-    routes.get(one)(describes(TherapistOut, errors=(404,), tag="therapists")(_get))
-    routes.put(one)(describes(TherapistOut, body=TherapistUpdate, errors=(404, 415), tag="therapists")(_update))
-    routes.delete(one)(describes(MessageOut, errors=(404,), tag="therapists")(_delete))
-    history = describes(CommunicationOut, errors=(404, 502), tag="therapists")
-    routes.get(f"{one}/communication")(history(_communication))
-    routes.get("/import-status")(describes(TherapistImportStatusOut, tag="imports")(status_view))
-    return routes
-
-
-@requires(Role.READ)
-def _list() -> Response:
+@ROUTES.add("GET", "", Role.READ)
+def _list(query: TherapistQuery) -> TherapistPage:
     """Therapists, newest first."""
-    status, page = word("status"), paging()
-    if status is not None and status not in set(Therapeutstatus):
-        return nothing_matches()
+    if query.status is not None and query.status not in set(Therapeutstatus):
+        return TherapistPage.of_nothing()
     with transaction(current_service().engine) as connection:
-        rows, total = list_therapists(
+        found, total = list_therapists(
             connection,
-            status=status,
-            potenziell_verfuegbar=flag("potenziell_verfuegbar"),
-            search=word("search"),
-            plz_prefix=word("plz_prefix"),
-            offset=page.offset,
-            limit=page.limit,
+            status=query.status,
+            potenziell_verfuegbar=query.potenziell_verfuegbar,
+            search=query.search,
+            plz_prefix=query.plz_prefix,
+            offset=query.offset,
+            limit=query.limit,
         )
-    return page_of([therapist_payload(row) for row in rows], page, total)
+    return TherapistPage.of([_out(therapist) for therapist in found], query, total)
 
 
-@requires(Role.WRITE)
-def _create() -> tuple[Response, int]:
+@ROUTES.add("POST", "", Role.WRITE, status=201)
+def _create(body: TherapistCreate) -> TherapistOut:
     """Creates a therapist."""
-    therapist = validate(TherapistCreate, json_body())
     with transaction(current_service().engine) as connection:
-        (therapist_id,) = create_therapists(connection, [therapist.model_dump()], actor())
-        row = get_therapist(connection, therapist_id)
-    return jsonify(therapist_payload(row)), 201
+        (therapist_id,) = create_therapists(connection, [body.model_dump()], actor())
+        return _out(get_therapist(connection, therapist_id))
 
 
-@requires(Role.READ)
-def _get(therapist_id: int) -> Response:
+@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+def _get(therapist_id: int) -> TherapistOut:
     """One therapist."""
     with transaction(current_service().engine) as connection:
-        return jsonify(therapist_payload(get_therapist(connection, therapist_id)))
+        return _out(get_therapist(connection, therapist_id))
 
 
-@requires(Role.WRITE)
-def _update(therapist_id: int) -> Response:
+@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
+def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
     """Changes the fields that are sent."""
-    therapist = validate(TherapistUpdate, json_body())
-    changes = therapist.model_dump(include=therapist.model_fields_set)
+    changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        row = update_therapist(connection, therapist_id, changes, actor())
-    return jsonify(therapist_payload(row))
+        return _out(update_therapist(connection, therapist_id, changes, actor()))
 
 
-@requires(Role.WRITE)
-def _delete(therapist_id: int) -> Response:
+@ROUTES.add("DELETE", _ONE, Role.WRITE, errors=(404,))
+def _delete(therapist_id: int) -> MessageOut:
     """Deletes the therapist."""
     with transaction(current_service().engine) as connection:
         delete_therapist(connection, therapist_id, actor())
-    return jsonify(message="Therapist deleted successfully")
+    return MessageOut(message="Therapist deleted successfully")
 
 
-@requires(Role.READ)
-def _communication(therapist_id: int) -> Response:
+@ROUTES.add("GET", f"{_ONE}/communication", Role.READ, errors=(404, 502))
+def _communication(therapist_id: int) -> CommunicationOut:
     """Mails and calls with the therapist, from the communication service."""
     service = current_service()
     with transaction(service.engine) as connection:
@@ -149,10 +117,20 @@ def _communication(therapist_id: int) -> Response:
         therapist.letzter_kontakt_telefon,
         therapist.letztes_persoenliches_gespraech,
     )
-    last_contact = max(filter(None, contacts), default=None)
-    return jsonify(
+    return CommunicationOut(
         therapist_id=therapist_id,
         therapist_name=f"{therapist.vorname or ''} {therapist.nachname}".strip(),
-        last_contact=last_contact.isoformat() if last_contact else None,
-        **history,
+        last_contact=max(filter(None, contacts), default=None),
+        **dict(history),
     )
+
+
+@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+def _import_status() -> TherapistImportStatusOut:
+    """How the import is doing, from the database."""
+    return TherapistImportStatusOut.model_validate(read_import_status())
+
+
+def _out(therapist: Therapist) -> TherapistOut:
+    """As events carry them, too."""
+    return TherapistOut.model_validate(therapist_payload(therapist))

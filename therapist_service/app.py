@@ -9,11 +9,11 @@ from shared.console.install import install_console
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, ServingSettings
 from shared.http.app import build_app
-from shared.http.imports_api import import_routes
-from shared.http.openapi import ApiDocument
-from shared.http.reviews_api import review_routes
+from shared.http.imports_api import ROUTES as IMPORTS
+from shared.http.reviews_api import ROUTES as REVIEWS
+from shared.http.reviews_api import deciding_routes
 from shared.workers.background import BackgroundWorkers
-from therapist_service.api import therapist_routes
+from therapist_service.api import ROUTES as THERAPISTS
 from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings
 from therapist_service.console import console_sections
 from therapist_service.reviews import resolve_review
@@ -31,12 +31,8 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     configure_logging(settings[LogSettings], service=NAME)
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
-    document = ApiDocument("Curavani therapist service", _DESCRIPTION)
-    app = build_app(service)
-    app.register_blueprint(therapist_routes(document))
-    app.register_blueprint(import_routes(document))
-    app.register_blueprint(review_routes(document, resolve_review, undo_review))
-    document.register(app)
+    routes = [THERAPISTS, IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
+    app = build_app(service, "Curavani therapist service", _DESCRIPTION, routes)
     install_console(app, service, console_sections())
     if start_workers:
         workers = BackgroundWorkers(

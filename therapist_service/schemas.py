@@ -22,15 +22,6 @@ class TherapistOut(BaseModel):
     """A therapist as the API returns it and as events carry it."""
 
 
-class TherapistPage(BaseModel):
-    """A page of therapists, newest first."""
-
-    data: list[TherapistOut]
-    page: int
-    limit: int
-    total: int
-
-
 def therapist_payload(therapist: Therapist) -> dict[str, object]:
     """The therapist as JSON values, in the fields and order of `TherapistOut`."""
     return as_json(THERAPIST.announced, vars(therapist))

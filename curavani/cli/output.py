@@ -27,8 +27,8 @@ from shared.core.errors import (
     SettingsError,
     TransientError,
 )
+from shared.core.json_values import json_default
 from shared.fields.validation import InvalidInput
-from shared.http.json_values import plain
 from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
 
@@ -75,7 +75,7 @@ def talk(message: str) -> None:
 
 def print_json(value: Any) -> None:
     """Prints data for programs."""
-    typer.echo(json.dumps(plain(value), ensure_ascii=False, indent=2, default=str))
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=json_default))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
@@ -105,7 +105,7 @@ def shown(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, (dict, list)):
-        return printable(json.dumps(plain(value), ensure_ascii=False, default=str))
+        return printable(json.dumps(value, ensure_ascii=False, default=json_default))
     return printable(str(value))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.console import words
 from shared.console.language import gist
 from shared.database.tables import KernelTables
-from shared.http.requests import Paging
+from shared.http.requests import PageQuery
 from shared.imports import ledger, story
 from shared.imports.queries import NextMove, next_move
 from shared.words.statuses import Action, FileStatus, RecordOutcome
@@ -37,7 +37,7 @@ class Term:
     state: words.Badge
 
 
-def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: Paging) -> dict[str, Any]:
+def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: PageQuery) -> dict[str, Any]:
     """The values of the page. Raises `NotFound`."""
     row = ledger.find(connection, kernel, import_id)
     reviews = story.reviews(connection, kernel, import_id)

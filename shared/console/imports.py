@@ -18,9 +18,9 @@ from shared.core.clock import GERMANY
 from shared.core.errors import NotAllowedError, NotFound
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
+from shared.fields.validation import InvalidInput, validate
 from shared.http.auth import actor
-from shared.http.imports_api import read_discard
+from shared.http.imports_api import DiscardIn
 from shared.http.requests import paging, word
 from shared.http.service import current_service
 from shared.imports import ledger, mend, story
@@ -197,7 +197,7 @@ def _discard(import_id: int) -> ResponseReturnValue:
     service, given = current_service(), request.form
     wish = {"reason": given.get("reason", ""), "delete_source": given.get("delete_source") == "yes"}
     try:
-        discard = read_discard(wish)
+        discard = validate(DiscardIn, wish)
     except InvalidInput:
         return _discard_page(import_id, wish, gettext("Please say why, in at most 1000 characters.")), 400
     with transaction(service.engine) as connection:

@@ -2,15 +2,10 @@
 
 import re
 from importlib.resources import files
-from io import BytesIO
 from typing import Final
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
 from flask import Flask, has_request_context
-from flask_babel import Babel, Domain, get_locale
-from werkzeug.utils import cached_property
+from flask_babel import Babel, get_locale
 
 from shared.console import sessions
 from shared.words.codes import describe
@@ -22,27 +17,11 @@ _LOCALES: Final = {"de": "de_DE", "en": "en_GB"}
 """How dates and numbers are written; English as in Europe, with the day first."""
 
 
-class _Catalogues(Domain):  # type: ignore[misc] # the library ships no types
-    """Catalogues read from their sources when asked for: no compiled file could be missing or old."""
-
-    def get_translations(self) -> NullTranslations:
-        code = current_language()
-        if code not in self.cache:
-            self.cache[code] = _read_catalogue(code)
-        found: NullTranslations = self.cache[code]
-        return found
-
-
-class _Babel(Babel):  # type: ignore[misc] # the library ships no types
-    @cached_property
-    def domain_instance(self) -> Domain:
-        return _Catalogues()
-
-
 def install_languages(app: Flask) -> None:
     """German unless the person chose otherwise; times as in Germany."""
-    _Babel(
+    Babel(
         app,
+        default_translation_directories=str(files("shared.console") / "translations"),
         default_locale=_LOCALES[_DEFAULT],
         default_timezone="Europe/Berlin",
         locale_selector=lambda: _LOCALES[_selected() or _DEFAULT],
@@ -69,14 +48,3 @@ def gist(code: str) -> str:
 def _selected() -> str | None:
     chosen = sessions.language() if has_request_context() else None
     return chosen if chosen in LANGUAGES else None
-
-
-def _read_catalogue(code: str) -> NullTranslations:
-    source = files("shared.console") / "translations" / code / "LC_MESSAGES" / "messages.po"
-    if not source.is_file():
-        return NullTranslations()
-    compiled = BytesIO()
-    with source.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=code))
-    compiled.seek(0)
-    return Translations(compiled)

@@ -18,7 +18,6 @@ from shared.core.errors import NotFound
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.auth import actor
-from shared.http.json_values import plain
 from shared.http.requests import paging, word
 from shared.http.service import current_service
 from shared.people.timeline import history_of
@@ -162,7 +161,6 @@ class _Pages:
             history=history,
             consents=consents,
             blank_fields=blank_fields,
-            plain=plain,
             person_words=person_words,
         )
 

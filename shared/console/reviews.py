@@ -17,10 +17,11 @@ from shared.console.words import review_number
 from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
+from shared.fields.validation import InvalidInput, validate
 from shared.http.auth import actor
+from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
-from shared.http.reviews_api import LONGEST_COMMENT
+from shared.http.reviews_api import ResolveIn
 from shared.http.service import current_service
 from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews
 from shared.reviews.subjects import Subject
@@ -118,7 +119,7 @@ class _Pages:
         return redirect(url_for("console.reviews.show", review_id=review_id))
 
     def undo(self, review_id: int) -> ResponseReturnValue:
-        comment = request.form.get("comment", "").strip()[:LONGEST_COMMENT] or None
+        comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
         try:
             with transaction(current_service().engine) as connection:
                 self._reviews.undo(connection, review_id, actor(), comment)
@@ -146,7 +147,7 @@ class _Pages:
             options=review_words.options(service.kernel.service_name, subject),
             given=given or Given(),
             problem=problem,
-            longest=LONGEST_COMMENT,
+            longest=LONGEST_REMARK,
             review_words=review_words,
         )
 
@@ -173,14 +174,17 @@ def _resolution(given: Given) -> Resolution:
         choice not in tuple(ReviewChoice)
         or (choice == ReviewChoice.MERGE and not given.compared)
         or (choice == ReviewChoice.APPLY and not given.only)
-        or len(given.comment) > LONGEST_COMMENT
-        or "\x00" in given.comment
         or (bool(into) and not (into.isdecimal() and len(into) < 10))
     )
     if bad:
         raise InvalidInput("The form is not complete", [])
-    only = given.only if choice == ReviewChoice.APPLY else None
-    return Resolution(choice, actor(), given.comment or None, int(into) if into else None, only)
+    decision = {
+        "choose": choice,
+        "comment": given.comment,
+        "into": int(into) if into else None,
+        "only": list(given.only or ()) if choice == ReviewChoice.APPLY else None,
+    }
+    return validate(ResolveIn, decision).resolution(actor())
 
 
 def _problem(given: Given) -> str:

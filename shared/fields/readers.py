@@ -27,9 +27,9 @@ def reader_of(field: Field) -> Reader:
     """The reader of the field's kind. Raises `TypeError` for one that nobody sends."""
     match field.kind:
         case Text(longest=int(longest)):
-            return lambda value: _text(value, longest)
+            return lambda value: text(value, longest)
         case FreeText(longest=longest):
-            return lambda value: _text(value, longest, lines=True)
+            return lambda value: text(value, longest, lines=True)
         case Email(longest=longest):
             return lambda value: _email(value, longest)
         case Word() as kind:
@@ -54,7 +54,7 @@ def _word(value: object, kind: Word, name: str) -> str | None:
     raise PydanticCustomError(Code.INVALID_VALUE, "Invalid {label} '{value}'. Valid values: {valid}", context)
 
 
-def _text(value: object, longest: int, *, lines: bool = False) -> str | None:
+def text(value: object, longest: int, *, lines: bool = False) -> str | None:
     """White space is cleaned, but for the line breaks of a text of several lines; an empty one says nothing."""
     if value is None:
         return None
@@ -72,7 +72,7 @@ def _text(value: object, longest: int, *, lines: bool = False) -> str | None:
 
 
 def _email(value: object, longest: int) -> str | None:
-    cleaned = _text(value, longest)
+    cleaned = text(value, longest)
     if cleaned is None:
         return None
     try:
@@ -94,7 +94,8 @@ def _day(value: object) -> date | None:
     raise PydanticCustomError(Code.INVALID_DATE, "Invalid date format for {field}. Use YYYY-MM-DD")
 
 
-def _flag(value: object) -> bool | None:
+def flag(value: object) -> bool | None:
+    """A JSON boolean, and no word for one."""
     if value is None or isinstance(value, bool):
         return value
     raise PydanticCustomError(Code.INVALID_BOOLEAN, "Field {field} must be true or false")
@@ -134,7 +135,7 @@ def _age(value: object, highest: int) -> int | None:
     return value
 
 
-_OTHERS: dict[type[object], Reader] = {Day: _day, Flag: _flag, JsonObject: _object, JsonList: _list}
+_OTHERS: dict[type[object], Reader] = {Day: _day, Flag: flag, JsonObject: _object, JsonList: _list}
 
 
 def _shown(value: object) -> str:

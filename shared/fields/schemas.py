@@ -22,6 +22,7 @@ from shared.fields.declaration import (
     JsonList,
     JsonObject,
     Kind,
+    Moment,
     Text,
     Values,
     Word,
@@ -97,6 +98,8 @@ def _nothing() -> None:
 
 
 def _answered(field: Field) -> Any:
+    if isinstance(field.kind, Moment):
+        return Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
     if not isinstance(field.kind, Word):
         return field.type
     return field.kind.vocabulary | None if field.nullable else field.kind.vocabulary

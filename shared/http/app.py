@@ -1,14 +1,18 @@
 """A Flask application with what both services share."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NoReturn
 
 from flask import Flask, Request, Response
 from flask.json.provider import DefaultJSONProvider
 
+from shared.core.json_values import json_default
 from shared.http.access_log import log_requests
+from shared.http.endpoints import Endpoints, serve_endpoints
 from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
 from shared.http.metrics import metrics_routes
+from shared.http.openapi import openapi_document, serve_document
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
 from shared.http.service import Service
@@ -18,17 +22,18 @@ class _Json(DefaultJSONProvider):
     ensure_ascii = False
     # Fields come in the order of the schema, which is the order people know.
     sort_keys = False
+    default = staticmethod(json_default)
 
 
 class _StrictRequest(Request):
-    """Bodies are read by `shared.http.requests.json_body` only; anything else would be less strict."""
+    """Bodies are read by `shared.http.requests.read_body` only; anything else would be less strict."""
 
-    def get_json(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise TypeError("Use json_body()")
+    def get_json(self, *_args: object, **_kwargs: object) -> NoReturn:
+        raise TypeError("Use read_body()")
 
 
-def build_app(service: Service) -> Flask:
-    """The application with errors, logging and health; its own routes are still to be added."""
+def build_app(service: Service, title: str, description: str, routes: Sequence[Endpoints]) -> Flask:
+    """The application with the given endpoints and their document, errors, logging and health."""
     app = Flask("curavani", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json = _Json(app)
@@ -39,6 +44,9 @@ def build_app(service: Service) -> Flask:
     log_requests(app)
     app.register_blueprint(health_routes())
     app.register_blueprint(metrics_routes())
+    endpoints = [endpoint for group in routes for endpoint in group.all]
+    serve_endpoints(app, endpoints)
+    serve_document(app, title, openapi_document(title, description, endpoints))
     app.after_request(_harden)
     return app
 

@@ -1,14 +1,15 @@
 """The history of mails and calls with a person, from the communication service."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import requests
 
 from shared.core.errors import CuravaniError
+from shared.http.answers import Answer
 from shared.words.codes import Code
 
 _TIMEOUT = (2.0, 5.0)
+Entry = dict[str, object]
 
 
 class CommunicationUnavailable(CuravaniError):
@@ -17,23 +18,28 @@ class CommunicationUnavailable(CuravaniError):
     code = Code.COMMUNICATION_UNAVAILABLE
 
 
-def communication_of(base_url: str | None, query: Mapping[str, int]) -> dict[str, Any]:
-    """E-mails and calls, latest first, with their numbers; empty where no communication service is configured.
+class CommunicationHistory(Answer):
+    """E-mails and calls as the communication service has them, with `type` (`email` or `phone_call`), latest first."""
 
-    Raises `CommunicationUnavailable`.
-    """
+    total_emails: int
+    total_calls: int
+    communications: list[Entry]
+
+
+def communication_of(base_url: str | None, query: Mapping[str, int]) -> CommunicationHistory:
+    """The history; empty where no communication service is configured. Raises `CommunicationUnavailable`."""
     emails = _fetch(base_url, "/api/emails", query) if base_url else []
     calls = _fetch(base_url, "/api/phone-calls", query) if base_url else []
     entries = [{"type": "email", **entry} for entry in emails] + [{"type": "phone_call", **entry} for entry in calls]
     entries.sort(key=_moment, reverse=True)
-    return {"total_emails": len(emails), "total_calls": len(calls), "communications": entries}
+    return CommunicationHistory(total_emails=len(emails), total_calls=len(calls), communications=entries)
 
 
-def _fetch(base_url: str, path: str, query: Mapping[str, int]) -> list[dict[str, Any]]:
+def _fetch(base_url: str, path: str, query: Mapping[str, int]) -> list[Entry]:
     try:
         answer = requests.get(base_url.rstrip("/") + path, params=dict(query), timeout=_TIMEOUT)
         answer.raise_for_status()
-        found = answer.json()
+        found: object = answer.json()
     except (requests.RequestException, ValueError):
         # The client's text quotes the address with the person's number.
         raise CommunicationUnavailable from None
@@ -43,6 +49,6 @@ def _fetch(base_url: str, path: str, query: Mapping[str, int]) -> list[dict[str,
     return data
 
 
-def _moment(entry: Mapping[str, Any]) -> str:
+def _moment(entry: Entry) -> str:
     known = ("sent_at", "created_at", "call_date", "scheduled_date", "date")
     return next((str(entry[name]) for name in known if entry.get(name)), "")

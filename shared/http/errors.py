@@ -1,8 +1,7 @@
 """Failures as HTTP answers: `{"message": …}`, for validation with `errors`; never a value, a statement or a trace."""
 
-from typing import Any
-
 from flask import Flask, Response, jsonify
+from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
@@ -45,33 +44,33 @@ def register_error_handlers(app: Flask) -> None:
 
 def _rejected(error: RejectedError) -> Answer:
     message = error.message if isinstance(error, InvalidInput) else describe(error.code).english
-    errors = [{"pointer": finding.pointer, "code": finding.code} for finding in error.findings]
-    return jsonify(message=message, errors=errors), 400
+    errors = [ErrorDetail(pointer=finding.pointer, code=finding.code) for finding in error.findings]
+    return _answer(ErrorOut(message=message, errors=errors)), 400
 
 
 def _not_found(error: NotFound) -> Answer:
-    return jsonify(message=error.message), 404
+    return _answer(ErrorOut(message=error.message)), 404
 
 
 def _not_allowed(error: NotAllowedError) -> Answer:
-    return jsonify(message=error.message), 409
+    return _answer(ErrorOut(message=error.message)), 409
 
 
 def _unavailable(error: TransientError) -> Answer:
     log.warning("request_failed", code=error.code)
-    return jsonify(message=describe(error.code).english), 503
+    return _answer(ErrorOut(message=describe(error.code).english)), 503
 
 
 def _bad_gateway(error: CommunicationUnavailable) -> Answer:
     log.warning("request_failed", code=error.code)
-    return jsonify(message=describe(error.code).english), 502
+    return _answer(ErrorOut(message=describe(error.code).english)), 502
 
 
-def _http(error: HTTPException) -> Any:
-    # The library's own sentence for an unknown address speaks to people at a browser's address line.
-    answer = jsonify(message="Not found" if error.code == 404 else error.description or error.name)
+def _http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
+    # The library's own sentence for an unknown address speaks to people at a browser's address line.
+    answer = _answer(ErrorOut(message="Not found" if error.code == 404 else error.description or error.name))
     headers = [(name, value) for name, value in error.get_headers() if name.lower() != "content-type"]
     return answer, error.code or 500, headers
 
@@ -79,4 +78,8 @@ def _http(error: HTTPException) -> Any:
 def _bug(error: Exception) -> Answer:
     code = error.code if isinstance(error, CuravaniError) else Code.INTERNAL_ERROR
     log.error("request_crashed", code=code, exc_info=error)
-    return jsonify(message="Internal server error"), 500
+    return _answer(ErrorOut(message="Internal server error")), 500
+
+
+def _answer(error: ErrorOut) -> Response:
+    return jsonify(error.model_dump(exclude_none=True))

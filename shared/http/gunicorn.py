@@ -63,13 +63,13 @@ class ServerLog(Logger):  # type: ignore[misc]  # gunicorn has no type informati
 logger_class = ServerLog
 
 
-def post_worker_init(_worker: Any) -> None:
+def post_worker_init(_worker: object) -> None:
     """Lets nothing print a traceback, whose last line may quote a row or an address."""
     sys.excepthook = _log_uncaught
     threading.excepthook = lambda args: _log_uncaught(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def on_exit(_server: Any) -> None:
+def on_exit(_server: object) -> None:
     """Removes what the workers counted."""
     folder = os.environ.get(FOLDER_VARIABLE)
     if folder:
@@ -87,5 +87,5 @@ def _as_event(record: logging.LogRecord) -> bool:
     return True
 
 
-def _log_uncaught(_kind: Any, error: BaseException | None, _trace: Any) -> None:
+def _log_uncaught(_kind: object, error: BaseException | None, _trace: object) -> None:
     log.critical("uncaught_exception", exc_info=error)

@@ -1,184 +1,230 @@
 """HTTP: the import's files, as both services offer them."""
 
-from typing import Any
+from datetime import datetime
 
-from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
-from shared.http.auth import actor, caller, requires
-from shared.http.json_values import plain
-from shared.http.openapi import ApiDocument
-from shared.http.pages import nothing_matches, page_of
-from shared.http.requests import json_body, paging, word
+from shared.fields.validation import Input
+from shared.http.answers import Answer, MessageOut, Page, Personal
+from shared.http.auth import actor
+from shared.http.bodies import Said, Switch
+from shared.http.endpoints import Endpoints
+from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
 from shared.imports import ledger, mend
-from shared.imports.queries import list_imports, show_import, visible
+from shared.imports.queries import list_imports, show_import
 from shared.state.import_status import import_status
 from shared.state.reading import read_snapshot
-from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import Action, AttemptStatus, FileStatus, RecordOutcome, ReviewKind, ReviewState
 
 
-class ImportQuery(BaseModel):
-    """Filter and page. An unknown status gives an empty page."""
+class ImportQuery(PageQuery):
+    """Filter and page."""
 
-    status: str | None = None
-    page: int = 1
-    limit: int = Field(20, description="1 to 100; values outside are brought into the range.")
+    status: Word = Field(None, description="What has become of the file. An unknown status gives an empty page.")
 
 
-class ImportOut(BaseModel):
-    """A file in the ledger. `file_name` is shown to the role `write` only: it holds a person's name."""
+class ImportEntry(Answer):
+    """A file in the ledger. Scrapes alone have the postal code, day and version of mapping; the total of the records is
+    named after what they are of.
+    """
 
     id: int
-    status: str
-    error_code: str | None
+    file_name: Personal[str | None] = None
+    file_version: str | None
+    file_size: int | None
+    file_hash: str | None
+    zip: str | None = None
+    scrape_date: datetime | None = None
+    mapping_version: int | None = None
+    status: FileStatus
     attempts: int
-    first_seen_at: str
-    processed_at: str | None
+    next_attempt_at: datetime | None
+    error_code: str | None
+    discard_reason: Personal[str | None] = None
+    first_seen_at: datetime
+    processed_at: datetime | None
+    duration_ms: int | None
+    source_deleted_at: datetime | None
+    patient_count: int = 0
+    therapist_count: int = 0
+    new_count: int
+    updated_count: int
+    unchanged_count: int
+    deleted_count: int
+    reactivated_count: int
+    skipped_count: int
+    held_count: int
+    failed_count: int
 
 
-class ImportPage(BaseModel):
+class ImportPage(Page[ImportEntry]):
     """A page of files, newest first."""
 
-    data: list[ImportOut]
-    page: int
-    limit: int
-    total: int
+
+class AttemptOut(Answer):
+    """An attempt at the file; one without an end is running, or its process died."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    status: AttemptStatus
+    code: str | None
 
 
-class ImportStatusOut(BaseModel):
-    """How the import is doing."""
+class FindingOut(Answer):
+    """What a file breaks or departs from; `record_index` is null for the file as a whole.
+
+    A pointer may hold a foreign key's name, which somebody may have put a value into.
+    """
+
+    record_index: int | None
+    pointer: Personal[str] = ""
+    code: str
+
+
+class OutcomeOut(Answer):
+    """What became of a record, and by which rule."""
+
+    record_index: int
+    entity_id: int | None
+    outcome: RecordOutcome
+    code: str | None
+    rule: str | None
+
+
+class ChangedFieldOut(Answer):
+    """A field of a row that the file changed; values are in the row's history."""
+
+    entity_id: int
+    field: str
+
+
+class ImportReviewOut(Answer):
+    """A review of a record of the file."""
+
+    id: int
+    kind: ReviewKind
+    state: ReviewState
+    record_index: int | None
+
+
+class ActionOut(Answer):
+    """What a person did with the file."""
+
+    action: Action
+    actor: str
+    reason: Personal[str | None] = None
+    at: datetime
+
+
+class ImportOut(ImportEntry):
+    """A file with all that is known of it, at most a thousand entries a list; `next_step` is a sentence."""
+
+    next_step: str
+    attempts_made: list[AttemptOut]
+    findings: list[FindingOut]
+    outcomes: list[OutcomeOut]
+    changed_fields: list[ChangedFieldOut]
+    reviews: list[ImportReviewOut]
+    actions: list[ActionOut]
+
+
+class RecentImport(Answer):
+    """A file that was dealt with, without its name."""
+
+    id: int
+    status: FileStatus
+    error_code: str | None
+    processed_at: datetime
+    patient_count: int = 0
+    therapist_count: int = 0
+
+
+class ImportStatusOut(Answer):
+    """How the import is doing. Today is the calendar day in Germany."""
 
     running: bool
-    last_check: str | None
-    next_check: str | None
+    last_check: datetime | None
+    next_check: datetime | None
     files_processed_today: int
     files_failed_today: int
     total_processed: int
     total_failed: int
     last_error: str | None
-    last_error_time: str | None
-    recent_imports: list[dict[str, Any]]
+    last_error_time: datetime | None
+    recent_imports: list[RecentImport]
 
 
-class DiscardIn(BaseModel):
-    """Why the file is not to be imported."""
+class DiscardIn(Input):
+    """Why the file is not to be imported: somebody will want to know it."""
 
-    reason: str
-    delete_source: bool = False
-
-
-class AcceptedOut(BaseModel):
-    """What was asked for, as a sentence."""
-
-    message: str
+    reason: Said
+    delete_source: Switch = False
 
 
+ROUTES = Endpoints("imports", number="The file's number, without its letter.")
 _ONE = "/<int:import_id>"
 
 
-def import_routes(document: ApiDocument) -> Blueprint:
-    """The endpoints below `/api/imports`."""
-    routes = Blueprint("imports", __name__, url_prefix="/api/imports")
-    describes = document.describes
-    routes.get("")(describes(ImportPage, query=ImportQuery, tag="imports")(_list))
-    routes.get(_ONE)(describes(ImportOut, errors=(404,), tag="imports")(_show))
-    routes.post("/run")(describes(AcceptedOut, status=202, tag="imports")(_run))
-    routes.post(f"{_ONE}/retry")(describes(ImportOut, errors=(404, 409), tag="imports")(_retry))
-    discarding = describes(ImportOut, body=DiscardIn, errors=(404, 409, 415), tag="imports")
-    routes.post(f"{_ONE}/discard")(discarding(_discard))
-    return routes
-
-
-@requires(Role.READ)
-def status_view() -> Response:
-    """How the import is doing, from the database."""
+def read_import_status() -> object:
+    """How this service's import is doing, from the database."""
     service = current_service()
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
-    return jsonify(import_status(snapshot, service.interval_seconds, service.kernel.service_name))
+    return import_status(snapshot, service.interval_seconds, service.kernel.service_name)
 
 
-@requires(Role.READ)
-def _list() -> Response:
+@ROUTES.add("GET", "", Role.READ)
+def _list(query: ImportQuery) -> ImportPage:
     """Files that the import knows, newest first."""
-    service, status, page = current_service(), word("status"), paging()
-    if status is not None and status not in set(FileStatus):
-        return nothing_matches()
+    service = current_service()
+    if query.status is not None and query.status not in set(FileStatus):
+        return ImportPage.of_nothing()
     with transaction(service.engine) as connection:
-        rows, total = list_imports(connection, service.kernel, status=status, offset=page.offset, limit=page.limit)
-    return page_of([_out(visible(row)) for row in rows], page, total)
+        rows, total = list_imports(
+            connection, service.kernel, status=query.status, offset=query.offset, limit=query.limit
+        )
+    return ImportPage.of(rows, query, total)
 
 
-@requires(Role.READ)
-def _show(import_id: int) -> Response:
+@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+def _show(import_id: int) -> ImportOut:
     """One file: findings, outcomes, changed fields, what happens next."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return jsonify(_out(show_import(connection, service.kernel, import_id)))
+        return ImportOut.model_validate(show_import(connection, service.kernel, import_id))
 
 
-@requires(Role.OPERATE)
-def _run() -> tuple[Response, int]:
+@ROUTES.add("POST", "/run", Role.OPERATE, status=202)
+def _run() -> MessageOut:
     """Asks for a pass now."""
     service = current_service()
     with transaction(service.engine) as connection:
         mend.run_now(connection, service.kernel, actor())
-    return jsonify(message="A pass begins as soon as the importer is free"), 202
+    return MessageOut(message="A pass begins as soon as the importer is free")
 
 
-@requires(Role.OPERATE)
-def _retry(import_id: int) -> Response:
+@ROUTES.add("POST", f"{_ONE}/retry", Role.OPERATE, errors=(404, 409))
+def _retry(import_id: int) -> ImportEntry:
     """Makes a failed file due at once."""
     service = current_service()
     with transaction(service.engine) as connection:
         mend.retry(connection, service.kernel, [import_id], actor())
-        return _answer(connection, import_id)
+        return _entry(connection, import_id)
 
 
-@requires(Role.OPERATE)
-def _discard(import_id: int) -> Response:
+@ROUTES.add("POST", f"{_ONE}/discard", Role.OPERATE, errors=(404, 409))
+def _discard(import_id: int, body: DiscardIn) -> ImportEntry:
     """The file is never imported; its copy stays, its source too unless `delete_source`."""
     service = current_service()
-    wish = read_discard(json_body())
     with transaction(service.engine) as connection:
-        mend.discard(connection, service.kernel, import_id, actor(), wish.reason, delete_source=wish.delete_source)
-        return _answer(connection, import_id)
+        mend.discard(connection, service.kernel, import_id, actor(), body.reason, delete_source=body.delete_source)
+        return _entry(connection, import_id)
 
 
-def read_discard(body: dict[str, Any]) -> DiscardIn:
-    """The wish. Raises `InvalidInput` where the reason is missing: somebody will want to know it."""
-    reason, delete_source = body.get("reason"), body.get("delete_source", False)
-    if not isinstance(reason, str) or not reason.strip() or "\x00" in reason or len(reason) > 1000:
-        raise InvalidInput("Missing required field: reason", [Finding("/reason", Code.MISSING)])
-    if not isinstance(delete_source, bool):
-        raise InvalidInput(
-            "Field delete_source must be true or false", [Finding("/delete_source", Code.INVALID_BOOLEAN)]
-        )
-    return DiscardIn(reason=reason.strip(), delete_source=delete_source)
-
-
-def _answer(connection: Connection, import_id: int) -> Response:
-    return jsonify(_out(visible(ledger.find(connection, current_service().kernel, import_id))))
-
-
-def _out(entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry as JSON values, without what the caller's role does not cover."""
-    shown = {name: plain(value) for name, value in entry.items()}
-    if caller().role < Role.WRITE:
-        shown = _without(shown, "file_name", "discard_reason")
-        # A pointer may hold a foreign key's name, which somebody may have put a value into; a reason is free text.
-        for name in ("findings", "actions"):
-            if name in shown:
-                shown[name] = [_without(part, "pointer", "reason") for part in shown[name]]
-    return shown
-
-
-def _without(entry: dict[str, Any], *hidden: str) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if name not in hidden}
+def _entry(connection: Connection, import_id: int) -> ImportEntry:
+    return ImportEntry.model_validate(ledger.find(connection, current_service().kernel, import_id))

@@ -1,15 +1,14 @@
-"""The OpenAPI document and its page. It describes; validation is the schemas' own (`shared.fields.validation`)."""
+"""The OpenAPI document of a service's endpoints, and its page."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from importlib.resources import files
-from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, send_from_directory
-from pydantic import BaseModel
-from spectree import Response as Answers
-from spectree import SecurityScheme, SpecTree
-from spectree.models import SecureType, SecuritySchemeData
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from shared.http.endpoints import Endpoint, Model
 from shared.http.errors import ErrorOut
 
 _PAGE = """<!DOCTYPE html>
@@ -22,77 +21,124 @@ _PAGE = """<!DOCTYPE html>
 _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});'
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
+_MARKED = "Fields marked `x-role` are left out of answers to smaller roles."
+_NUMBER = re.compile(r"<int:(\w+)>")
+_EVERYWHERE = (401, 403, 503)
+_WITH_BODY = (400, 413, 415)
 
-class ApiDocument:
-    """Collects the descriptions of one service's endpoints."""
+Json = dict[str, object]
+_Schemas = Mapping[object, Json]
+"""The reference to each model's schema."""
 
-    def __init__(self, title: str, description: str) -> None:
-        self._title = title
-        self._spec = SpecTree(
-            "flask",
-            annotations=False,
-            title=title,
-            description=description,
-            version="1.0",
-            mode="strict",
-            validation_error_status=400,
-            validation_error_model=ErrorOut,
-            # Names that a reader of the document recognises; a test holds them unique.
-            naming_strategy=lambda model: model.__name__,
-            nested_naming_strategy=lambda _parent, child: child,
-            security_schemes=[
-                SecurityScheme(name="token", data=SecuritySchemeData(type=SecureType.HTTP, scheme="bearer"))
-            ],
-        )
 
-    def describes(
-        self,
-        answer: type[BaseModel] | None,
-        *,
-        status: int = 200,
-        body: type[BaseModel] | None = None,
-        query: type[BaseModel] | None = None,
-        errors: tuple[int, ...] = (),
-        public: bool = False,
-        tag: str,
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Puts an endpoint into the document; its docstring becomes the description."""
-        listed: dict[str, type[BaseModel] | None] = {f"HTTP_{status}": answer}
-        refused = errors if public else (*errors, 401, 403)
-        listed |= {f"HTTP_{error}": ErrorOut for error in refused}
-        decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = self._spec.validate(
-            json=body,
-            query=query,
-            resp=Answers(**listed),
-            tags=[tag],
-            security={} if public else {"token": []},
-            skip_validation=True,
-        )
-        return decorate
+def openapi_document(title: str, description: str, endpoints: Sequence[Endpoint]) -> Json:
+    """The document. An endpoint's sentences are its view's docstring."""
+    schemas, components = _schemas(endpoints)
+    paths: dict[str, dict[str, Json]] = {}
+    for endpoint in endpoints:
+        path = paths.setdefault(_NUMBER.sub(r"{\1}", endpoint.address), {})
+        path[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "description": f"{description} {_MARKED}", "version": "1.0"},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
 
-    def register(self, app: Flask) -> None:
-        """Serves the document at `/openapi.json` and a page about it at `/docs`, without any outside asset."""
-        self._spec.app = app
-        pages = Blueprint("openapi", __name__)
-        assets = files("flask_openapi3_swagger") / "templates" / "swagger"
 
-        @pages.get("/openapi.json")
-        def document() -> Response:
-            return jsonify(self._spec.spec)
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Schemas, object]:
+    """References to the schemas of all bodies and answers, and the schemas themselves, by name."""
+    read: set[Model] = {endpoint.body for endpoint in endpoints if endpoint.body is not None}
+    written: set[Model] = {ErrorOut, *[endpoint.answer for endpoint in endpoints]}
+    models: list[tuple[Model, JsonSchemaMode]] = [(model, "validation") for model in read]
+    models += [(model, "serialization") for model in written]
+    models.sort(key=lambda entry: entry[0].__name__)
+    references, definitions = models_json_schema(models, ref_template="#/components/schemas/{model}")
+    return {model: reference for (model, _mode), reference in references.items()}, definitions["$defs"]
 
-        @pages.get("/docs")
-        def page() -> Response:
-            return _with_policy(Response(_PAGE.format(title=self._title), mimetype="text/html"))
 
-        @pages.get("/docs/start.js")
-        def start() -> Response:
-            return Response(_START, mimetype="text/javascript")
+def _operation(endpoint: Endpoint, schemas: _Schemas) -> Json:
+    body = endpoint.body
+    refused = {*endpoint.errors, *_EVERYWHERE, *(_WITH_BODY if body else ())}
+    answers: dict[int, Model] = {endpoint.status: endpoint.answer, **dict.fromkeys(sorted(refused), ErrorOut)}
+    summary, _, rest = (endpoint.view.__doc__ or "").partition("\n")
+    role = f"For the role `{endpoint.role.name.lower()}` and above."
+    operation: Json = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "summary": summary,
+        "description": " ".join([summary, *rest.split(), role]),
+        "parameters": [*_numbers(endpoint), *_queries(endpoint)],
+        "responses": {
+            str(status): {
+                "description": HTTPStatus(status).phrase,
+                "content": _content(schemas[model]),
+            }
+            for status, model in answers.items()
+        },
+    }
+    if body:
+        operation["requestBody"] = {
+            "required": endpoint.needs_body,
+            "content": _content(schemas[body]),
+        }
+    return operation
 
-        @pages.get("/docs/assets/<path:name>")
-        def asset(name: str) -> Response:
-            return send_from_directory(str(assets), name)
 
-        app.register_blueprint(pages)
+def _content(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _numbers(endpoint: Endpoint) -> list[Json]:
+    schema = {"type": "integer", "minimum": 1}
+    return [
+        {"name": name, "in": "path", "required": True, "description": endpoint.number, "schema": schema}
+        for name in _NUMBER.findall(endpoint.address)
+    ]
+
+
+def _queries(endpoint: Endpoint) -> list[Json]:
+    if endpoint.query is None:
+        return []
+    properties: Mapping[str, Json] = endpoint.query.model_json_schema()["properties"]
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema["description"],
+            # A default of null says no more than that the parameter may be left out.
+            "schema": {key: schema[key] for key in ("type", "default") if schema.get(key) is not None},
+        }
+        for name, schema in properties.items()
+    ]
+
+
+def serve_document(app: Flask, title: str, document: Json) -> None:
+    """Serves the document at `/openapi.json` and a page about it at `/docs`, without any outside asset."""
+    pages = Blueprint("openapi", __name__)
+    assets = files("flask_openapi3_swagger") / "templates" / "swagger"
+
+    @pages.get("/openapi.json")
+    def show() -> Response:
+        return jsonify(document)
+
+    @pages.get("/docs")
+    def page() -> Response:
+        return _with_policy(Response(_PAGE.format(title=title), mimetype="text/html"))
+
+    @pages.get("/docs/start.js")
+    def start() -> Response:
+        return Response(_START, mimetype="text/javascript")
+
+    @pages.get("/docs/assets/<path:name>")
+    def asset(name: str) -> Response:
+        return send_from_directory(str(assets), name)
+
+    app.register_blueprint(pages)
 
 
 def _with_policy(response: Response) -> Response:

@@ -1,159 +1,133 @@
 """HTTP: the reviews that wait for a person, as both services offer them."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
 
-from flask import Blueprint, Response, jsonify
-from pydantic import BaseModel, Field
+from pydantic import Field
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
-from shared.http.auth import actor, caller, requires
-from shared.http.openapi import ApiDocument
-from shared.http.pages import nothing_matches, page_of
-from shared.http.requests import has_body, json_body, paging, word
+from shared.fields.validation import Input
+from shared.http.answers import Answer, Page, Personal
+from shared.http.auth import actor
+from shared.http.bodies import Number, Numbers, Remark, Said
+from shared.http.endpoints import Endpoints
+from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
 from shared.reviews.reviews import find_review, list_reviews
 from shared.reviews.stored import review_json
 from shared.reviews.values import Resolution, Review
-from shared.words.codes import Code
 from shared.words.statuses import ReviewKind, ReviewState
 
 Resolve = Callable[[Connection, int, Resolution], Review]
 Undo = Callable[[Connection, int, str, str | None], Review]
-_ONE = "/<int:review_id>"
-LONGEST_COMMENT = 1000
 
 
-class ReviewQuery(BaseModel):
-    """Filter and page; `state` is `open`, `resolved` or `all`. An unknown state or kind gives an empty page."""
+class ReviewQuery(PageQuery):
+    """Filter and page."""
 
-    state: str = "open"
-    kind: str | None = None
-    page: int = 1
-    limit: int = Field(20, description="1 to 100; values outside are brought into the range.")
+    state: Word = Field("open", description="`open`, `resolved` or `all`. An unknown state gives an empty page.")
+    kind: Word = Field(None, description="What is asked. An unknown kind gives an empty page.")
 
 
-class ReviewOut(BaseModel):
-    """A review. `detail` holds values and is shown to the role `write` only."""
+class ReviewOut(Answer):
+    """A review. `detail` holds what it is about and depends on its kind; an erasure empties it."""
 
     id: int
-    kind: str
-    state: str
+    kind: ReviewKind
+    state: ReviewState
     entity_id: int | None
     other_id: int | None
     import_id: int | None
+    record_index: int | None
+    detail: Personal[dict[str, object]] = Field(
+        {},
+        description="`candidates`: rows that resemble the record. `fields`: those in conflict, each with `field`, "
+        "`base`, `staff` and `source`. `deletions`: the rows that a file calls gone. `done` and `earlier`: the "
+        "decision, and those that were undone.",
+    )
     choice: str | None
+    comment: Personal[str | None] = None
+    decided_by: str | None
+    decided_at: datetime | None
+    created_at: datetime
 
 
-class ReviewPage(BaseModel):
+class ReviewPage(Page[ReviewOut]):
     """A page of reviews, oldest first."""
 
-    data: list[ReviewOut]
-    page: int
-    limit: int
-    total: int
+
+class ResolveIn(Input):
+    """A decision: `choose` is one of the choices that its kind has. `into` where there are several candidates,
+    `only` to tick some of many."""
+
+    choose: Said
+    comment: Remark = None
+    into: Number = None
+    only: Numbers = None
+
+    def resolution(self, by: str) -> Resolution:
+        """What `by` decides."""
+        return Resolution(self.choose, by, self.comment, self.into, self.only)
 
 
-class ResolveIn(BaseModel):
-    """What is decided. `into` where several rows come into question, `only` to tick some of many."""
-
-    choose: str
-    comment: str | None = None
-    into: int | None = None
-    only: list[int] | None = None
-
-
-class UndoIn(BaseModel):
+class UndoIn(Input):
     """Why the decision is undone, if somebody wants to say so. The body may be left out."""
 
-    comment: str | None = None
+    comment: Remark = None
 
 
-def review_routes(document: ApiDocument, resolve: Resolve, undo: Undo) -> Blueprint:
-    """The endpoints below `/api/reviews`; `resolve` and `undo` are the service's own."""
-    routes = Blueprint("reviews", __name__, url_prefix="/api/reviews")
+_NUMBER = "The review's number, without its letters."
+ROUTES = Endpoints("reviews", number=_NUMBER)
+_ONE = "/<int:review_id>"
+_NO_REASON = UndoIn()
 
-    @requires(Role.OPERATE)
-    def _resolve(review_id: int) -> Response:
+
+def deciding_routes(resolve: Resolve, undo: Undo) -> Endpoints:
+    """The endpoints that decide; `resolve` and `undo` are the service's own."""
+    routes = Endpoints("reviews", number=_NUMBER)
+
+    @routes.add("POST", f"{_ONE}/resolve", Role.OPERATE, errors=(404, 409))
+    def _resolve(review_id: int, body: ResolveIn) -> ReviewOut:
         """Decides a review."""
-        resolution = read_resolution(json_body(), actor())
         with transaction(current_service().engine) as connection:
-            return jsonify(_out(resolve(connection, review_id, resolution)))
+            return _out(resolve(connection, review_id, body.resolution(actor())))
 
-    @requires(Role.OPERATE)
-    def _undo(review_id: int) -> Response:
+    @routes.add("POST", f"{_ONE}/undo", Role.OPERATE, errors=(404, 409))
+    def _undo(review_id: int, body: UndoIn = _NO_REASON) -> ReviewOut:
         """Undoes a decision, with history and events: the review is open again. 409 where that is not possible."""
-        comment = _comment(json_body() if has_body() else {})
         with transaction(current_service().engine) as connection:
-            return jsonify(_out(undo(connection, review_id, actor(), comment)))
+            return _out(undo(connection, review_id, actor(), body.comment))
 
-    routes.get("")(document.describes(ReviewPage, query=ReviewQuery, tag="reviews")(_list))
-    routes.get(_ONE)(document.describes(ReviewOut, errors=(404,), tag="reviews")(_show))
-    deciding = document.describes(ReviewOut, body=ResolveIn, errors=(404, 409, 415), tag="reviews")
-    routes.post(f"{_ONE}/resolve")(deciding(_resolve))
-    undoing = document.describes(ReviewOut, body=UndoIn, errors=(404, 409, 415), tag="reviews")
-    routes.post(f"{_ONE}/undo")(undoing(_undo))
     return routes
 
 
-def read_resolution(body: dict[str, Any], by: str) -> Resolution:
-    """What a request decides. Raises `InvalidInput`."""
-    choose, into, only = (body.get(name) for name in ("choose", "into", "only"))
-    comment = _comment(body)
-    if not isinstance(choose, str) or not choose:
-        raise InvalidInput("Missing required field: choose", [Finding("/choose", Code.MISSING)])
-    if into is not None and not _is_number(into):
-        raise InvalidInput("Field into must be a number", [Finding("/into", Code.INVALID_TYPE)])
-    if only is not None and not (isinstance(only, list) and all(map(_is_number, only))):
-        raise InvalidInput("Field only must be a list of numbers", [Finding("/only", Code.INVALID_TYPE)])
-    return Resolution(choose, by, comment, into, None if only is None else tuple(only))
-
-
-def _comment(body: dict[str, Any]) -> str | None:
-    comment = body.get("comment")
-    if comment is not None and (not isinstance(comment, str) or len(comment) > LONGEST_COMMENT or "\x00" in comment):
-        raise InvalidInput("Field comment must be a text", [Finding("/comment", Code.INVALID_TYPE)])
-    return comment
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
-
-
-@requires(Role.READ)
-def _list() -> Response:
+@ROUTES.add("GET", "", Role.READ)
+def _list(query: ReviewQuery) -> ReviewPage:
     """Reviews, oldest first; the open ones unless asked otherwise."""
-    service, page = current_service(), paging()
-    state, kind = word("state") or "open", word("kind")
+    service, state, kind = current_service(), query.state or ReviewState.OPEN, query.kind
     if state not in (*ReviewState, "all") or kind not in (None, *ReviewKind):
-        return nothing_matches()
+        return ReviewPage.of_nothing()
     with transaction(service.engine) as connection:
-        rows, total = list_reviews(
+        reviews, total = list_reviews(
             connection,
             service.kernel,
             state=None if state == "all" else ReviewState(state),
             kind=ReviewKind(kind) if kind else None,
-            offset=page.offset,
-            limit=page.limit,
+            offset=query.offset,
+            limit=query.limit,
         )
-    return page_of([_out(row) for row in rows], page, total)
+    return ReviewPage.of([review_json(review) for review in reviews], query, total)
 
 
-@requires(Role.READ)
-def _show(review_id: int) -> Response:
+@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+def _show(review_id: int) -> ReviewOut:
     """One review."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return jsonify(_out(find_review(connection, service.kernel, review_id)))
+        return _out(find_review(connection, service.kernel, review_id))
 
 
-def _out(review: Review) -> dict[str, Any]:
-    shown = review_json(review)
-    if caller().role < Role.WRITE:
-        shown.pop("detail")
-        shown.pop("comment")
-    return shown
+def _out(review: Review) -> ReviewOut:
+    return ReviewOut.model_validate(review_json(review))

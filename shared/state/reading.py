@@ -164,7 +164,7 @@ _WAITING = KernelStatement("""
 
 
 def _deletes(connection: Connection, kernel: KernelTables) -> Backlog:
-    return Backlog(*_DELETES.of(kernel.schema).one(connection)) if kernel.releases_sources else Backlog(0, None)
+    return Backlog(*_DELETES.of(kernel.schema).one(connection)) if kernel.releases_sources else Backlog()
 
 
 # Only where files leave their source are there the columns that say so.

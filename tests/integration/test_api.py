@@ -139,8 +139,8 @@ def test_roles(patients):
 def test_lists_are_paged_clamped_filtered_and_searched(patients):
     for name in ("Müller", "Meier", "Şahin"):
         patients.post("/api/patients", json={**PATIENT, "nachname": name}, headers=WRITE)
-    page = patients.get("/api/patients?page=0&limit=1000", headers=READ).json
-    assert (page["page"], page["limit"], page["total"]) == (1, 100, 3)
+    page = patients.get("/api/patients?page=0&limit=1001", headers=READ).json
+    assert (page["page"], page["limit"], page["total"]) == (1, 1000, 3)
     assert page["data"][0]["nachname"] == "Şahin"
     for words in ("mueller", "MULLER", "müll eri"):
         assert patients.get("/api/patients", query_string={"search": words}, headers=READ).json["total"] == 1
@@ -191,6 +191,50 @@ def test_a_therapist_is_blocked_and_unblocked(therapists, engine):
         ("therapist.unblocked", None),
         ("therapist.deleted", None),
     ]
+
+
+def test_a_therapist_has_to_have_a_salutation_at_first(therapists):
+    refused = therapists.post("/api/therapists", json={**PATIENT, "anrede": None}, headers=WRITE)
+    assert refused.status_code == 400
+    assert refused.json == {
+        "message": "Missing required field: anrede",
+        "errors": [{"pointer": "/anrede", "code": "missing"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "pointer"),
+    [
+        ({}, "Missing required field: reason", "/reason"),
+        ({"reason": " "}, "Missing required field: reason", "/reason"),
+        ({"reason": 1}, "Field reason must be a text", "/reason"),
+        ({"reason": "r" * 1001}, "Field reason is longer than 1000 characters", "/reason"),
+        ({"reason": "r\x00"}, "Field reason contains a NUL character", "/reason"),
+        ({"reason": "r", "delete_source": "yes"}, "Field delete_source must be true or false", "/delete_source"),
+    ],
+)
+def test_a_discard_says_why(patients, body, message, pointer):
+    refused = patients.post("/api/imports/1/discard", json=body, headers=OPERATE)
+    assert (refused.status_code, refused.json["message"]) == (400, message)
+    assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "pointer"),
+    [
+        ({}, "Missing required field: choose", "/choose"),
+        ({"choose": ""}, "Missing required field: choose", "/choose"),
+        ({"choose": "merge", "comment": ["x"]}, "Field comment must be a text", "/comment"),
+        ({"choose": "merge", "into": True}, "Field into must be a number", "/into"),
+        ({"choose": "merge", "into": 0}, "Field into must be a number", "/into"),
+        ({"choose": "apply", "only": [1, "2"]}, "Field only must be a list of numbers", "/only"),
+        ({"choose": "apply", "only": 3}, "Field only must be a list of numbers", "/only"),
+    ],
+)
+def test_a_decision_is_complete(patients, body, message, pointer):
+    refused = patients.post("/api/reviews/1/resolve", json=body, headers=OPERATE)
+    assert (refused.status_code, refused.json["message"]) == (400, message)
+    assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/health", "/openapi.json", "/docs"])

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from patient_service.models import kernel as patient_kernel
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold, identity
 from shared.state.reading import read_snapshot
-from shared.state.snapshot import FinishedPass, Snapshot
+from shared.state.snapshot import Backlog, FinishedPass, Snapshot
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
 from therapist_service.models import kernel
 
@@ -19,12 +20,12 @@ SCHEMA = "therapist_service"
 def snapshot_after(engine):
     """The snapshot after these statements, in one transaction with them, so that `now()` is the same moment."""
 
-    def read(*statements):
+    def read(*statements, of=kernel):
         with transaction(engine) as connection:
-            connection.execute(sa.text(f"SET LOCAL search_path TO {SCHEMA}"))
+            connection.execute(sa.text(f"SET LOCAL search_path TO {of.schema}"))
             for statement in statements:
                 connection.execute(sa.text(statement))
-            return read_snapshot(connection, kernel)
+            return read_snapshot(connection, of)
 
     return read
 
@@ -111,8 +112,22 @@ def test_an_object_is_to_be_deleted_once_its_file_is_done_with(snapshot_after):
         file("e", "failed", **older),
         file("f", "success", **older, source_deleted_at="now()"),
         file("g", "success", processed_at="now() - interval '9 hours'"),
+        of=patient_kernel,
     )
     assert (found.deletes.number, found.age(found.deletes.oldest)) == (3, 7200)
+
+
+def test_a_source_that_keeps_its_files_has_none_to_be_deleted(snapshot_after):
+    assert snapshot_after(file("a", "success", processed_at="now() - interval '9 hours'")).deletes == Backlog()
+
+
+def test_a_pass_that_was_cut_off_says_nothing_of_how_the_import_is(snapshot_after):
+    row = "INSERT INTO import_passes (trigger, actor, finished_at, error_code)"
+    found = snapshot_after(
+        f"{row} VALUES ('schedule', 'x', now() - interval '1 hour', NULL)",
+        f"{row} VALUES ('schedule', 'x', now(), 'interrupted')",
+    )
+    assert (found.last_pass.error_code, found.age(found.last_pass.finished_at)) == (None, 3600)
 
 
 def test_parked_events_are_counted_apart(snapshot_after):

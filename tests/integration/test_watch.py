@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from patient_service.models import kernel as patient_kernel
 from shared.alerts.outbox import raise_problem
 from shared.core.clock import now
 from shared.core.settings import MailSettings
@@ -103,10 +104,6 @@ SILENCES = {
         "UPDATE import_tracking SET first_seen_at = now() - interval '241 hours'",
         "UPDATE import_tracking SET first_seen_at = now()",
     ),
-    "delete_pending_long": (
-        "UPDATE import_tracking SET bucket = 'b', processed_at = now() - interval '25 hours'",
-        "UPDATE import_tracking SET source_deleted_at = now()",
-    ),
     "events_waiting": (
         """INSERT INTO event_outbox (event_id, event_type, topic, key, payload, created_at)
         VALUES (gen_random_uuid(), 'x', 'x', '1', '{}', now() - interval '16 minutes')""",
@@ -137,6 +134,24 @@ def test_silence_is_told_and_its_end(well, look, execute, open_problems, code):
     execute(mends)
     look()
     assert open_problems() == {}
+
+
+def test_registrations_that_stay_in_the_bucket_are_told_and_their_end(engine, clock):
+    watch = Watch(patient_kernel, Expectations(enabled=False, interval_seconds=1), clock=clock)
+    told = []
+    for statement in (
+        """INSERT INTO patient_service.import_tracking (source_key, status, bucket, processed_at)
+        VALUES ('a', 'success', 'b', now() - interval '25 hours')""",
+        "SELECT 1",
+        "UPDATE patient_service.import_tracking SET source_deleted_at = now()",
+    ):
+        clock.time += RAISED_AFTER
+        with transaction(engine) as connection:
+            connection.execute(sa.text(statement))
+            watch.look(connection)
+            lasting = "FROM patient_service.alert_outbox WHERE kind = 'problem' AND resolved_at IS NULL"
+            told.append(list(connection.execute(sa.text(f"SELECT code {lasting}")).scalars()))
+    assert told == [[], ["delete_pending_long"], []]
 
 
 def test_a_pass_that_hangs_is_silence(well, look, execute, open_problems):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import therapist_service.imports
-from therapist_service.schemas import TherapistOut
-from therapist_service.therapist import MAPPED_FIELDS
+from shared.fields.declaration import Owner
+from therapist_service.therapist import THERAPIST
 
 PACKAGE = Path(therapist_service.imports.__path__[0])
-STAFF_FIELDS = set(TherapistOut.model_fields) - {"id", "created_at", "updated_at", *MAPPED_FIELDS}
+STAFF_FIELDS = set(THERAPIST.owned_by(Owner.STAFF))
 # A new row is told to be a panel doctor and active; later, who is gone becomes inactive and who returns active.
 NAMED = {("therapist_importer.py", "kassensitz"), ("therapist_importer.py", "status"), ("removals.py", "status")}
 # There the word is the source's own, or the ledger's.
