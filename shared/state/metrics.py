@@ -98,7 +98,7 @@ def _by_word(snapshot: Snapshot) -> dict[Metric, Values]:
     return {
         catalogue.FILES: {(status,): snapshot.files.get(status, 0) for status in FileStatus},
         catalogue.RECORDS: {(outcome,): snapshot.records.get(outcome, 0) for outcome in RecordOutcome},
-        catalogue.REVIEWS: {(kind,): snapshot.questions.get(kind, 0) for kind in ReviewKind},
+        catalogue.REVIEWS: {(kind,): snapshot.open_reviews.get(kind, 0) for kind in ReviewKind},
         catalogue.LOCK_HELD: {(work,): work in snapshot.lock_holders for work in Work},
         catalogue.WORKERS: {(work, state): processes[work, state] for work in Work for state in _STATES},
     }
