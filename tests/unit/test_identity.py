@@ -1,8 +1,21 @@
 """Who a scraped record is."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from therapist_service.imports.identity import Known, Listed, Match, assign, decide, decide_by_id_alone, traits_of
+from therapist_service.imports.identity import (
+    Known,
+    Listed,
+    Match,
+    assign,
+    decide,
+    decide_by_id_alone,
+    look_up_keys,
+    record_keys,
+    same_person,
+    traits_of,
+)
 
 ANNA = {
     "vorname": "Anna",
@@ -205,3 +218,125 @@ def test_an_id_alone_must_match_one_row(rows, claimed, expected):
 )
 def test_streets_are_compared_by_meaning(one, other, same):
     assert (person(strasse=one).street == person(strasse=other).street) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({}, {}, True),
+        ({"strasse": None}, {}, True),
+        ({"strasse": None}, {"strasse": None}, True),
+        ({"strasse": "Hauptstr."}, {"strasse": "Hauptstr. 15"}, False),
+        ({"strasse": "Neustr. 1"}, {}, False),
+        ({"titel": None, "email": None}, {}, True),
+        ({"vorname": "Bernd"}, {}, False),
+        ({"vorname": None}, {}, False),
+        ({"nachname": "Lang"}, {}, False),
+        ({"nachname": None}, {"nachname": None}, False),
+        ({"plz": "52070"}, {}, False),
+        ({"plz": None}, {"plz": None}, False),
+        # Without any first name the full address has to agree.
+        ({"vorname": None}, {"vorname": None}, True),
+        ({"vorname": None, "strasse": "Neustr. 1"}, {"vorname": None}, False),
+        ({"vorname": None, "strasse": None}, {"vorname": None}, False),
+        ({"vorname": None, "strasse": None}, {"vorname": None, "strasse": None}, False),
+        ({"vorname": None, "strasse": "Hauptstr."}, {"vorname": None, "strasse": "Hauptstr."}, False),
+    ],
+)
+def test_one_person_twice_has_one_name_and_no_second_address(one, other, same):
+    assert same_person(person(**one), person(**other)) is same
+    assert same_person(person(**other), person(**one)) is same
+
+
+SAID = {"plz": "52066", "nachname": "Müller", "vorname": "Anna"}
+
+
+@pytest.mark.parametrize(
+    ("current", "said", "keys"),
+    [
+        (SAID, None, ("52066|mueller", "52066|anna", None)),
+        (SAID, {}, ("52066|mueller", "52066|anna", None)),
+        (SAID, {**SAID, "ort": "Aachen"}, ("52066|mueller", "52066|anna", None)),
+        # Written differently, it is still the same key.
+        (SAID, {**SAID, "nachname": "Mueller"}, ("52066|mueller", "52066|anna", None)),
+        (SAID, {**SAID, "nachname": "Lang"}, ("52066|mueller", "52066|anna", ["52066|lang"])),
+        (SAID, {**SAID, "vorname": None}, ("52066|mueller", "52066|anna", None)),
+        ({**SAID, "vorname": None}, SAID, ("52066|mueller", "", ["52066|anna"])),
+        ({**SAID, "nachname": ""}, None, ("", "52066|anna", None)),
+        ({**SAID, "plz": None}, None, ("", "", None)),
+        ({**SAID, "plz": None}, SAID, ("", "", ["52066|anna", "52066|mueller"])),
+        # Staff may have corrected the one and the source the other: both names are looked up under both postal codes.
+        (
+            {"plz": "50667", "nachname": "Lang", "vorname": "Anna"},
+            SAID,
+            ("50667|lang", "50667|anna", ["50667|mueller", "52066|anna", "52066|lang", "52066|mueller"]),
+        ),
+        ({}, None, ("", "", None)),
+    ],
+)
+def test_a_row_is_found_by_every_name_it_goes_by(current, said, keys):
+    found = look_up_keys(current, said)
+    assert found == dict(zip(("last_key", "first_key", "other_keys"), keys, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, ["52066|mueller", "52066|anna"]),
+        ({"vorname": None}, ["52066|mueller"]),
+        ({"nachname": ""}, ["52066|anna"]),
+        ({"plz": None}, []),
+        ({"vorname": "Anna Maria", "nachname": "Müller-Lang"}, ["52066|mueller lang", "52066|annamaria"]),
+    ],
+)
+def test_a_record_is_looked_up_by_its_names_under_its_postal_code(changes, keys):
+    assert record_keys(person(**changes)) == keys
+
+
+variants = st.fixed_dictionaries(
+    {
+        "vorname": st.sampled_from([None, "Anna", "Bernd"]),
+        "nachname": st.sampled_from(["Müller", "Lang", "Müller-Lang"]),
+        "titel": st.sampled_from([None, "Dr."]),
+        "strasse": st.sampled_from([None, "Hauptstr. 15", "Hauptstr.", "Neustr. 1"]),
+        "plz": st.sampled_from(["52066", "52070"]),
+        "email": st.sampled_from([None, "anna@example.com", "other@example.com"]),
+    }
+)
+ids = st.sampled_from([None, "praxis1", "praxis2"])
+records_ = st.lists(st.builds(lambda each, id_: Listed("52XXX", id_, traits_of(each)), variants, ids), max_size=4)
+rows_ = st.lists(st.tuples(variants, ids, st.none() | variants), max_size=4).map(
+    lambda found: [
+        Known(number, "52XXX", id_, traits_of(each), said and traits_of(said))
+        for number, (each, id_, said) in enumerate(found, start=1)
+    ]
+)
+
+
+@given(records_, rows_, st.sets(st.integers(1, 4)))
+def test_no_row_is_given_twice_or_taken_from_somebody(records, rows, claimed):
+    matches = assign(records, [rows] * len(records), claimed)
+    given_away = [match.row_id for match in matches if match.row_id is not None]
+    assert len(set(given_away)) == len(given_away)
+    assert not claimed & set(given_away)
+    assert all(
+        (match.row_id is None) == (match.rule in ("none", "ambiguous", "duplicate_in_file")) for match in matches
+    )
+    assert all((match.rule == "ambiguous") == (len(match.ambiguous) > 1) for match in matches)
+
+
+@given(records_, rows_)
+def test_whoever_is_meant_is_found_by_a_key_or_the_id(records, rows):
+    for record, match in zip(records, assign(records, [rows] * len(records)), strict=True):
+        if match.row_id is not None:
+            known = rows[match.row_id - 1]
+            names = {traits.last for traits in known.versions()} | known.firsts()
+            zips = {traits.zip for traits in known.versions()}
+            keys = {f"{zip_code}|{name}" for zip_code in zips for name in names}
+            assert keys & set(record_keys(record.traits)) or record.external_id == known.external_id
+
+
+@given(records_, rows_, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(records, rows, random):
+    shuffled = random.sample(rows, len(rows))
+    assert assign(records, [shuffled] * len(records)) == assign(records, [rows] * len(records))
