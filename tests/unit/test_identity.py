@@ -104,9 +104,20 @@ def test_empty_never_equals_empty(empty):
     assert decide(listed("praxis9", **empty), [row(**empty)], set()).rule == "none"
 
 
-def test_a_differently_hyphenated_name_is_the_same():
-    record = listed("praxis9", nachname="MüllerSchmidt")
-    assert decide(record, [row(nachname="Müller - Schmidt")], set()).rule == "compound"
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("MüllerSchmidt", "Müller - Schmidt"), ("Müller Schmidt", "Schmidt-Müller"), ("Müller-Schmidt-Lang", "Schmidt")],
+)
+def test_a_differently_hyphenated_name_is_the_same(one, other):
+    assert decide(listed("praxis9", nachname=one), [row(nachname=other)], set()).rule == "compound"
+    assert decide(listed("praxis9", nachname=other), [row(nachname=one)], set()).rule == "compound"
+
+
+def test_a_name_that_is_missing_on_one_side_is_no_part_of_the_other():
+    assert decide(listed("praxis9"), [row(nachname=None)], set()).rule == "renamed"
+    assert decide(listed("praxis9"), [row(nachname=None, titel=None)], set()).rule == "none"
+    assert decide(listed("praxis9", nachname=None), [row(titel=None)], set()).rule == "none"
+    assert decide(listed("praxis9", nachname=None), [row(nachname=None, titel=None)], set()).rule == "none"
 
 
 def test_an_id_of_another_area_proposes_nobody():
@@ -130,6 +141,11 @@ def test_what_the_source_said_last_counts_as_well_as_the_row(staff, record, rule
 def test_the_same_address_comes_first():
     rows = [row(1, "a"), row(2, "b", strasse="Neustr. 1")]
     assert decide(listed("praxis9", strasse="Neustr. 1"), rows, set()).row_id == 2
+
+
+def test_the_same_street_comes_first_also_without_a_number():
+    rows = [row(1, "a", strasse="Altweg"), row(2, "b", strasse="Neuweg")]
+    assert decide(listed("c", strasse="Neuweg"), rows, set()) == Match(2, "name")
 
 
 def test_two_practices_of_one_person_do_not_swap_rows_with_their_ids():
@@ -189,7 +205,31 @@ def test_the_same_person_twice_is_found_before_any_row_exists():
 def test_ambiguity_dissolves_when_others_of_the_file_take_their_rows():
     rows = [row(1, "a", strasse="Neustr. 1"), row(2, "b", strasse="Altstr. 1")]
     records = [listed("x", strasse="Umzug 3"), listed("y", strasse="Neustr. 1")]
-    assert [match.row_id for match in assign(records, [rows, rows])] == [2, 1]
+    assert assign(records, [rows, rows]) == [Match(2, "name"), Match(1, "exact")]
+
+
+def test_ambiguity_dissolves_when_others_take_their_rows_by_the_same_rule():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", strasse="Altweg")]
+    records = [listed("x", strasse="Umzug"), listed("y", strasse="Neuweg")]
+    assert assign(records, [rows, rows]) == [Match(2, "name"), Match(1, "name")]
+
+
+def test_ambiguity_that_does_not_dissolve_is_told():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", strasse="Altweg"), row(3, "c", strasse="Seeweg")]
+    records = [listed("x", strasse="Umzug"), listed("y", strasse="Neuweg")]
+    assert assign(records, [rows, rows]) == [Match(None, "ambiguous", (2, 3)), Match(1, "name")]
+
+
+def test_a_repetition_takes_no_row_although_one_is_free():
+    rows = [row(1, "a"), row(2, "b")]
+    records = [listed("a"), listed("b")]
+    assert assign(records, [rows, rows]) == [Match(1, "exact"), Match(None, "duplicate_in_file")]
+
+
+def test_rows_that_were_claimed_before_stay_so_through_all_rules():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", nachname="Lang")]
+    records = [listed("b", nachname="Lang"), listed("x", strasse="Neuweg")]
+    assert [match.row_id for match in assign(records, [rows, rows], {1})] == [2, None]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +252,9 @@ def test_an_id_alone_must_match_one_row(rows, claimed, expected):
         ("Hauptstr.15", "Hauptstrasse 15", True),
         ("Hauptstr. 1-5", "Hauptstr. 15", False),
         ("Hauptstr. 1 - 5", "Hauptstr. 1-5", True),
+        ("Hauptstr. 1/5", "Hauptstr. 1 bis 5", True),
+        ("Hauptstr 15", "Hauptstraße 15", True),
+        ("Haupt Str.", "Hauptstraße", True),
         ("Hauptstr. 15", "Hauptstr. 16", False),
         ("Straßburger Allee 1", "Strassburger Allee 1", True),
     ],

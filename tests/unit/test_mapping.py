@@ -53,7 +53,9 @@ def without(path):
 
 
 def remarks(record):
-    return [(finding.pointer.removeprefix("/therapists/3"), finding.code) for finding in map_record(record, 3).findings]
+    findings = map_record(record, 3).findings
+    assert {finding.record_index for finding in findings} <= {3}
+    return [(finding.pointer.removeprefix("/therapists/3"), finding.code) for finding in findings]
 
 
 def faults(record):
