@@ -13,7 +13,7 @@ from shared.words.statuses import Action
 def record_action(
     connection: Connection,
     kernel: KernelTables,
-    action: str,
+    action: Action,
     actor: str,
     *,
     import_id: int | None = None,
@@ -21,7 +21,7 @@ def record_action(
     entity_id: int | None = None,
     reason: str | None = None,
 ) -> None:
-    """Keeps who did what, and about which file, question or person as far as that applies."""
+    """Keeps who did what, and about which file, review or person as far as that applies."""
     about = {"import_id": import_id, "review_id": review_id, "entity_id": entity_id, "reason": reason}
     connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from shared.core.errors import Finding, RejectedError
+from shared.words.codes import Code
 
 MAX_DEPTH = 50
 
@@ -21,7 +22,7 @@ def parse_document(data: bytes) -> dict[str, object]:
     duplicate keys, NaN or infinite numbers, at most `MAX_DEPTH` levels deep.
     """
     if not data.removeprefix(_BOM).strip():
-        raise RejectedError("empty_file")
+        raise RejectedError(Code.EMPTY_FILE)
     try:
         document = json.loads(
             data.decode("utf-8-sig"),
@@ -99,4 +100,4 @@ def _unstorable(value: object, pointer: str) -> Iterator[str]:
 
 
 def _invalid() -> RejectedError:
-    return RejectedError("invalid_json", [Finding("", "invalid_json")])
+    return RejectedError(Code.INVALID_JSON, [Finding("", Code.INVALID_JSON)])
