@@ -50,12 +50,12 @@ def escaped(key: str) -> str:
 
 def is_too_deep(value: object, *, outside: int = 0) -> bool:
     """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
-    level: Iterable[object] = [value]
+    level = [value]
     for _ in range(MAX_DEPTH - outside + 1):
-        containers = [inner for inner in level if isinstance(inner, _CONTAINERS)]
-        if not containers:
+        level = [container for container in level if type(container) in _CONTAINERS]
+        if not level:
             return False
-        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [inner for container in level for inner in _inside(container)]
     return True
 
 
@@ -83,6 +83,12 @@ def finite(text: str) -> float:
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL can hold this text."""
     return _UNSTORABLE.search(text) is None
+
+
+def _inside(container: object) -> Iterable[object]:
+    if isinstance(container, dict):
+        return container.values()
+    return container if isinstance(container, list) else ()
 
 
 def _unstorable(value: object, pointer: str) -> Iterator[str]:
