@@ -101,15 +101,14 @@ def mark_unchanged(
 # Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
 # an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
 # is worded so that no index serves it.
-_MARK_UNCHANGED = Statement(
-    sa.text(f"""
+_MARK_UNCHANGED = Statement("""
     WITH alike AS MATERIALIZED (
-      SELECT min(id) AS id FROM {therapeuten.fullname}
+      SELECT min(id) AS id FROM therapist_service.therapeuten
       WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[]))
         AND source_hash = ANY(CAST(:hashes AS text[]))
       GROUP BY external_id, source_hash HAVING count(*) = 1
     )
-    UPDATE {therapeuten.fullname} AS present
+    UPDATE therapist_service.therapeuten AS present
     SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
     WHERE present.id = ANY(ARRAY(SELECT id FROM alike))
       AND present.source_area IS NOT DISTINCT FROM :area
@@ -119,8 +118,7 @@ _MARK_UNCHANGED = Statement(
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
       AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
     RETURNING present.id, present.external_id, present.source_hash
-    """)
-)
+""")
 
 
 class Candidates:
