@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import decisions, events, files, imports, operations
-from curavani.cli.output import TROUBLE, examples, talk, told
+from curavani.cli import events, files, imports, operations, patients, reviews
+from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
-from shared.words.codes import describe
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -37,8 +37,8 @@ def prepare() -> None:
 app.add_typer(imports.app, name="imports")
 app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")
-app.add_typer(decisions.reviews, name="reviews")
-app.add_typer(decisions.patients, name="patients")
+app.add_typer(reviews.app, name="reviews")
+app.add_typer(patients.app, name="patients")
 app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(
     operations.serve
 )
@@ -48,7 +48,7 @@ app.command(epilog=examples("curavani plan 52066.json", "curavani plan scrapes/2
 
 
 @app.command(epilog=examples("curavani demo", "curavani demo --once --seed 7 --therapists 2000"))
-@told
+@with_exit_codes
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the imports instead of serving.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
@@ -71,8 +71,8 @@ def main() -> None:
         app()
     except Exception:
         # A traceback's text may quote a row: the log keeps types and places only.
-        log.exception("command_crashed", code="internal_error")
-        talk(f"internal_error: {describe('internal_error').english} `curavani doctor` looks at every part.")
+        log.exception("command_crashed", code=Code.INTERNAL_ERROR)
+        talk(f"{Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
         sys.exit(TROUBLE)
 
 

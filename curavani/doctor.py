@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from curavani import schema
 from curavani.cli.services import SERVICES, ServiceEntry
-from shared.core.dependencies import NOT_CONFIGURED, Dependency, ask
+from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (
     DatabaseSettings,
@@ -28,7 +28,7 @@ from shared.mail.smtp import mail_dependency
 from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 from therapist_service.bootstrap import folder_dependency
 
 State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
@@ -82,7 +82,7 @@ def _examined(
         # Each service's image has only what that service needs.
         return Diagnosis(part, "not configured", "Not part of this image.")
     check = ask(dependency)
-    if check.code == NOT_CONFIGURED:
+    if check.code == Code.NOT_CONFIGURED:
         return Diagnosis(part, "not configured", dependency.advice)
     return Diagnosis(part, "ok") if check.ok else Diagnosis(part, "failing", describe(str(check.code)).english)
 
@@ -114,8 +114,8 @@ def import_diagnosis(service: str, snapshot: Snapshot, expected: Expectations) -
     return Diagnosis(part, "ok")
 
 
-_NO_TROUBLE = (NOT_CONFIGURED, "no_pass_yet", "disabled")
-_ONLY_NOT_RUNNING = ("no_leader", "no_pass")
+_NO_TROUBLE = (Code.NOT_CONFIGURED, Code.NO_PASS_YET, Code.DISABLED)
+_ONLY_NOT_RUNNING = (Code.NO_LEADER, Code.NO_PASS)
 """What follows from nobody having started the service."""
 
 

@@ -88,7 +88,7 @@ def build_parts(
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(wishes.local_path)
-    metrics = ProcessMetrics(NAME, kernel.counted)
+    metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
     source = RegistrationSource(
         bucket=bucket,
@@ -110,8 +110,8 @@ def build_parts(
             kernel,
             settings[MailSettings],
             console_base_url,
-            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
-            looks=_looks(settings),
+            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
+            watchers=_watchers(settings),
         ),
         metrics=metrics,
     )
@@ -140,7 +140,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
     )
 
 
-def _looks(settings: Settings) -> list[Callable[[Connection], None]]:
+def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected)

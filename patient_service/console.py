@@ -5,12 +5,12 @@ from flask_babel import LazyString, lazy_gettext
 from patient_service.erasure import Erasure
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, Group
-from patient_service.questions import subject_of
+from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from patient_service.use_cases import get_patient, list_consents, list_patients
-from shared.console.decisions import Decisions, decisions_section
 from shared.console.people import Erasing, FieldGroup, People, people_section
+from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 
 _HEADINGS: dict[Group, LazyString] = {
@@ -24,7 +24,7 @@ _HEADINGS: dict[Group, LazyString] = {
 
 
 def console_sections(erasure: Erasure) -> list[Section]:
-    """Decisions and patients."""
+    """Reviews and patients."""
     people = People(
         label=lazy_gettext("Patients"),
         table=patienten,
@@ -34,4 +34,4 @@ def console_sections(erasure: Erasure) -> list[Section]:
         consents=list_consents,
         erasing=Erasing(erasure.erase, erasures),
     )
-    return [decisions_section(Decisions(people, subject_of, resolve_review, undo_review)), people_section(people)]
+    return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

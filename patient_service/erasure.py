@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from patient_service.erasure_rows import erase_rows
 from patient_service.imports.bucket import Bucket
-from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import returned_patients, synchronise
 from patient_service.models import erasures, kernel
@@ -24,6 +23,7 @@ from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.imports import ledger
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -58,7 +58,7 @@ class Erasure:
             return returned_patients(connection)
 
     def erase_again(self, patient_ids: Sequence[int], actor: str) -> list[dict[str, Any]]:
-        """Erases those people and closes the question; returns their certificates."""
+        """Erases those people and closes the alert; returns their certificates."""
         certificates = [self.erase(patient_id, actor) for patient_id in patient_ids]
         with transaction(self.engine) as connection:
             self._report_returned(connection)
@@ -124,7 +124,9 @@ class Erasure:
     def _remove_refused_copies(self, connection: Connection) -> None:
         """The registration of an erased person that came again was copied before it was recognised."""
         tracking = kernel.import_tracking
-        refused = sa.select(tracking).where(tracking.c.error_code == ERASED, tracking.c.local_path.is_not(None))
+        refused = sa.select(tracking).where(
+            tracking.c.error_code == Code.ERASED_REGISTRATION, tracking.c.local_path.is_not(None)
+        )
         for row in connection.execute(refused).mappings().all():
             self._remove_copy(connection, row)
 
@@ -133,7 +135,7 @@ class Erasure:
         if returned:
             log.error("erased_people_restored", number=len(returned))
             detail = {"number": len(returned)}
-            raise_problem(connection, kernel, code="erased_person_restored", fingerprint=_RETURNED, detail=detail)
+            raise_problem(connection, kernel, code=Code.ERASED_PERSON_RESTORED, fingerprint=_RETURNED, detail=detail)
         else:
             resolve_problem(connection, kernel, _RETURNED)
 

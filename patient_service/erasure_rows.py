@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.bucket_ledger import ERASED
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
 from patient_service.merges import merged_into
@@ -17,6 +16,8 @@ from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.people.announcements import deleted
+from shared.words.codes import Code
+from shared.words.statuses import Action, FileStatus, ReviewChoice, ReviewState
 
 OUT_OF_REACH = (
     "kafka_retention: earlier events stay on the topic until its retention ends; a patient.deleted event was published",
@@ -25,7 +26,6 @@ OUT_OF_REACH = (
 )
 
 _tracking = kernel.import_tracking
-_MIX_UP = "token_mismatch"
 
 
 def erase_rows(connection: Connection, patient_id: int, actor: str) -> int:
@@ -93,9 +93,9 @@ def _broken_files_of(connection: Connection, consents: Sequence[RowMapping]) -> 
     """
     tokens = {row["registration_token"].casefold() for row in consents if row["registration_token"]}
     statement = sa.select(_tracking.c.id, _tracking.c.file_name).where(
-        _tracking.c.status.in_(("failed", "discarded")),
+        _tracking.c.status.in_((FileStatus.FAILED, FileStatus.DISCARDED)),
         _tracking.c.file_name.is_not(None),
-        _tracking.c.error_code.is_distinct_from(_MIX_UP),
+        _tracking.c.error_code.is_distinct_from(Code.TOKEN_MISMATCH),
     )
     found = connection.execute(statement)
     return [row.id for row in found if (parse_name(row.file_name).token or "").casefold() in tokens]
@@ -107,7 +107,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
     return {
         "consents": _remove_consents(connection, patient_id),
         "field_changes": _delete(connection, changes, changes.c.entity_id == patient_id),
-        # Before the questions, which no longer name the person afterwards.
+        # Before the reviews, which no longer name the person afterwards.
         "reasons": _blank_reasons(connection, patient_id, import_ids),
         "reviews": _blank_reviews(connection, patient_id),
         "outcomes": _blank_outcomes(connection, patient_id),
@@ -133,7 +133,7 @@ def _remove_consents(connection: Connection, patient_id: int) -> int:
     return _delete(connection, patient_consents, patient_consents.c.patient_id == patient_id)
 
 
-def _questions_about(patient_id: int) -> sa.Select[tuple[int]]:
+def _reviews_about(patient_id: int) -> sa.Select[tuple[int]]:
     reviews = kernel.reviews.c
     about = sa.or_(
         reviews.entity_id == patient_id,
@@ -146,9 +146,9 @@ def _questions_about(patient_id: int) -> sa.Select[tuple[int]]:
 def _blank_reviews(connection: Connection, patient_id: int) -> int:
     reviews = kernel.reviews
     moment = now()
-    blanked = sa.update(reviews).where(reviews.c.id.in_(_questions_about(patient_id))).values(
-        detail={}, entity_id=None, other_id=None, comment=None, state="resolved",
-        choice=sa.func.coalesce(reviews.c.choice, "erased"),
+    blanked = sa.update(reviews).where(reviews.c.id.in_(_reviews_about(patient_id))).values(
+        detail={}, entity_id=None, other_id=None, comment=None, state=ReviewState.RESOLVED,
+        choice=sa.func.coalesce(reviews.c.choice, ReviewChoice.ERASED),
         decided_at=sa.func.coalesce(reviews.c.decided_at, moment),
     )  # fmt: skip
     return connection.execute(blanked).rowcount
@@ -163,7 +163,7 @@ def _blank_outcomes(connection: Connection, patient_id: int) -> int:
 def _blank_reasons(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> int:
     """What people wrote down when they mended the person's files, or undid a decision, may name the person."""
     actions = kernel.operator_actions
-    undone = sa.and_(actions.c.action == "undo", actions.c.review_id.in_(_questions_about(patient_id)))
+    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(_reviews_about(patient_id)))
     about = sa.or_(actions.c.import_id.in_(import_ids), actions.c.entity_id == patient_id, undone)
     statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
     return connection.execute(statement).rowcount
@@ -183,9 +183,9 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
             file_name=name,
             file_hash=None,
             discard_reason=None,
-            error_code=ERASED,
+            error_code=Code.ERASED_REGISTRATION,
             next_attempt_at=None,
-            status=sa.case((unsettled, "discarded"), else_=_tracking.c.status),
+            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_tracking.c.status),
             delete_source=True,
         )
     )

@@ -5,13 +5,12 @@ from sqlalchemy.engine import Connection
 
 from patient_service.models import kernel
 from shared.history.actions import record_action
-
-_ACTION = "merge"
+from shared.words.statuses import Action
 
 
 def record_merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     """Keeps that the newer patient was merged into the older one, and by whom."""
-    record_action(connection, kernel, _ACTION, actor, entity_id=newer, reason=_into(older))
+    record_action(connection, kernel, Action.MERGE, actor, entity_id=newer, reason=_into(older))
 
 
 def merged_into(connection: Connection, patient_id: int) -> list[int]:
@@ -21,7 +20,7 @@ def merged_into(connection: Connection, patient_id: int) -> list[int]:
     frontier = [patient_id]
     while frontier:
         wanted = [_into(number) for number in frontier]
-        statement = sa.select(actions.entity_id).where(actions.action == _ACTION, actions.reason.in_(wanted))
+        statement = sa.select(actions.entity_id).where(actions.action == Action.MERGE, actions.reason.in_(wanted))
         frontier = [number for number in connection.execute(statement).scalars() if number not in found]
         found += frontier
     return found

@@ -12,7 +12,7 @@ SCHEMA = "patient_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
 kernel = kernel_tables(
     metadata,
-    counted="patient",
+    service_name="patient",
     of_source=[
         Column("bucket", sa.Text),
         Column("local_path", sa.Text),

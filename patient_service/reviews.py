@@ -1,44 +1,48 @@
-"""Decisions on possible duplicates among patients: the same person after all, or two."""
-
-from typing import Any
+"""Deciding on possible duplicates among patients: the same person after all, or two."""
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
+from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
-from shared.core.errors import Finding
+from shared.core.errors import Finding, NotFound
 from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
-from shared.reviews.reviews import Choice, close, lock_open
+from shared.reviews.reviews import close, lock_open
+from shared.reviews.values import Resolution, Review
+from shared.words.codes import Code
+from shared.words.statuses import ReviewChoice
 from shared.words.vocabulary import Patientenstatus
 
 
-def resolve_review(connection: Connection, review_id: int, choice: Choice) -> RowMapping:
-    """Carries out the choice and closes the review, in the caller's transaction.
+def resolve_review(connection: Connection, review_id: int, resolution: Resolution) -> Review:
+    """Carries out what was chosen and closes the review, in the caller's transaction.
 
     `merge` writes what the newer record says of itself into the older one, and what staff wrote there where the older
     one is empty, moves its consents there and removes the newer record; `separate` leaves both. Raises `NotFound`,
-    `NotAllowedError` for a decided one, `InvalidInput` for a choice that is not to be had.
+    `NotAllowedError` for a resolved one, `InvalidInput` for a choice that is not to be had.
     """
-    review = lock_open(connection, kernel, review_id, choice)
-    if choice.choose == "merge":
-        _merge(connection, review["entity_id"], _target(connection, review, choice), choice.actor)
-    return close(connection, kernel, review_id, choice)
+    review = lock_open(connection, kernel, review_id, resolution.choice)
+    if resolution.choice == ReviewChoice.MERGE:
+        if review.entity_id is None:
+            raise NotFound("Patient not found")
+        _merge(connection, review.entity_id, _target(connection, review, resolution), resolution.actor)
+    return close(connection, kernel, review, resolution)
 
 
-def _target(connection: Connection, review: RowMapping, choice: Choice) -> int:
-    candidates = [int(number) for number in review["detail"].get("candidates", []) if number != review["entity_id"]]
-    existing = set(connection.execute(sa.select(patienten.c.id).where(patienten.c.id.in_(candidates))).scalars())
-    candidates = [number for number in candidates if number in existing]
-    if choice.into is not None and choice.into in candidates:
-        return choice.into
-    if choice.into is None and len(candidates) == 1:
+def _target(connection: Connection, review: Review, resolution: Resolution) -> int:
+    wanted = candidates_of(review)
+    existing = set(connection.execute(sa.select(patienten.c.id).where(patienten.c.id.in_(wanted))).scalars())
+    candidates = [number for number in wanted if number in existing]
+    if resolution.into is not None and resolution.into in candidates:
+        return resolution.into
+    if resolution.into is None and len(candidates) == 1:
         return candidates[0]
     numbers = ", ".join(map(str, candidates)) or "none is left"
-    raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", "missing")])
+    raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", Code.MISSING)])
 
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
@@ -50,15 +54,15 @@ def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     delete_patient(connection, newer, actor)
 
 
-_EMPTY: tuple[Any, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
+_EMPTY: tuple[object, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
 
 
-def _said(row: Row) -> dict[str, Any]:
+def _said(row: Row) -> dict[str, object]:
     """What the person said of themselves; what they left out, or left at its default, erases nothing."""
     return {name: row[name] for name in SELF_REPORTED if row[name] not in _EMPTY}
 
 
-def _worked_on(newer: Row, older: Row) -> dict[str, Any]:
+def _worked_on(newer: Row, older: Row) -> dict[str, object]:
     """What staff wrote on the newer record only: it would be lost with it. What the older one holds stays."""
     return {name: newer[name] for name in STAFF_FIELDS if newer[name] not in _EMPTY and older[name] in _EMPTY}
 

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from sqlalchemy.engine import Engine
 
 from curavani import schema
@@ -19,6 +19,10 @@ _numbers = itertools.count(1)
 # How long an example takes says something about the machine. Hypothesis leaves it aside by itself where `CI` is set.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+# For `make mutants`: thousands of runs, each to say the same as the one before it, and only whether it failed.
+settings.register_profile(
+    "mutants", max_examples=30, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

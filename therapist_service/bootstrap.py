@@ -84,7 +84,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     wishes = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
-    metrics = ProcessMetrics(NAME, kernel.counted)
+    metrics = ProcessMetrics(NAME, kernel.service_name)
     source = ScrapeSource(
         folder=ScrapeFolder(wishes.folder_path),
         settle_seconds=wishes.settle_seconds,
@@ -103,8 +103,8 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
             kernel,
             settings[MailSettings],
             console_base_url,
-            outage=OutageMail(kernel.counted, settings[MailSettings], url, console_base_url),
-            looks=_looks(settings),
+            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
+            watchers=_watchers(settings),
         ),
         metrics=metrics,
     )
@@ -137,7 +137,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
     )
 
 
-def _looks(settings: Settings) -> list[Callable[[Connection], None]]:
+def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected, [look_at_fill_rates])

@@ -2,11 +2,11 @@
 
 from flask_babel import LazyString, lazy_gettext
 
-from shared.console.decisions import Decisions, decisions_section
 from shared.console.people import FieldGroup, People, people_section
+from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from therapist_service.models import therapeuten
-from therapist_service.questions import subject_of
+from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
 from therapist_service.therapist import THERAPIST, Group
 from therapist_service.undo import undo_review
@@ -24,7 +24,7 @@ _HEADINGS: dict[Group, LazyString] = {
 
 
 def console_sections() -> list[Section]:
-    """Decisions and therapists."""
+    """Reviews and therapists."""
     people = People(
         label=lazy_gettext("Therapists"),
         table=therapeuten,
@@ -32,4 +32,4 @@ def console_sections() -> list[Section]:
         find=list_therapists,
         get=get_therapist,
     )
-    return [decisions_section(Decisions(people, subject_of, resolve_review, undo_review)), people_section(people)]
+    return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

@@ -12,7 +12,7 @@ SCHEMA = "therapist_service"
 metadata = MetaData(schema=SCHEMA, naming_convention=NAMING)
 kernel = kernel_tables(
     metadata,
-    counted="therapist",
+    service_name="therapist",
     of_source=[
         Column("zip", sa.String(5)),
         Column("scrape_date", sa.DateTime(timezone=True)),

@@ -10,14 +10,14 @@ import typer
 from sqlalchemy.engine import Connection
 
 from curavani.cli.imports import Json
-from curavani.cli.output import USAGE, end, examples, print_json, print_table, talk, told, who
-from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, numbered
+from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
+from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered
 from shared.core.settings import KafkaSettings, read_settings
-from shared.events.broker import TOPIC_MISSING
+from shared.database.tables import ServiceName
 from shared.events.control import drop, parked, problems, release, replay
 from shared.events.outbox import topic_of
 from shared.state.reading import read_snapshot
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 
 events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
 
@@ -25,7 +25,7 @@ _Number = Annotated[str, typer.Argument(help="Number as `events status` shows it
 
 
 @events.command(epilog=examples("curavani events status", "curavani events status --json"))
-@told
+@with_exit_codes
 def status(as_json: Json = False) -> None:
     """What waits for the brokers and for how long, and which events are parked until somebody decides."""
     with connected() as connection:
@@ -50,9 +50,9 @@ def status(as_json: Json = False) -> None:
     "replay",
     epilog=examples("curavani events replay patient --entity 7", "curavani events replay therapist --since 2026-03-01"),
 )
-@told
+@with_exit_codes
 def replay_command(
-    service: Annotated[Name, typer.Argument(help="Whose events.")],
+    service: Annotated[ServiceName, typer.Argument(help="Whose events.")],
     since: Annotated[datetime | None, typer.Option(help="What was sent since then; UTC.")] = None,
     entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
     as_json: Json = False,
@@ -64,24 +64,24 @@ def replay_command(
     # What a person types carries no zone.
     moment = since.replace(tzinfo=UTC) if since is not None else None
     with connected() as connection:
-        number = replay(connection, entry.kernel, who(), since=moment, entity_id=entity)
+        number = replay(connection, entry.kernel, operator(), since=moment, entity_id=entity)
     if as_json:
         print_json({"events": number})
     talk(f"{number} event(s) are sent again.")
 
 
 @events.command("release", epilog=examples("curavani events release P12"))
-@told
+@with_exit_codes
 def release_command(number: _Number) -> None:
     """Has a parked event tried again, once what the brokers had against it is mended; those behind it follow."""
     entry, row_id = numbered(number)
     with connected() as connection:
-        release(connection, entry.kernel, row_id, who())
+        release(connection, entry.kernel, row_id, operator())
     talk(f"Event {number} is tried again.")
 
 
 @events.command("drop", epilog=examples('curavani events drop P12 --reason "sent by hand"'))
-@told
+@with_exit_codes
 def drop_command(
     number: _Number,
     reason: Annotated[str, typer.Option(help="Why; kept with your name.")],
@@ -92,7 +92,7 @@ def drop_command(
     """
     entry, row_id = numbered(number)
     with connected() as connection:
-        drop(connection, entry.kernel, row_id, who(), reason)
+        drop(connection, entry.kernel, row_id, operator(), reason)
     talk(f"Event {number} is dropped.")
 
 
@@ -115,8 +115,8 @@ def _advice(found: Mapping[Any, dict[str, Any]]) -> list[str]:
     if servers is None:
         said.append("KAFKA_BOOTSTRAP_SERVERS is not set here: without it a service sends nothing, and events wait.")
     for state in found.values():
-        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == TOPIC_MISSING]
-        said += [describe(code).english for code in state["problems"] if code != TOPIC_MISSING]
+        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == Code.TOPIC_MISSING]
+        said += [describe(code).english for code in state["problems"] if code != Code.TOPIC_MISSING]
         said += [describe(event["code"]).english for event in state["parked"]]
     return list(dict.fromkeys(said))
 

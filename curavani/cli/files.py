@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.engine import Connection
 
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, told
+from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import database
 from patient_service.imports.registration import parse_registration
 from shared.core.errors import CuravaniError, Finding, RejectedError
@@ -18,7 +18,7 @@ from shared.core.settings import PatientImportSettings, TherapistImportSettings,
 from shared.database.engine import transaction
 from shared.imports import ledger
 from shared.imports.source import Found
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 from therapist_service.bootstrap import audience_of
 from therapist_service.imports.envelope import plausibility
 from therapist_service.imports.scrape import Scrape, read_scrape
@@ -30,7 +30,7 @@ _MAX_REGISTRATION = int(PatientImportSettings.model_fields["max_file_bytes"].def
 _MAX_SCRAPE = int(TherapistImportSettings.model_fields["max_file_bytes"].default)
 
 
-@told
+@with_exit_codes
 def check(
     files: Annotated[list[Path], typer.Argument(help="Registration or therapist files.")], as_json: Json = False
 ) -> None:
@@ -58,7 +58,7 @@ def check(
         raise typer.Exit(TROUBLE)
 
 
-@told
+@with_exit_codes
 def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json.")], as_json: Json = False) -> None:
     """What importing this therapist file would change, per record and field; the database stays as it is."""
     try:
@@ -135,7 +135,7 @@ def _unreadable(*paths: str) -> str:
 
 def _check_registration(path: Path) -> list[Finding]:
     if path.stat().st_size > _MAX_REGISTRATION:
-        raise RejectedError("file_too_large")
+        raise RejectedError(Code.FILE_TOO_LARGE)
     return list(parse_registration(path.read_bytes(), path.name).findings)
 
 

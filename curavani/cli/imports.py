@@ -6,15 +6,17 @@ from typing import Annotated, Any, Literal
 import typer
 from sqlalchemy.engine import Connection
 
-from curavani.cli.output import TROUBLE, USAGE, end, examples, print_json, print_table, talk, told, who
+from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
-from curavani.cli.services import SERVICES, Name, ServiceEntry, connected, log_to_stderr, numbered, settings_of
+from curavani.cli.services import SERVICES, ServiceEntry, connected, log_to_stderr, numbered, settings_of
 from shared.core.errors import LockHeld, NotFound
 from shared.database.locks import LockName, hold, wait_for
+from shared.database.tables import ServiceName
 from shared.imports import ledger, mend
 from shared.imports.passes import PassReport
 from shared.imports.queries import list_imports, show_import, visible
 from shared.words.codes import describe
+from shared.words.statuses import Work
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
 
@@ -33,9 +35,9 @@ _ALL = 2**31 - 1
         "curavani imports run therapist --json",
     )
 )
-@told
+@with_exit_codes
 def run(
-    service: Annotated[Name, typer.Argument(help="Whose import.")],
+    service: Annotated[ServiceName, typer.Argument(help="Whose import.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for another importer instead of ending.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -71,9 +73,9 @@ def run(
         "curavani imports list", "curavani imports list patient --status failed", "curavani imports list --json"
     ),
 )
-@told
+@with_exit_codes
 def list_command(
-    service: Annotated[Name | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
+    service: Annotated[ServiceName | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
     status: Annotated[Status | None, typer.Option(help="Only files of this status.")] = None,
     limit: Limit = None,
     as_json: Json = False,
@@ -100,7 +102,7 @@ def list_command(
 
 
 @app.command(epilog=examples("curavani imports show P12", "curavani imports show T7 --json"))
-@told
+@with_exit_codes
 def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json = False) -> None:
     """One file: outcomes, findings, attempts, and what happens next."""
     entry, import_id = numbered(number)
@@ -108,7 +110,7 @@ def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json
         _must_exist(connection, entry, import_id)
         found = show_import(connection, entry.kernel, import_id)
     found["id"] = entry.number(import_id)
-    found["reviews"] = [review | {"id": entry.number(review["id"])} for review in found["reviews"]]
+    found["reviews"] = [review | {"id": entry.kernel.review_number(review["id"])} for review in found["reviews"]]
     if as_json:
         print_json(found)
     else:
@@ -122,10 +124,10 @@ def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json
         "curavani imports retry --all-failed patient --code storage_unavailable",
     )
 )
-@told
+@with_exit_codes
 def retry(
     numbers: Annotated[list[str] | None, typer.Argument(help="P12 T7 …")] = None,
-    all_failed: Annotated[Name | None, typer.Option(help="Every failed file of this service.")] = None,
+    all_failed: Annotated[ServiceName | None, typer.Option(help="Every failed file of this service.")] = None,
     code: Annotated[str | None, typer.Option(help="With --all-failed: only those with this code.")] = None,
 ) -> None:
     """Makes files due at once; a running service is woken.
@@ -146,7 +148,7 @@ def retry(
             ids = [found for other, found in wanted if other is entry]
             for import_id in ids:
                 _must_exist(connection, entry, import_id)
-            mend.retry(connection, entry.kernel, ids, who())
+            mend.retry(connection, entry.kernel, ids, operator())
     talk(f"{len(wanted)} file(s) are due now. Where no service runs: curavani imports run patient|therapist")
 
 
@@ -156,7 +158,7 @@ def retry(
         'curavani imports discard P12 --reason "a test" --delete-source',
     )
 )
-@told
+@with_exit_codes
 def discard(
     number: Annotated[str, typer.Argument(help="P12 or T7")],
     reason: Annotated[str, typer.Option(help="Why; kept with the file.")],
@@ -170,7 +172,7 @@ def discard(
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
-        mend.discard(connection, entry.kernel, import_id, who(), reason, delete_source=delete_source)
+        mend.discard(connection, entry.kernel, import_id, operator(), reason, delete_source=delete_source)
     talk(f"{entry.number(import_id)} is discarded.")
 
 
@@ -181,17 +183,17 @@ def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, S
                 parts.importer.watch = bar.file_done
                 if entry.name == "therapist":
                     parts.source.watch_records = bar.records_done
-                return parts.monitor.run_once(who(), stop.asked), stop
+                return parts.monitor.run_once(operator(), stop.asked), stop
         except LockHeld as held:
             if not wait:
                 raise
             talk(f"Waiting for {held.holder}, which is importing just now …")
-            wait_for(parts.engine, LockName(entry.kernel.schema, "import"))
+            wait_for(parts.engine, LockName(entry.kernel.schema, Work.IMPORT))
 
 
 def _deliver(entry: ServiceEntry, parts: Any) -> None:
     """One turn of relay and mailer, where no service does that."""
-    for work, deliver in (("relay", parts.relay.run_once), ("mailer", parts.mailer.run_once)):
+    for work, deliver in ((Work.RELAY, parts.relay.run_once), (Work.MAILER, parts.mailer.run_once)):
         try:
             with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
                 deliver(locked)
@@ -231,7 +233,7 @@ def _print_file(found: dict[str, Any]) -> None:
     changed = _picked(found["changed_fields"], ("entity_id", "field"))
     _print_section(("row", "field"), changed, "Changed fields")
     reviews = _picked(found["reviews"], ("id", "kind", "state"))
-    _print_section(("review", "kind", "state"), reviews, "Questions: curavani reviews show ID")
+    _print_section(("review", "kind", "state"), reviews, "Reviews: curavani reviews show ID")
     actions = _picked(found["actions"], ("at", "action", "actor", "reason"))
     _print_section(("when (UTC)", "what", "who", "why"), actions, "What people did")
 

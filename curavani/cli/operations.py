@@ -12,18 +12,19 @@ import typer
 
 from curavani import schema
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, told
-from curavani.cli.services import SERVICES, Name, connected, database
+from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, with_exit_codes
+from curavani.cli.services import SERVICES, connected, database
 from curavani.doctor import examine
 from shared.core.errors import DatabaseUnavailable
 from shared.database.revision import require_revision
+from shared.database.tables import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 _PORTS = {"patient": 8001, "therapist": 8002}
 
 
 @db.command(epilog=examples("curavani db upgrade"))
-@told
+@with_exit_codes
 def upgrade() -> None:
     """Brings the schema up to date; safe to run again, and while services run."""
     engine = database()
@@ -36,7 +37,7 @@ def upgrade() -> None:
 
 
 @db.command(epilog=examples("curavani db current", "curavani db current --json"))
-@told
+@with_exit_codes
 def current(as_json: Json = False) -> None:
     """The schema's revision, and the newest one."""
     with connected() as connection:
@@ -48,7 +49,7 @@ def current(as_json: Json = False) -> None:
 
 
 @db.command(epilog=examples("curavani db check", "curavani db check --json"))
-@told
+@with_exit_codes
 def check(as_json: Json = False) -> None:
     """Whether the schema is what this program needs; ends with 1 if not."""
     with connected() as connection:
@@ -67,9 +68,9 @@ def check(as_json: Json = False) -> None:
     typer.echo("The schema is newer than this program needs." if state.newer else "The schema is up to date.")
 
 
-@told
+@with_exit_codes
 def serve(
-    service: Annotated[Name, typer.Argument(help="Which one.")],
+    service: Annotated[ServiceName, typer.Argument(help="Which one.")],
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help="If left out: 8001 for patient, 8002 for therapist.")
@@ -121,7 +122,7 @@ def _require_schema() -> None:
         require_revision(connection)
 
 
-@told
+@with_exit_codes
 def doctor(as_json: Json = False) -> None:
     """One line per dependency and import: ok, or what to do. Exit 1: something waits for a person; 3: does not work."""
     found = examine(os.environ)

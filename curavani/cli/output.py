@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
@@ -30,6 +30,7 @@ from shared.core.errors import (
 from shared.core.json_values import json_default
 from shared.fields.validation import InvalidInput
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
 
 TROUBLE = 1
 USAGE = 2
@@ -42,17 +43,17 @@ R = TypeVar("R")
 _BOUNDLESS = 10_000
 _SHORT = 24
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_STYLES = {
+_STYLES: Mapping[str, str] = {
     "ok": "green",
-    "success": "green",
-    "new": "green",
-    "partial": "yellow",
-    "retrying": "yellow",
-    "held": "yellow",
-    "open": "yellow",
+    FileStatus.SUCCESS: "green",
+    RecordOutcome.NEW: "green",
+    FileStatus.PARTIAL: "yellow",
+    FileStatus.RETRYING: "yellow",
+    RecordOutcome.HELD: "yellow",
+    ReviewState.OPEN: "yellow",
     "finding": "yellow",
     "not configured": "yellow",
-    "failed": "red",
+    FileStatus.FAILED: "red",
     "failing": "red",
     "error": "red",
     "settings": "red",
@@ -118,19 +119,19 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *[f"  {command}" for command in commands]])
 
 
-def told(command: Callable[P, R]) -> Callable[P, R]:
+def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
     """Turns our failures into a sentence on stderr and the documented exit code; never a traceback for them."""
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _told():
+        with _exit_codes():
             return command(*args, **kwargs)
 
     return guarded
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _exit_codes() -> Iterator[None]:
     try:
         yield
     except SettingsError as error:
@@ -158,6 +159,6 @@ def end(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def who() -> str:
+def operator() -> str:
     """The person at the terminal, as the history names them."""
     return f"api:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"

@@ -7,24 +7,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal, TextIO, cast
+from typing import Any, TextIO, cast
 
 import typer
 from sqlalchemy.engine import Connection, Engine
 
 from curavani.cli.output import printable
 from patient_service import models as patient_models
-from shared.core.errors import NotFound, SettingsError
+from shared.core.errors import SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
-from shared.database.tables import KernelTables
+from shared.database.tables import KernelTables, ServiceName
 from therapist_service import models as therapist_models
 
-Name = Literal["patient", "therapist"]
-"""A service's word; on the command line, in help and in shell completion these are the choices."""
-
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
+_REVIEW_NUMBER = re.compile(r"([PT])E?([0-9]{1,15})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +32,7 @@ class ServiceEntry:
     Its modules are loaded when they are asked for: the image of one service has not what the other one needs.
     """
 
-    name: Name
+    name: ServiceName
     kernel: KernelTables
 
     @property
@@ -50,7 +48,7 @@ class ServiceEntry:
     @property
     def subject_of(self) -> Any:
         """The function that reads what a review is about."""
-        return import_module(f"{self.name}_service.questions").subject_of
+        return import_module(f"{self.name}_service.review_subjects").subject_of
 
     @property
     def undo(self) -> Any:
@@ -58,7 +56,7 @@ class ServiceEntry:
         return import_module(f"{self.name}_service.undo").undo_review
 
     def number(self, row_id: int | None) -> str | None:
-        """How people name a file or a review of this service: `P12`."""
+        """How people name a file of this service: `P12`."""
         return None if row_id is None else self.kernel.number(row_id)
 
 
@@ -74,9 +72,15 @@ def numbered(text: str) -> tuple[ServiceEntry, int]:
     if match is None:
         raise typer.BadParameter(f"'{printable(text)}' is no number like P12 (patient) or T7 (therapist)")
     entry = SERVICES["patient" if match[1].upper() == "P" else "therapist"]
-    if int(match[2]) >= 2**63:
-        raise NotFound("There is no such number")
     return entry, int(match[2])
+
+
+def review_numbered(text: str) -> tuple[ServiceEntry, int]:
+    """The service and number in `PE12`, `TE7` or `P12`, `T7`. Ends with a usage error for anything else."""
+    match = _REVIEW_NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise typer.BadParameter(f"'{printable(text)}' is no number like PE12 (patient) or TE7 (therapist)")
+    return numbered(f"{match[1]}{match[2]}")
 
 
 def settings_of(*groups: type[SettingsGroup]) -> Settings:

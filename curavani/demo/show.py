@@ -26,6 +26,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
 from shared.imports.passes import PassReport
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus, RecordOutcome, Work
 from standins.local import wait_until
 
 _REGISTRATIONS = 12
@@ -98,7 +99,7 @@ def _import_twice(entry: ServiceEntry, stack: DemoStack, ending: _Ending) -> Non
     try:
         parts.monitor.run_once("demo")
         ending.look()
-        for work, deliver in (("relay", parts.relay.run_once), ("mailer", parts.mailer.run_once)):
+        for work, deliver in ((Work.RELAY, parts.relay.run_once), (Work.MAILER, parts.mailer.run_once)):
             with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
                 deliver(locked)
         with transaction(parts.engine) as connection:
@@ -126,7 +127,7 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
     ]
     title = f"{entry.name} import: {len(files)} files came in"
     print_table(("became", "code", "files", "what it means"), rows, title=title)
-    records = {name: sum(row[f"{name}_count"] for row in files) for name in _OUTCOMES}
+    records = {name: sum(row[f"{name}_count"] for row in files) for name in RecordOutcome}
     print_table(("record", "number"), [(name, number) for name, number in records.items() if number])
     _print_trouble(files, entry)
     sent, waiting = _events(connection, entry)
@@ -134,17 +135,16 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
 
 
 def _print_trouble(files: Any, entry: ServiceEntry) -> None:
-    trouble = [row for row in files if row["status"] in ("failed", "partial", "retrying")]
+    trouble = [row for row in files if row["status"] in (FileStatus.FAILED, FileStatus.PARTIAL, FileStatus.RETRYING)]
     rows = [(entry.kernel.number(row["id"]), row["status"], row["error_code"] or "see its records") for row in trouble]
     if rows:
         print_table(("file", "became", "why"), rows[:_SHOWN], title="Files that need a look")
 
 
-_OUTCOMES = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
 _MEANING: Mapping[str, str] = {
-    "success": "Imported; the file's copy is kept.",
-    "partial": "Imported, but some records failed or wait for a decision.",
-    "skipped": "Known already.",
+    FileStatus.SUCCESS: "Imported; the file's copy is kept.",
+    FileStatus.PARTIAL: "Imported, but some records failed or wait for a decision.",
+    FileStatus.SKIPPED: "Known already.",
 }
 
 

@@ -9,6 +9,7 @@ from curavani.pages.events import event_pages
 from curavani.pages.inventory import inventory_page
 from curavani.pages.metrics import metrics_page
 from curavani.pages.settings import settings_page
+from curavani.pages.words import words_page
 
 PAGES: Mapping[str, Callable[[], str]] = {
     ".env.example": environment_example,
@@ -17,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/data-inventory.md": inventory_page,
     "docs/metrics.md": metrics_page,
     "docs/settings.md": settings_page,
+    "docs/words.md": words_page,
     **event_pages(),
 }
 """Each document's path below the project's root, and what makes its text."""

@@ -1,6 +1,6 @@
 """The page of all codes, `docs/codes.md`, made from the catalogue."""
 
-from shared.words.codes import CATALOGUE, Severity
+from shared.words.codes import Code, Severity
 
 _HEADER = """# Codes
 
@@ -32,8 +32,8 @@ def codes_page() -> str:
 
 def _section(severity: Severity, title: str, lead: str) -> str:
     rows = [
-        f"| `{name}` | {_cell(code.german)} | {_cell(code.english)} |"
-        for name, code in sorted(CATALOGUE.items())
+        f"| `{code}` | {_cell(code.german)} | {_cell(code.english)} |"
+        for code in sorted(Code)
         if code.severity == severity
     ]
     return f"\n## {title}\n{lead}\n\n| code | Deutsch | English |\n|---|---|---|\n" + "\n".join(rows) + "\n"

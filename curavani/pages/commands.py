@@ -20,7 +20,8 @@ The installed command is `.venv/bin/curavani`, also `python -m curavani`. Settin
 | 3 | a needed service (database, storage, the import lock) cannot be had |
 | 130 | stopped by Ctrl-C; nothing is half done |
 
-The two services number their files and reviews separately: `P12` is a patient's, `T7` a therapist's.
+The two services number their files and reviews separately: `P12` is a patient's file and `T7` a therapist's, `PE12` and
+`TE7` are reviews ("Entscheidungen"); commands on reviews take `P12` for `PE12`, too.
 `curavani --install-completion` teaches the shell to complete commands, options and choices.
 """
 

@@ -13,16 +13,17 @@ from shared.core.clock import now
 from shared.core.errors import DiskUnavailable
 from shared.imports import ledger
 from shared.imports.source import File, Found, SourceGone
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
-ERASED = "erased_registration"
 """The ledger's mark of files whose person was erased."""
 
 _IMPORTED = (FileStatus.SUCCESS, FileStatus.SKIPPED)
 _DISK = "patient-import:disk"
 _tracking = kernel.import_tracking
 _SOURCE_TO_GO = sa.or_(
-    sa.and_(_tracking.c.status == FileStatus.DISCARDED, _tracking.c.delete_source), _tracking.c.error_code == ERASED
+    sa.and_(_tracking.c.status == FileStatus.DISCARDED, _tracking.c.delete_source),
+    _tracking.c.error_code == Code.ERASED_REGISTRATION,
 )
 """Its source is to vanish although it was not imported; an erased person's name is kept no longer than that."""
 
@@ -82,7 +83,7 @@ def report_disk(connection: Connection) -> None:
 
 def note_deleted(connection: Connection, file: File) -> None:
     """The source is gone, as it should be; with it what an erasure still needed the name for."""
-    needless = {"file_name": None} if file.error_code == ERASED else {}
+    needless = {"file_name": None} if file.error_code == Code.ERASED_REGISTRATION else {}
     ledger.note(connection, kernel, file.id, source_deleted_at=now(), **needless)
 
 
@@ -99,7 +100,7 @@ def _revive_what_is_there_after_all(connection: Connection, keys: Sequence[str])
 def _note_vanished_sources(connection: Connection, ids: Sequence[int]) -> None:
     if ids:
         done = sa.or_(_tracking.c.status.in_(_IMPORTED), _SOURCE_TO_GO)
-        name = sa.case((_tracking.c.error_code == ERASED, None), else_=_tracking.c.file_name)
+        name = sa.case((_tracking.c.error_code == Code.ERASED_REGISTRATION, None), else_=_tracking.c.file_name)
         connection.execute(
             sa.update(_tracking).where(_tracking.c.id.in_(ids), done).values(source_deleted_at=now(), file_name=name)
         )

@@ -1,7 +1,7 @@
 """Who a registration is: a known patient, a new one, or a new one that a person should compare with others.
 
 Pure rules over normalised keys. Data is written into an existing record only where name and e-mail both agree with
-exactly one patient, or the registration token is that patient's own; anything less is a new record and a question.
+exactly one patient, or the registration token is that patient's own; anything less is a new record and a review.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,7 @@ from patient_service.imports.bucket import Bucket, StoredObject
 from patient_service.imports.local_copies import LocalCopies
 from shared.core.errors import DownloadCorrupt, RejectedError
 from shared.metrics.process import Stage, unmeasured
+from shared.words.codes import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class FileProcessor:
         bucket raises.
         """
         if stored.size > self._max_bytes:
-            raise RejectedError("file_too_large")
+            raise RejectedError(Code.FILE_TOO_LARGE)
         path = self._copies.path_for(self._bucket.name, stored.name, stored.generation, stored.updated)
         kept = self._copies.read(path)
         if kept is not None and _matches(kept, stored):

@@ -18,7 +18,10 @@ from shared.database.statements import Statement
 from shared.fields.declaration import Values
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
-from shared.words.statuses import FileStatus, RecordOutcome
+from shared.reviews.reviews import open_reviews
+from shared.reviews.values import DuplicateDetail, NewReview
+from shared.words.codes import Code
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
 _LOCK = Statement(
@@ -44,9 +47,9 @@ def import_registration(
     _serialise(connection, person, registration.token)
     erased, known = _seen_before(connection, registration.token, file.sha256)
     if erased:
-        raise RejectedError("erased_registration")
+        raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
-        return Settlement(FileStatus.SKIPPED, "duplicate_content", {RecordOutcome.UNCHANGED: 1})
+        return Settlement(FileStatus.SKIPPED, Code.DUPLICATE_CONTENT, {RecordOutcome.UNCHANGED: 1})
     decision = decide(person, _candidates(connection, person, registration.token))
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
@@ -67,7 +70,7 @@ def _apply(
         code = findings[0].code if findings else None
         return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
     if not policy.update_known:
-        return Outcome(0, RecordOutcome.SKIPPED, decision.patient_id, "duplicate_patient", decision.rule), []
+        return Outcome(0, RecordOutcome.SKIPPED, decision.patient_id, Code.DUPLICATE_PATIENT, decision.rule), []
     return _update(connection, actor, registration, decision)
 
 
@@ -80,7 +83,7 @@ def _update(
     after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     findings = []
     if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
-        findings.append(Finding("/patient_data/geburtsdatum", "birth_date_changed"))
+        findings.append(Finding("/patient_data/geburtsdatum", Code.BIRTH_DATE_CHANGED))
     outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
     return Outcome(0, outcome, patient_id, None, decision.rule), findings
 
@@ -97,20 +100,13 @@ def _changes(before: Patient, registration: Registration) -> Values:
 
 
 def _ask(connection: Connection, import_id: int, patient_id: int, decision: Decision) -> list[Finding]:
-    """Opens the question whether the patient just made is one of those who resemble it."""
+    """Opens the review whether the patient just made is one of those who resemble it."""
     if not decision.similar:
         return []
-    connection.execute(
-        sa.insert(kernel.reviews).values(
-            kind="possible_duplicate",
-            entity_id=patient_id,
-            other_id=decision.similar[0],
-            import_id=import_id,
-            record_index=0,
-            detail={"rule": decision.rule, "candidates": list(decision.similar)},
-        )
-    )
-    return [Finding("", "possible_duplicate")]
+    detail = DuplicateDetail(decision.similar, decision.rule)
+    kind, other = ReviewKind.POSSIBLE_DUPLICATE, decision.similar[0]
+    open_reviews(connection, kernel, [NewReview(kind, import_id, 0, detail, entity_id=patient_id, other_id=other)])
+    return [Finding("", Code.POSSIBLE_DUPLICATE)]
 
 
 def _keep_consent(

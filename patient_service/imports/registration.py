@@ -16,6 +16,7 @@ from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput, validate
 from shared.text.keys import email_key, name_key
 from shared.text.strict_json import escaped, parse_document, unstorable_pointers
+from shared.words.codes import Code
 
 _NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_REPORTED
 """Fields of a patient that the form must not write; a file that carries one is imported without it."""
@@ -57,7 +58,7 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
     token = _text(document, "registration_token", "/registration_token")
     name_token = parse_name(object_name).token
     if token and name_token and token.casefold() != name_token.casefold():
-        raise RejectedError("token_mismatch", [Finding("/registration_token", "token_mismatch")])
+        raise RejectedError(Code.TOKEN_MISMATCH, [Finding("/registration_token", Code.TOKEN_MISMATCH)])
     remarks = [*_name_remarks(name_token, token), *_field_remarks(patient_data)]
     patient, given = _patient(patient_data)
     consent = _consent(consent_metadata)
@@ -76,19 +77,19 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
 def _refuse_unstorable(document: Mapping[str, object]) -> None:
     pointers = unstorable_pointers(document)
     if pointers:
-        raise RejectedError("validation_failed", [Finding(pointer, "nul_character") for pointer in pointers])
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.NUL_CHARACTER) for pointer in pointers])
 
 
 def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
     section = document.get(name)
     if not isinstance(section, dict):
-        raise RejectedError("missing_section", [Finding(f"/{name}", "missing_section")])
+        raise RejectedError(Code.MISSING_SECTION, [Finding(f"/{name}", Code.MISSING_SECTION)])
     return section
 
 
 def _name_remarks(name_token: str | None, token: str | None) -> list[Finding]:
-    remarks = [] if name_token else [Finding("", "unparsable_name")]
-    return remarks if token else [*remarks, Finding("/registration_token", "missing_token")]
+    remarks = [] if name_token else [Finding("", Code.UNPARSABLE_NAME)]
+    return remarks if token else [*remarks, Finding("/registration_token", Code.MISSING_TOKEN)]
 
 
 def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
@@ -96,9 +97,9 @@ def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
     for name in patient_data:
         pointer = f"/patient_data/{escaped(name)}"
         if name in _NOT_FOR_THE_FORM:
-            remarks.append(Finding(pointer, "staff_field_ignored"))
+            remarks.append(Finding(pointer, Code.STAFF_FIELD_IGNORED))
         elif name not in SELF_REPORTED and name not in _FORM_NAMES:
-            remarks.append(Finding(pointer, "unknown_field"))
+            remarks.append(Finding(pointer, Code.UNKNOWN_FIELD))
     return remarks
 
 
@@ -113,7 +114,7 @@ def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
     try:
         patient = validate(PatientCreate, values, pointer="/patient_data")
     except InvalidInput as error:
-        raise RejectedError("validation_failed", [_as_in_form(f, renamed) for f in error.findings]) from None
+        raise RejectedError(Code.VALIDATION_FAILED, [_as_in_form(f, renamed) for f in error.findings]) from None
     return patient.model_dump(), frozenset(patient.model_fields_set)
 
 
@@ -131,8 +132,8 @@ def _as_in_form(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 def _consent(metadata: Mapping[str, object]) -> Consent:
     given_at = _timestamp(_text(metadata, "timestamp_utc", "/consent_metadata/timestamp_utc"))
     if given_at is None:
-        code = "missing" if _blank(metadata.get("timestamp_utc")) else "invalid_timestamp"
-        raise RejectedError("validation_failed", [Finding("/consent_metadata/timestamp_utc", code)])
+        code = Code.MISSING if _blank(metadata.get("timestamp_utc")) else Code.INVALID_TIMESTAMP
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding("/consent_metadata/timestamp_utc", code)])
     return Consent(
         document=metadata,
         given_at=given_at,
@@ -146,7 +147,7 @@ def _registered_at(document: Mapping[str, object]) -> tuple[datetime | None, lis
     raw = document.get("registration_timestamp")
     moment = _timestamp(raw) if isinstance(raw, str) else None
     if moment is None and not _blank(raw):
-        return None, [Finding("/registration_timestamp", "invalid_timestamp")]
+        return None, [Finding("/registration_timestamp", Code.INVALID_TIMESTAMP)]
     return moment, []
 
 
@@ -166,7 +167,7 @@ def _text(section: Mapping[str, object], name: str, pointer: str) -> str | None:
     if _blank(value):
         return None
     if not isinstance(value, str):
-        raise RejectedError("validation_failed", [Finding(pointer, "invalid_type")])
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
     return value.strip()
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
+from shared.words.statuses import AlertKind
 
 
 def raise_problem(
@@ -25,7 +26,7 @@ def raise_problem(
     """
     table = kernel.alert_outbox
     given = insert(table).values(
-        kind="problem", code=code, import_id=import_id, fingerprint=fingerprint, detail=dict(detail or {})
+        kind=AlertKind.PROBLEM, code=code, import_id=import_id, fingerprint=fingerprint, detail=dict(detail or {})
     )
     news = given.on_conflict_do_update(
         index_elements=["fingerprint"],
@@ -55,7 +56,7 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
     table = kernel.alert_outbox
     closed = connection.execute(
         sa.update(table)
-        .where(table.c.fingerprint == fingerprint, table.c.kind == "problem", table.c.resolved_at.is_(None))
+        .where(table.c.fingerprint == fingerprint, table.c.kind == AlertKind.PROBLEM, table.c.resolved_at.is_(None))
         .values(resolved_at=sa.func.now())
         .returning(table.c.code, table.c.import_id, table.c.detail, table.c.sent_at)
     ).one_or_none()
@@ -64,7 +65,7 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
     _forget_reminders(connection, kernel, fingerprint)
     if closed.sent_at is not None:
         message = {"code": closed.code, "import_id": closed.import_id, "detail": closed.detail}
-        connection.execute(sa.insert(table).values(kind="resolved", fingerprint=fingerprint, **message))
+        connection.execute(sa.insert(table).values(kind=AlertKind.RESOLVED, fingerprint=fingerprint, **message))
         wake(connection, kernel)
     return True
 
@@ -72,7 +73,7 @@ def resolve_problem(connection: Connection, kernel: KernelTables, fingerprint: s
 def is_open(connection: Connection, kernel: KernelTables, fingerprint: str) -> bool:
     """Whether the problem was raised and is not resolved yet."""
     table = kernel.alert_outbox
-    open_problem = sa.and_(table.c.kind == "problem", table.c.resolved_at.is_(None))
+    open_problem = sa.and_(table.c.kind == AlertKind.PROBLEM, table.c.resolved_at.is_(None))
     found = sa.select(sa.exists().where(table.c.fingerprint == fingerprint, open_problem))
     return bool(connection.execute(found).scalar())
 
@@ -85,7 +86,7 @@ def watched(check: str) -> str:
 def _forget_reminders(connection: Connection, kernel: KernelTables, fingerprint: str) -> None:
     """Those that the mail server has not taken yet would tell people of what is over, or has become something else."""
     table = kernel.alert_outbox
-    unsent = sa.and_(table.c.kind == "reminder", table.c.sent_at.is_(None))
+    unsent = sa.and_(table.c.kind == AlertKind.REMINDER, table.c.sent_at.is_(None))
     connection.execute(sa.delete(table).where(table.c.fingerprint == fingerprint, unsent))
 
 

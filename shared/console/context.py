@@ -20,8 +20,8 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
     def values() -> dict[str, Any]:
         service = current_service()
         return {
-            "service_title": words.SERVICES[service.kernel.counted],
-            "counted": service.kernel.counted,
+            "service_title": words.SERVICES[service.kernel.service_name],
+            "service_name": service.kernel.service_name,
             "person": g.get("caller"),
             "sign_in_is_off": service.serving.api_auth == "off",
             "sections": [section for section in sections if may(section.role)],
@@ -33,6 +33,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "meaning": meaning,
             "gist": gist,
             "number": words.number,
+            "review_number": words.review_number,
             "link_to": link_to,
             "words": words,
         }

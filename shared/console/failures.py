@@ -10,6 +10,7 @@ from shared.console.language import meaning
 from shared.console.sign_in import cookie_was_refused, is_plain_http
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, NotAllowedError, NotFound, TransientError
 from shared.core.logs import get_logger
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -74,7 +75,7 @@ def _forged(_error: CSRFError) -> ResponseReturnValue:
 
 
 def _bug(error: Exception) -> ResponseReturnValue:
-    log.error("request_crashed", code="internal_error", exc_info=error)
+    log.error("request_crashed", code=Code.INTERNAL_ERROR, exc_info=error)
     return _page(500)
 
 

@@ -14,7 +14,7 @@ from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
 from shared.imports import ledger, story
 from shared.imports.queries import NextMove, next_move
-from shared.words.statuses import RecordOutcome
+from shared.words.statuses import Action, FileStatus, RecordOutcome
 
 _MOST_CHANGES = 200
 
@@ -34,20 +34,20 @@ class Term:
     """One term of the equation: how many records had this outcome."""
 
     number: int
-    state: words.State
+    state: words.Badge
 
 
 def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: PageQuery) -> dict[str, Any]:
     """The values of the page. Raises `NotFound`."""
     row = ledger.find(connection, kernel, import_id)
-    questions = story.questions(connection, kernel, import_id)
+    reviews = story.reviews(connection, kernel, import_id)
     outcomes, outcomes_total = story.outcomes(connection, kernel, import_id, offset=page.offset, limit=page.limit)
     changes, changes_total = story.changes(connection, kernel, import_id, limit=_MOST_CHANGES)
     return {
         "file": row,
         "total": row[kernel.total_column.name],
         "terms": equation(row),
-        "steps": steps(row, story.actions(connection, kernel, import_id), questions),
+        "steps": steps(row, story.actions(connection, kernel, import_id), reviews),
         "next_step": next_step(row),
         "can_be_mended": row["status"] in ledger.RETRYABLE,
         "finding_groups": story.finding_groups(connection, kernel, import_id),
@@ -57,7 +57,7 @@ def file_page(connection: Connection, kernel: KernelTables, import_id: int, page
         "pages": max(-(-outcomes_total // page.limit), 1),
         "changes": changes,
         "changes_total": changes_total,
-        "questions": questions,
+        "reviews": reviews,
     }
 
 
@@ -66,9 +66,9 @@ def equation(row: RowMapping) -> list[Term]:
     return [Term(row[f"{name}_count"], words.outcome(name)) for name in RecordOutcome if row[f"{name}_count"]]
 
 
-def steps(row: RowMapping, actions: Sequence[RowMapping], questions: Sequence[RowMapping]) -> list[Step]:
+def steps(row: RowMapping, actions: Sequence[RowMapping], reviews: Sequence[RowMapping]) -> list[Step]:
     """The file's way, oldest first."""
-    found = [*_of_the_file(row), *map(_action, actions), *_of_questions(questions)]
+    found = [*_of_the_file(row), *map(_action, actions), *_of_reviews(reviews)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -90,11 +90,11 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
     in_bucket = row.get("bucket") is not None
     seen = gettext("Found in the bucket") if in_bucket else gettext("Found in the folder")
     yield Step(row["first_seen_at"], seen)
-    if row["processed_at"] is not None and row["status"] != "discarded":
+    if row["processed_at"] is not None and row["status"] != FileStatus.DISCARDED:
         # Asked for again, it still shows how the attempts before ended.
-        status = "failed" if row["status"] == "pending" else row["status"]
+        status = FileStatus.FAILED if row["status"] == FileStatus.PENDING else row["status"]
         yield Step(row["processed_at"], _result(row, status), words.file_state(status).tone)
-    if row["next_attempt_at"] is not None and row["status"] == "retrying":
+    if row["next_attempt_at"] is not None and row["status"] == FileStatus.RETRYING:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
     if row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
@@ -111,20 +111,20 @@ def _result(row: RowMapping, status: str) -> str:
 
 
 def _action(action: RowMapping) -> Step:
-    name = words.who(action["actor"])
+    name = words.actor_name(action["actor"])
     texts = {
-        "retry": gettext("%(name)s asked for another attempt", name=name),
-        "discard": gettext("%(name)s discarded the file", name=name),
+        Action.RETRY: gettext("%(name)s asked for another attempt", name=name),
+        Action.DISCARD: gettext("%(name)s discarded the file", name=name),
     }
-    tone: words.Tone = "warn" if action["action"] == "discard" else "busy"
+    tone: words.Tone = "warn" if action["action"] == Action.DISCARD else "busy"
     return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])
 
 
-def _of_questions(questions: Sequence[RowMapping]) -> Iterator[Step]:
-    for question in questions:
-        about = f"{words.number(question['id'])} ({words.review_kind(question['kind'])})"
-        yield Step(question["created_at"], gettext("Question %(about)s was opened", about=about), "warn")
-        if question["decided_at"] is not None:
-            name = words.who(question["decided_by"])
-            decided = gettext("%(name)s decided question %(about)s", name=name, about=about)
-            yield Step(question["decided_at"], decided, "good")
+def _of_reviews(reviews: Sequence[RowMapping]) -> Iterator[Step]:
+    for review in reviews:
+        about = f"{words.review_number(review['id'])} ({words.review_kind(review['kind'])})"
+        yield Step(review["created_at"], gettext("Review %(about)s was opened", about=about), "warn")
+        if review["decided_at"] is not None:
+            name = words.actor_name(review["decided_by"])
+            decided = gettext("%(name)s decided review %(about)s", name=name, about=about)
+            yield Step(review["decided_at"], decided, "good")

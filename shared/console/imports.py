@@ -26,6 +26,7 @@ from shared.http.service import current_service
 from shared.imports import ledger, mend, story
 from shared.imports.queries import list_imports
 from shared.state.reading import read_snapshot
+from shared.words.codes import Code
 
 _ONE = "/<int:import_id>"
 _NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
@@ -101,10 +102,10 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
 def _failed(connection: Connection, filters: Filters) -> tuple[int, int]:
     """How many files a retry of all would take, and how many of them it would apply although their count is doubted."""
     kernel = current_service().kernel
-    doubted = len(mend.failed_ids(connection, kernel, "implausible_count"))
+    doubted = len(mend.failed_ids(connection, kernel, Code.IMPLAUSIBLE_COUNT))
     if filters.code is None:
         return len(mend.failed_ids(connection, kernel)), doubted
-    return len(mend.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == "implausible_count")
+    return len(mend.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == Code.IMPLAUSIBLE_COUNT)
 
 
 def _search(wanted: str) -> ResponseReturnValue:

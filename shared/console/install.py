@@ -56,7 +56,7 @@ def _console(limiter: Limiter, protection: CSRFProtect, sections: Sequence[Secti
     add_sign_in(console, limiter)
     add_overview(console)
     for section in sections:
-        console.register_blueprint(section.routes, url_prefix=f"/{section.name}")
+        console.register_blueprint(section.routes, url_prefix=section.address)
     console.route("/<path:_address>", methods=["GET", "POST"], endpoint="nowhere")(_nowhere)
     return console
 

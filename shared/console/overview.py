@@ -17,6 +17,7 @@ from shared.http.service import Service, current_service
 from shared.state.health import import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 _CHECKS = {
@@ -42,7 +43,7 @@ class Line:
     """One check in words: what is looked at, how it is, and what to do where it is not well."""
 
     title: str
-    state: words.State
+    state: words.Badge
     advice: str
 
 
@@ -84,16 +85,16 @@ def _failed_files(snapshot: Snapshot) -> int:
 
 def _shown_elsewhere(service: Service) -> set[str]:
     """Checks that have a card of their own, or are about nothing: scrapes stay in their folder."""
-    return {"failed_files"} if service.kernel.counted == "patient" else {"failed_files", "deletes_pending"}
+    return {"failed_files"} if service.kernel.service_name == "patient" else {"failed_files", "deletes_pending"}
 
 
 def _headline(snapshot: Snapshot, checks: Iterable[Check]) -> tuple[words.Tone, str]:
     """The one sentence that matters most, and its tone."""
     if not all(check.ok for check in checks):
         return "bad", gettext("Something is wrong: the import needs help.")
-    failed, questions = _failed_files(snapshot), sum(snapshot.questions.values())
+    failed, reviews = _failed_files(snapshot), sum(snapshot.open_reviews.values())
     todo: list[str] = [ngettext("%(num)s file failed", "%(num)s files failed", failed)] if failed else []
-    todo += [ngettext("%(num)s decision waits", "%(num)s decisions wait", questions)] if questions else []
+    todo += [ngettext("%(num)s decision waits", "%(num)s decisions wait", reviews)] if reviews else []
     if todo:
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
     return "good", gettext("All is well. There is nothing to do.")
@@ -108,19 +109,19 @@ def _lines(checks: Iterable[Check]) -> list[Line]:
 def _line(check: Check) -> Line:
     title = str(_CHECKS.get(check.name, check.name))
     if check.code in _OWN_WORDS:
-        return Line(title, words.State(_OWN_WORDS[check.code], "calm"), "")
+        return Line(title, words.Badge(_OWN_WORDS[check.code], "calm"), "")
     advice = meaning(check.code) if check.code else ""
     if not check.ok:
-        return Line(title, words.State(lazy_gettext("not well"), "bad"), advice)
+        return Line(title, words.Badge(lazy_gettext("not well"), "bad"), advice)
     if advice:
-        return Line(title, words.State(lazy_gettext("to be watched"), "warn"), advice)
-    return Line(title, words.State(lazy_gettext("well"), "good"), "")
+        return Line(title, words.Badge(lazy_gettext("to be watched"), "warn"), advice)
+    return Line(title, words.Badge(lazy_gettext("well"), "good"), "")
 
 
 _OWN_WORDS: Mapping[str | None, LazyString] = {
-    "disabled": lazy_gettext("switched off"),
-    "no_pass_yet": lazy_gettext("not yet run"),
-    "not_configured": lazy_gettext("not set up"),
+    Code.DISABLED: lazy_gettext("switched off"),
+    Code.NO_PASS_YET: lazy_gettext("not yet run"),
+    Code.NOT_CONFIGURED: lazy_gettext("not set up"),
 }
 
 

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.console import decision_words, person_words, words
+from shared.console import person_words, words
 from shared.console.access import may, needs, note_view
 from shared.console.sections import Section
 from shared.core.errors import NotFound
@@ -162,7 +162,6 @@ class _Pages:
             consents=consents,
             blank_fields=blank_fields,
             person_words=person_words,
-            decision_words=decision_words,
         )
 
 

@@ -4,24 +4,15 @@ from collections.abc import Mapping
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
-from shared.console import decision_words, words
+from shared.console import words
 from shared.people.timeline import Happening
-
-_ACTIONS: Mapping[str, LazyString] = {
-    "resolve": lazy_gettext("decided"),
-    "undo": lazy_gettext("undid the decision"),
-    "retry": lazy_gettext("asked for another attempt"),
-    "discard": lazy_gettext("discarded the file"),
-    "create": lazy_gettext("entered the person"),
-    "delete": lazy_gettext("deleted the person"),
-    "erase": lazy_gettext("erased the person's data"),
-}
+from shared.words.statuses import Action, RecordOutcome
 
 _REMOVED: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Entry of the patient"),
     "consents": lazy_gettext("Consents"),
     "field_changes": lazy_gettext("History of changes"),
-    "reviews": lazy_gettext("Questions"),
+    "reviews": lazy_gettext("Reviews"),
     "outcomes": lazy_gettext("Records in files"),
     "findings": lazy_gettext("Findings in files"),
     "events": lazy_gettext("Events kept here"),
@@ -50,28 +41,28 @@ def what(happening: Happening) -> str:
     """What happened, in a few words after who did it."""
     if happening.kind == "import":
         return str(gettext("Named in a file"))
-    if happening.kind == "question":
-        return str(gettext("Question: %(kind)s", kind=words.review_kind(happening.word or "")))
+    if happening.kind == "review":
+        return str(gettext("Review: %(kind)s", kind=words.review_kind(happening.word or "")))
     if happening.kind == "event":
         sent = gettext("sent") if happening.rule == "sent" else gettext("waiting")
         return str(gettext("Event %(name)s, %(state)s", name=happening.word, state=sent))
     if happening.kind == "action":
-        return str(_ACTIONS.get(happening.word or "", happening.word))
+        return words.action(happening.word or "")
     return str(gettext("changed"))
 
 
 def choice_of(happening: Happening) -> str:
-    """What a person decided or undid; empty for anything else. What they wrote with it stands at the question."""
-    if happening.kind != "action" or happening.word not in ("resolve", "undo"):
+    """What a person decided or undid; empty for anything else. What they wrote with it stands at the review."""
+    if happening.kind != "action" or happening.word not in (Action.RESOLVE, Action.UNDO):
         return ""
-    return decision_words.chosen(happening.rule or "")
+    return words.choice(happening.rule or "")
 
 
 def tone(happening: Happening) -> words.Tone:
     """The colour of an entry's dot; its words say the same."""
     if happening.kind == "import":
-        return words.outcome(happening.word or "unchanged").tone
-    tones: Mapping[str, words.Tone] = {"change": "busy", "question": "warn", "action": "good"}
+        return words.outcome(happening.word or RecordOutcome.UNCHANGED).tone
+    tones: Mapping[str, words.Tone] = {"change": "busy", "review": "warn", "action": "good"}
     return tones.get(happening.kind, "calm")
 
 

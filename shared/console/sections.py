@@ -26,6 +26,11 @@ class Section:
         return self.routes.name
 
     @property
+    def address(self) -> str:
+        """Where it lies below `/console`: at its name, or where its blueprint says."""
+        return self.routes.url_prefix or f"/{self.name}"
+
+    @property
     def home(self) -> str:
         """The endpoint of the section's first page."""
         return f"console.{self.name}.index"

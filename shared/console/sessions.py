@@ -41,7 +41,7 @@ def configure_sessions(app: Flask, service: Service) -> None:
     app.secret_key = _signing_key(service)
     app.config.update(
         # Cookies do not keep ports apart, and both services may run on one host.
-        SESSION_COOKIE_NAME=f"__Host-curavani-{service.kernel.counted}",
+        SESSION_COOKIE_NAME=f"__Host-curavani-{service.kernel.service_name}",
         SESSION_COOKIE_SECURE=True,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",

@@ -4,13 +4,25 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
 
 from shared.core.tokens import Role
 from shared.http.service import current_service
 from shared.words.codes import describe
+from shared.words.statuses import (
+    Action,
+    AlertKind,
+    AttemptStatus,
+    FileStatus,
+    RecordOutcome,
+    ReviewChoice,
+    ReviewKind,
+    ReviewState,
+    Work,
+    WorkerState,
+)
 
 SERVICES: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Patient service"),
@@ -21,32 +33,44 @@ Tone = Literal["good", "busy", "warn", "bad", "calm"]
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """A state as a badge: a word, and a tone that a colour and a sign go with."""
+class Badge:
+    """A state in a word, with a tone that a colour and a sign go with."""
 
-    word: LazyString
+    word: LazyString | str
     tone: Tone
 
 
-FILE_STATES: Mapping[str, State] = {
-    "pending": State(lazy_gettext("waiting"), "busy"),
-    "retrying": State(lazy_gettext("will be tried again"), "warn"),
-    "success": State(lazy_gettext("imported"), "good"),
-    "partial": State(lazy_gettext("imported in part"), "warn"),
-    "failed": State(lazy_gettext("failed"), "bad"),
-    "skipped": State(lazy_gettext("nothing to do"), "calm"),
-    "discarded": State(lazy_gettext("discarded"), "calm"),
+FILE_STATES: Mapping[str, Badge] = {
+    FileStatus.PENDING: Badge(lazy_gettext("waiting"), "busy"),
+    FileStatus.RETRYING: Badge(lazy_gettext("will be tried again"), "warn"),
+    FileStatus.SUCCESS: Badge(lazy_gettext("imported"), "good"),
+    FileStatus.PARTIAL: Badge(lazy_gettext("imported in part"), "warn"),
+    FileStatus.FAILED: Badge(lazy_gettext("failed"), "bad"),
+    FileStatus.SKIPPED: Badge(lazy_gettext("nothing to do"), "calm"),
+    FileStatus.DISCARDED: Badge(lazy_gettext("discarded"), "calm"),
 }
 
-OUTCOMES: Mapping[str, State] = {
-    "new": State(lazy_gettext("new"), "good"),
-    "updated": State(lazy_gettext("changed"), "good"),
-    "unchanged": State(lazy_gettext("unchanged"), "calm"),
-    "deleted": State(lazy_gettext("gone"), "warn"),
-    "reactivated": State(lazy_gettext("back again"), "good"),
-    "skipped": State(lazy_gettext("left out"), "calm"),
-    "held": State(lazy_gettext("held"), "warn"),
-    "failed": State(lazy_gettext("failed"), "bad"),
+ATTEMPTS: Mapping[str, Badge] = {
+    AttemptStatus.RUNNING: Badge(lazy_gettext("under way"), "busy"),
+    AttemptStatus.SUCCESS: Badge(lazy_gettext("imported"), "good"),
+    AttemptStatus.PARTIAL: Badge(lazy_gettext("imported in part"), "warn"),
+    AttemptStatus.SKIPPED: Badge(lazy_gettext("nothing to do"), "calm"),
+    AttemptStatus.RETRYING: Badge(lazy_gettext("will be tried again"), "warn"),
+    AttemptStatus.FAILED: Badge(lazy_gettext("failed"), "bad"),
+    AttemptStatus.DISCARDED: Badge(lazy_gettext("discarded"), "calm"),
+    AttemptStatus.INTERRUPTED: Badge(lazy_gettext("cut off"), "warn"),
+    AttemptStatus.RELEASED: Badge(lazy_gettext("does not count"), "calm"),
+}
+
+OUTCOMES: Mapping[str, Badge] = {
+    RecordOutcome.NEW: Badge(lazy_gettext("new"), "good"),
+    RecordOutcome.UPDATED: Badge(lazy_gettext("changed"), "good"),
+    RecordOutcome.UNCHANGED: Badge(lazy_gettext("unchanged"), "calm"),
+    RecordOutcome.DELETED: Badge(lazy_gettext("gone"), "warn"),
+    RecordOutcome.REACTIVATED: Badge(lazy_gettext("back again"), "good"),
+    RecordOutcome.SKIPPED: Badge(lazy_gettext("left out"), "calm"),
+    RecordOutcome.HELD: Badge(lazy_gettext("held"), "warn"),
+    RecordOutcome.FAILED: Badge(lazy_gettext("failed"), "bad"),
 }
 
 RULES: Mapping[str, LazyString] = {
@@ -74,14 +98,14 @@ ROLES: Mapping[Role, LazyString] = {
     Role.OPERATE: lazy_gettext("operates"),
 }
 
-REVIEW_STATES: Mapping[str, State] = {
-    "open": State(lazy_gettext("open"), "warn"),
-    "resolved": State(lazy_gettext("decided"), "good"),
+REVIEW_STATES: Mapping[str, Badge] = {
+    ReviewState.OPEN: Badge(lazy_gettext("open"), "warn"),
+    ReviewState.RESOLVED: Badge(lazy_gettext("decided"), "good"),
 }
 
-SEVERITIES: Mapping[str, State] = {
-    "error": State(lazy_gettext("error"), "bad"),
-    "finding": State(lazy_gettext("remark"), "calm"),
+SEVERITIES: Mapping[str, Badge] = {
+    "error": Badge(lazy_gettext("error"), "bad"),
+    "finding": Badge(lazy_gettext("remark"), "calm"),
 }
 
 PEOPLE: Mapping[str, LazyString] = {
@@ -90,25 +114,80 @@ PEOPLE: Mapping[str, LazyString] = {
 }
 
 REVIEW_KINDS: Mapping[str, LazyString] = {
-    "possible_duplicate": lazy_gettext("Possible duplicate"),
-    "conflict": lazy_gettext("Staff and source differ"),
-    "held_deletions": lazy_gettext("Held deletions"),
+    ReviewKind.POSSIBLE_DUPLICATE: lazy_gettext("Possible duplicate"),
+    ReviewKind.CONFLICT: lazy_gettext("Staff and source differ"),
+    ReviewKind.HELD_DELETIONS: lazy_gettext("Held deletions"),
+}
+
+CHOICES: Mapping[str, LazyString] = {
+    ReviewChoice.MERGE: lazy_gettext("the same person, joined"),
+    ReviewChoice.SEPARATE: lazy_gettext("two different people"),
+    ReviewChoice.SOURCE: lazy_gettext("the source is right"),
+    ReviewChoice.STAFF: lazy_gettext("our value stays"),
+    ReviewChoice.APPLY: lazy_gettext("marked as gone"),
+    ReviewChoice.REJECT: lazy_gettext("left as they are"),
+    ReviewChoice.ERASED: lazy_gettext("settled by an erasure"),
+    ReviewChoice.SETTLED: lazy_gettext("settled by newer data"),
+}
+
+ACTIONS: Mapping[str, LazyString] = {
+    Action.RUN: lazy_gettext("asked for a pass"),
+    Action.RETRY: lazy_gettext("asked for another attempt"),
+    Action.DISCARD: lazy_gettext("discarded the file"),
+    Action.RESOLVE: lazy_gettext("decided"),
+    Action.UNDO: lazy_gettext("undid the decision"),
+    Action.MERGE: lazy_gettext("joined two entries"),
+    Action.CREATE: lazy_gettext("entered the person"),
+    Action.DELETE: lazy_gettext("deleted the person"),
+    Action.ERASE: lazy_gettext("erased the person's data"),
+    Action.REPLAY_EVENTS: lazy_gettext("had events sent again"),
+    Action.RELEASE_EVENT: lazy_gettext("released an event"),
+    Action.DROP_EVENT: lazy_gettext("gave up an event"),
+}
+
+ALERTS: Mapping[str, LazyString] = {
+    AlertKind.PROBLEM: lazy_gettext("problem"),
+    AlertKind.REMINDER: lazy_gettext("reminder of a problem that lasts"),
+    AlertKind.RESOLVED: lazy_gettext("problem that is over"),
+    AlertKind.DIGEST: lazy_gettext("daily digest"),
+}
+
+WORKERS: Mapping[str, LazyString] = {
+    Work.IMPORT: lazy_gettext("imports files"),
+    Work.RELAY: lazy_gettext("sends events"),
+    Work.MAILER: lazy_gettext("sends mails"),
+}
+
+WORKER_STATES: Mapping[str, LazyString] = {
+    WorkerState.LEADING: lazy_gettext("at work"),
+    WorkerState.STANDBY: lazy_gettext("ready to take over"),
+    WorkerState.STOPPED: lazy_gettext("stopped"),
 }
 
 
 def number(bare: int | str) -> str:
-    """A file's or a question's number as people say it: `P12`."""
+    """A file's number as people say it: `P12`."""
     return current_service().kernel.number(bare)
 
 
-def file_state(status: str) -> State:
+def review_number(bare: int) -> str:
+    """A review's number as people say it: `PE12`."""
+    return current_service().kernel.review_number(bare)
+
+
+def _badge(badges: Mapping[str, Badge], name: str) -> Badge:
+    """A word that is unknown here, as after a change of versions, says itself."""
+    return badges.get(name, Badge(name, "calm"))
+
+
+def file_state(status: str) -> Badge:
     """The badge of a file's status."""
-    return FILE_STATES[status]
+    return _badge(FILE_STATES, status)
 
 
-def outcome(name: str) -> State:
+def outcome(name: str) -> Badge:
     """The badge of a record's outcome."""
-    return OUTCOMES[name]
+    return _badge(OUTCOMES, name)
 
 
 def rule(name: str | None) -> str:
@@ -117,26 +196,36 @@ def rule(name: str | None) -> str:
 
 
 def review_kind(kind: str) -> str:
-    """What a question is about."""
-    return str(REVIEW_KINDS[kind])
+    """What a review is about."""
+    return str(REVIEW_KINDS.get(kind, kind))
 
 
-def review_state(state: str) -> State:
-    """The badge of a question's state."""
-    return REVIEW_STATES[state]
+def review_state(state: str) -> Badge:
+    """The badge of a review's state."""
+    return _badge(REVIEW_STATES, state)
 
 
-def severity(code: str) -> State:
+def choice(name: str) -> str:
+    """What was decided; a word that is unknown here says itself."""
+    return str(CHOICES.get(name, name))
+
+
+def action(name: str) -> str:
+    """What a person did, after their name."""
+    return str(ACTIONS.get(name, name))
+
+
+def severity(code: str) -> Badge:
     """Whether a code stopped something, or the import went on."""
     return SEVERITIES[describe(code).severity]
 
 
-def person_title(counted: str) -> str:
+def person_title(service_name: str) -> str:
     """What the people of this service are called."""
-    return str(PEOPLE[counted])
+    return str(PEOPLE[service_name])
 
 
-def counts(row: Mapping[str, Any]) -> str:
+def counts(row: Mapping[str, int]) -> str:
     """A file's records by outcome, in a few words: `3 new, 97 unchanged`."""
     found = [(row[f"{name}_count"], state.word) for name, state in OUTCOMES.items() if row[f"{name}_count"]]
     return ", ".join(f"{format_decimal(many)} {word}" for many, word in found)
@@ -173,7 +262,7 @@ def field_at(pointer: str) -> str:
     return field(name) if section == "patient_data" and name.isidentifier() else ""
 
 
-def value(content: Any) -> str:
+def value(content: object) -> str:
     """A value for people; empty for none. Texts of the history that hold JSON are read as such."""
     if isinstance(content, str):
         content = _from_history(content)
@@ -188,7 +277,7 @@ def value(content: Any) -> str:
     return _text(content)
 
 
-def _text(content: Any) -> str:
+def _text(content: object) -> str:
     if isinstance(content, datetime):
         return str(format_datetime(content, "short"))
     if isinstance(content, date):
@@ -196,12 +285,7 @@ def _text(content: Any) -> str:
     return str(content).replace("_", " ") if str(content) in _UNDERSCORED else str(content)
 
 
-def moment_of(iso: str) -> str:
-    """A point in time that is kept as an ISO 8601 text, for people."""
-    return str(format_datetime(datetime.fromisoformat(iso), "short"))
-
-
-def who(actor: str | None) -> str:
+def actor_name(actor: str | None) -> str:
     """Who did it: a person by the name of their token, a file's import, or the program itself."""
     if not actor:
         return ""
@@ -211,7 +295,7 @@ def who(actor: str | None) -> str:
     return name or str(gettext("the service itself"))
 
 
-def _from_history(text: str) -> Any:
+def _from_history(text: str) -> object:
     if text in ("true", "false") or text[:1] in ("[", "{"):
         try:
             return json.loads(text)

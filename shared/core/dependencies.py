@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from shared.core.errors import CuravaniError
 from shared.core.logs import get_logger
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -14,9 +15,6 @@ KEEP_SECONDS = 2.0
 """So long an answer is good: whoever asks health in a loop does not load mail server and storage."""
 ANSWER_SECONDS = 5.0
 """So long is waited for all of them together; what has not answered by then counts as away."""
-
-
-NOT_CONFIGURED = "not_configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Dependency:
 def ask(dependency: Dependency) -> Check:
     """How it is, however long that takes."""
     if dependency.probe is None:
-        return Check(dependency.name, ok=True, code=NOT_CONFIGURED)
+        return Check(dependency.name, ok=True, code=Code.NOT_CONFIGURED)
     try:
         dependency.probe()
     except CuravaniError as error:

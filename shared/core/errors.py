@@ -10,22 +10,24 @@ No exception of ours carries input values: codes, JSON pointers and ids only.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shared.words.codes import Code
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`)."""
 
     pointer: str
-    code: str
+    code: Code
     record_index: int | None = None
 
 
 class CuravaniError(Exception):
-    """Base of all our exceptions; `code` is a key of `shared.words.codes.CATALOGUE`."""
+    """Base of all our exceptions; `code` is the word of a `shared.words.codes.Code`."""
 
-    code = "internal_error"
+    code: Code = Code.INTERNAL_ERROR
 
-    def __init__(self, code: str | None = None) -> None:
+    def __init__(self, code: Code | None = None) -> None:
         self.code = code or type(self).code
         super().__init__(self.code)
 
@@ -33,7 +35,7 @@ class CuravaniError(Exception):
 class SettingsError(CuravaniError):
     """Settings are missing or malformed; `problems` names every variable with its fault, without its value."""
 
-    code = "settings_invalid"
+    code = Code.SETTINGS_INVALID
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__()
@@ -46,21 +48,21 @@ class SettingsError(CuravaniError):
 class TransientError(CuravaniError):
     """Worth trying again later. `service_wide` failures cost no single file an attempt."""
 
-    code = "temporarily_unavailable"
+    code = Code.TEMPORARILY_UNAVAILABLE
     service_wide = False
 
 
 class DatabaseUnavailable(TransientError):
     """PostgreSQL cannot be reached, or dropped the connection before it confirmed the transaction in hand."""
 
-    code = "database_unavailable"
+    code = Code.DATABASE_UNAVAILABLE
     service_wide = True
 
 
 class DatabaseReadOnly(DatabaseUnavailable):
     """PostgreSQL takes no writes, as after a failover to a standby."""
 
-    code = "database_read_only"
+    code = Code.DATABASE_READ_ONLY
 
 
 class TryAgain(DatabaseUnavailable):
@@ -70,51 +72,51 @@ class TryAgain(DatabaseUnavailable):
 class DatabaseNotMigrated(CuravaniError):
     """The schema is missing or older than this program needs: `curavani db upgrade` has to run first."""
 
-    code = "database_not_migrated"
+    code = Code.DATABASE_NOT_MIGRATED
 
 
 class SchemaBusy(TransientError):
     """A migration found a table in use for longer than it waits; nothing was changed."""
 
-    code = "schema_busy"
+    code = Code.SCHEMA_BUSY
 
 
 class StorageUnavailable(TransientError):
     """The bucket as a whole cannot be listed or reached."""
 
-    code = "storage_unavailable"
+    code = Code.STORAGE_UNAVAILABLE
     service_wide = True
 
 
 class ObjectUnavailable(TransientError):
     """One object cannot be read just now; the others may."""
 
-    code = "storage_unavailable"
+    code = Code.STORAGE_UNAVAILABLE
 
 
 class DownloadCorrupt(TransientError):
     """Length or CRC32C of the bytes received differ from what the bucket says."""
 
-    code = "download_corrupt"
+    code = Code.DOWNLOAD_CORRUPT
 
 
 class DiskUnavailable(TransientError):
     """The local copy cannot be made durable: disk full, read-only, folder vanished or not permitted."""
 
-    code = "disk_unavailable"
+    code = Code.DISK_UNAVAILABLE
 
 
 class LockLost(TransientError):
     """The connection that held the lock is gone, and the right to go on with it; the transaction did not commit."""
 
-    code = "lock_lost"
+    code = Code.LOCK_LOST
     service_wide = True
 
 
 class LockHeld(CuravaniError):
     """Another process holds the lock; `holder` says which one, as host and process id."""
 
-    code = "lock_held"
+    code = Code.LOCK_HELD
 
     def __init__(self, holder: str) -> None:
         super().__init__()
@@ -124,9 +126,9 @@ class LockHeld(CuravaniError):
 class RejectedError(CuravaniError):
     """The input cannot be accepted as it is. `findings` tell where and why."""
 
-    code = "validation_failed"
+    code = Code.VALIDATION_FAILED
 
-    def __init__(self, code: str, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, code: Code, findings: Sequence[Finding] = ()) -> None:
         super().__init__(code)
         self.findings = tuple(findings)
 
@@ -134,7 +136,7 @@ class RejectedError(CuravaniError):
 class NotFound(CuravaniError):
     """No row with this id. `message` is the sentence of the API for it."""
 
-    code = "not_found"
+    code = Code.NOT_FOUND
 
     def __init__(self, message: str) -> None:
         super().__init__()
@@ -144,7 +146,7 @@ class NotFound(CuravaniError):
 class NotAllowedError(CuravaniError):
     """The state of a file, review or event does not allow the action; `message` says which state it is in."""
 
-    code = "not_allowed"
+    code = Code.NOT_ALLOWED
 
     def __init__(self, message: str) -> None:
         super().__init__()

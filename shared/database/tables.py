@@ -24,7 +24,8 @@ from shared.words.statuses import (
     WorkerState,
 )
 
-Counted = Literal["patient", "therapist"]
+ServiceName = Literal["patient", "therapist"]
+"""A service's word, also on the command line and in the ledger's total."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -38,10 +39,10 @@ NAMING = {
 
 @dataclass(frozen=True)
 class KernelTables:
-    """One schema's kernel tables. `counted` is the word in the ledger's total: `patient_count` or `therapist_count`."""
+    """One schema's kernel tables. `service_name` is also the word in the total: `patient_count`."""
 
     schema: str
-    counted: Counted
+    service_name: ServiceName
     import_tracking: Table
     own_columns: tuple[str, ...]
     import_attempts: Table
@@ -57,7 +58,7 @@ class KernelTables:
 
     @property
     def total_column(self) -> Column[int]:
-        return self.import_tracking.c[f"{self.counted}_count"]
+        return self.import_tracking.c[f"{self.service_name}_count"]
 
     @property
     def releases_sources(self) -> bool:
@@ -66,28 +67,34 @@ class KernelTables:
 
     @property
     def prefix(self) -> str:
-        """What people put before the numbers of this service's files and questions, which each service counts anew."""
-        return self.counted[0].upper()
+        """What people put before the numbers of this service's files and reviews, which each service counts anew."""
+        return self.service_name[0].upper()
 
     def number(self, row_id: int | str) -> str:
-        """A file's or a question's number as people say it: `P12`, `T7`."""
+        """A file's number as people say it: `P12`, `T7`."""
         return f"{self.prefix}{row_id}"
+
+    def review_number(self, row_id: int | str) -> str:
+        """A review's number as people say it: `PE12`, `TE7`, for "Entscheidung"."""
+        return f"{self.prefix}E{row_id}"
 
     def channel(self, work: str) -> str:
         """The NOTIFY channel that wakes `work` (`import`, `events` or `alerts`) in every process."""
         return f"curavani_{self.schema}_{work}"
 
 
-def kernel_tables(metadata: MetaData, *, counted: Counted, of_source: Sequence[Column[Any] | Index]) -> KernelTables:
+def kernel_tables(
+    metadata: MetaData, *, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]
+) -> KernelTables:
     """Adds the kernel's tables to `metadata`, whose `schema` they take.
 
     `of_source` are the columns of the ledger, and their indexes, that only this service's source keeps.
     """
     return KernelTables(
         schema=str(metadata.schema),
-        counted=counted,
+        service_name=service_name,
         own_columns=tuple(column.name for column in of_source if isinstance(column, Column)),
-        import_tracking=_import_tracking(metadata, counted, of_source),
+        import_tracking=_import_tracking(metadata, service_name, of_source),
         import_attempts=_import_attempts(metadata),
         import_outcomes=_import_outcomes(metadata),
         import_findings=_import_findings(metadata),
@@ -129,8 +136,8 @@ def _import_id(*, nullable: bool = False) -> Column[Any]:
     return Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=nullable)
 
 
-def _import_tracking(metadata: MetaData, counted: Counted, of_source: Sequence[Column[Any] | Index]) -> Table:
-    total = f"{counted}_count"
+def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]) -> Table:
+    total = f"{service_name}_count"
     counts = [f"{outcome}_count" for outcome in RecordOutcome]
     return Table(
         "import_tracking",
@@ -261,7 +268,7 @@ def _reviews(metadata: MetaData) -> Table:
         Column("other_id", sa.BigInteger),
         _import_id(nullable=True),
         Column("record_index", sa.Integer),
-        # One open question is asked once: the same fingerprint opens no second review.
+        # The same fingerprint opens no second review.
         Column("fingerprint", sa.Text),
         Column("detail", JSONB, nullable=False, server_default="{}"),
         Column("choice", sa.Text),

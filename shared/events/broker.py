@@ -15,6 +15,7 @@ from confluent_kafka import Producer as Client
 from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
 from shared.events.envelope import Message
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -27,22 +28,17 @@ LARGEST_EVENT = 10 * 1024 * 1024
 """Bytes that the client takes for one message; brokers are rarely set to as much."""
 _SLICE_SECONDS = 0.2
 
-BROKER_UNAVAILABLE = "broker_unavailable"
-TOPIC_MISSING = "topic_missing"
-TOPIC_NOT_ALLOWED = "topic_not_allowed"
-EVENT_TOO_LARGE = "event_too_large"
-EVENT_REFUSED = "event_refused"
 
 _REFUSALS = {
-    KafkaError.MSG_SIZE_TOO_LARGE: EVENT_TOO_LARGE,
-    KafkaError.RECORD_LIST_TOO_LARGE: EVENT_TOO_LARGE,
-    KafkaError.INVALID_MSG_SIZE: EVENT_TOO_LARGE,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: TOPIC_NOT_ALLOWED,
-    KafkaError.INVALID_MSG: EVENT_REFUSED,
-    KafkaError.INVALID_RECORD: EVENT_REFUSED,
-    KafkaError.INVALID_TIMESTAMP: EVENT_REFUSED,
-    KafkaError.POLICY_VIOLATION: EVENT_REFUSED,
-    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: EVENT_REFUSED,
+    KafkaError.MSG_SIZE_TOO_LARGE: Code.EVENT_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE: Code.EVENT_TOO_LARGE,
+    KafkaError.INVALID_MSG_SIZE: Code.EVENT_TOO_LARGE,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: Code.TOPIC_NOT_ALLOWED,
+    KafkaError.INVALID_MSG: Code.EVENT_REFUSED,
+    KafkaError.INVALID_RECORD: Code.EVENT_REFUSED,
+    KafkaError.INVALID_TIMESTAMP: Code.EVENT_REFUSED,
+    KafkaError.POLICY_VIOLATION: Code.EVENT_REFUSED,
+    KafkaError.UNSUPPORTED_FOR_MESSAGE_FORMAT: Code.EVENT_REFUSED,
 }
 """Answers that the same message would get again. Every other failure may pass, and costs the event nothing."""
 
@@ -146,15 +142,15 @@ class Producer:
                 self._produce(parcel, receipt)
             except BufferError:
                 # Its queue is full; what is in it has to be confirmed before there is room.
-                receipt.problem = BROKER_UNAVAILABLE
+                receipt.problem = Code.BROKER_UNAVAILABLE
                 return
             except KafkaException as exception:
                 error = exception.args[0]
                 code = _REFUSALS.get(error.code())
-                if code == EVENT_TOO_LARGE:
+                if code == Code.EVENT_TOO_LARGE:
                     receipt.impossible[parcel.row_id] = code
                     continue
-                if code == TOPIC_NOT_ALLOWED:
+                if code == Code.TOPIC_NOT_ALLOWED:
                     self._refuse(receipt, parcel.row_id, error)
                 else:
                     self._fail(receipt, error)
@@ -176,7 +172,7 @@ class Producer:
                 deadline = min(deadline, time.monotonic() + FAREWELL_SECONDS)
                 stopping = _never
             if time.monotonic() > deadline:
-                receipt.problem = receipt.problem or BROKER_UNAVAILABLE
+                receipt.problem = receipt.problem or Code.BROKER_UNAVAILABLE
                 return
 
     def _flush(self, receipt: Receipt) -> int:
@@ -202,9 +198,9 @@ class Producer:
 
     def _fail(self, receipt: Receipt, error: KafkaError) -> None:
         if error.code() in _MISSING_TOPIC:
-            receipt.problem = TOPIC_MISSING
+            receipt.problem = Code.TOPIC_MISSING
         else:
-            receipt.problem = receipt.problem or BROKER_UNAVAILABLE
+            receipt.problem = receipt.problem or Code.BROKER_UNAVAILABLE
         receipt.reason = receipt.reason or error.name()
 
     def _note_error(self, error: KafkaError) -> None:

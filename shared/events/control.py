@@ -16,6 +16,7 @@ from shared.database.tables import KernelTables
 from shared.events.outbox import topic_of
 from shared.events.queue import BROKER_PROBLEM, parked_problem, topic_problem, wake
 from shared.history.actions import record_action
+from shared.words.statuses import Action, AlertKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def problems(connection: Connection, kernel: KernelTables) -> Sequence[str]:
     """The codes of open problems with the brokers or the topic as a whole, the oldest first."""
     alerts = kernel.alert_outbox.c
     about_all = alerts.fingerprint.in_((BROKER_PROBLEM, topic_problem(topic_of(kernel))))
-    still_open = sa.and_(alerts.kind == "problem", alerts.resolved_at.is_(None))
+    still_open = sa.and_(alerts.kind == AlertKind.PROBLEM, alerts.resolved_at.is_(None))
     return connection.execute(sa.select(alerts.code).where(about_all, still_open).order_by(alerts.id)).scalars().all()
 
 
@@ -83,7 +84,7 @@ def replay(
     count = connection.execute(again).rowcount
     if count:
         reason = f"{count} events" + (f" sent since {since.isoformat()}" if since else "")
-        record_action(connection, kernel, "replay_events", actor, entity_id=entity_id, reason=reason)
+        record_action(connection, kernel, Action.REPLAY_EVENTS, actor, entity_id=entity_id, reason=reason)
         wake(connection, kernel)
     return count
 
@@ -96,7 +97,7 @@ def release(connection: Connection, kernel: KernelTables, event_row_id: int, act
     event = _lock_parked(connection, kernel, event_row_id)
     table = kernel.event_outbox
     connection.execute(sa.update(table).where(table.c.id == event_row_id).values(parked_code=None))
-    record_action(connection, kernel, "release_event", actor, entity_id=event.entity_id, reason=event.event_id)
+    record_action(connection, kernel, Action.RELEASE_EVENT, actor, entity_id=event.entity_id, reason=event.event_id)
     _decided(connection, kernel, event_row_id)
 
 
@@ -110,7 +111,7 @@ def drop(connection: Connection, kernel: KernelTables, event_row_id: int, actor:
     table = kernel.event_outbox
     connection.execute(sa.delete(table).where(table.c.id == event_row_id))
     why = f"{event.event_type} {event.event_id}: {reason}"
-    record_action(connection, kernel, "drop_event", actor, entity_id=event.entity_id, reason=why)
+    record_action(connection, kernel, Action.DROP_EVENT, actor, entity_id=event.entity_id, reason=why)
     _decided(connection, kernel, event_row_id)
 
 

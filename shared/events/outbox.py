@@ -29,7 +29,7 @@ class Event:
 
 def topic_of(kernel: KernelTables) -> str:
     """The topic of this service's events: `patient-events` or `therapist-events`."""
-    return f"{kernel.counted}-events"
+    return f"{kernel.service_name}-events"
 
 
 def write_events(connection: Connection, kernel: KernelTables, events: Iterable[Event]) -> None:

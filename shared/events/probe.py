@@ -7,7 +7,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from shared.core.dependencies import Dependency
 from shared.core.errors import CuravaniError, TransientError
 from shared.core.settings import KafkaSettings
-from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, client_configuration
+from shared.events.broker import client_configuration
+from shared.words.codes import Code
 
 _SECONDS = 3.0
 
@@ -15,14 +16,14 @@ _SECONDS = 3.0
 class BrokerUnavailable(TransientError):
     """No broker answers, or none lets us in."""
 
-    code = BROKER_UNAVAILABLE
+    code = Code.BROKER_UNAVAILABLE
 
 
 def broker_dependency(settings: KafkaSettings, topic: str) -> Dependency:
     """The brokers, with the topic that the service writes to."""
     probe = None if settings.bootstrap_servers is None else partial(ask_brokers, settings, topic)
     advice = "Set KAFKA_BOOTSTRAP_SERVERS; events wait in the database until then."
-    return Dependency("broker", probe, BROKER_UNAVAILABLE, advice)
+    return Dependency("broker", probe, Code.BROKER_UNAVAILABLE, advice)
 
 
 def ask_brokers(settings: KafkaSettings, topic: str) -> None:
@@ -41,7 +42,7 @@ def ask_brokers(settings: KafkaSettings, topic: str) -> None:
     error = known.topics[topic].error
     if error is not None:
         is_forbidden = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        raise CuravaniError(TOPIC_NOT_ALLOWED if is_forbidden else TOPIC_MISSING)
+        raise CuravaniError(Code.TOPIC_NOT_ALLOWED if is_forbidden else Code.TOPIC_MISSING)
 
 
 def _ignore(_error: KafkaError) -> None:

@@ -20,7 +20,7 @@ from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
 from shared.database.locks import LockedConnection
 from shared.database.tables import KernelTables
-from shared.events.broker import BROKER_UNAVAILABLE, TOPIC_MISSING, TOPIC_NOT_ALLOWED, Parcel, Producer
+from shared.events.broker import Parcel, Producer
 from shared.events.envelope import message
 from shared.events.outbox import topic_of
 from shared.events.queue import (
@@ -35,12 +35,14 @@ from shared.events.queue import (
     prune,
     topic_problem,
 )
+from shared.words.codes import Code
+from shared.words.statuses import Work
 from shared.workers.leader import Job
 
 log = get_logger(__name__)
 
 BATCH = 5000
-PATIENCE = timedelta(minutes=5)
+TOLERATED_WAIT = timedelta(minutes=5)
 """So long events may wait for the brokers before somebody is told: a restart of the cluster is nobody's business."""
 _IDLE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
@@ -73,7 +75,7 @@ class EventRelay:
 
     def job(self) -> Job:
         """The relay as background work, woken by every transaction that writes events."""
-        return Job("relay", self._kernel.channel("events"), self.turn)
+        return Job(Work.RELAY, self._kernel.channel("events"), self.turn)
 
     def turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
         """Sends everything that waits, and forgets what was sent long ago. Returns the seconds until the next turn."""
@@ -158,9 +160,9 @@ class EventRelay:
         suspects = [event for event in events if event.id in receipt.refused]
         if len(suspects) == 1:
             delivery.refused |= receipt.refused
-            if TOPIC_NOT_ALLOWED in receipt.refused.values():
+            if Code.TOPIC_NOT_ALLOWED in receipt.refused.values():
                 # Rights are given per topic: whatever comes after it would fare the same and end up parked, too.
-                delivery.problem = TOPIC_NOT_ALLOWED
+                delivery.problem = Code.TOPIC_NOT_ALLOWED
         else:
             middle = len(suspects) // 2
             self._send(suspects[:middle], stopping, delivery)
@@ -197,18 +199,18 @@ class EventRelay:
         if delivery.confirmed and not self._working:
             resolve_problem(connection, self._kernel, BROKER_PROBLEM)
             resolve_problem(connection, self._kernel, topic_problem(topic))
-        if delivery.problem == TOPIC_MISSING:
-            self._raise(connection, TOPIC_MISSING, topic_problem(topic), {"topic": topic})
-        elif delivery.problem == BROKER_UNAVAILABLE and self._overdue(events, delivery):
-            self._raise(connection, BROKER_UNAVAILABLE, BROKER_PROBLEM, {"reason": delivery.reason})
+        if delivery.problem == Code.TOPIC_MISSING:
+            self._raise(connection, Code.TOPIC_MISSING, topic_problem(topic), {"topic": topic})
+        elif delivery.problem == Code.BROKER_UNAVAILABLE and self._overdue(events, delivery):
+            self._raise(connection, Code.BROKER_UNAVAILABLE, BROKER_PROBLEM, {"reason": delivery.reason})
 
     def _overdue(self, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
         done = {*delivery.confirmed, *delivery.refused}
         oldest = next((event.created_at for event in events if event.id not in done), None)
-        return oldest is not None and now() - oldest > PATIENCE
+        return oldest is not None and now() - oldest > TOLERATED_WAIT
 
     def _park(self, connection: Connection, event: QueuedEvent, code: str) -> None:
-        if code == TOPIC_NOT_ALLOWED and is_parked(connection, self._kernel, code):
+        if code == Code.TOPIC_NOT_ALLOWED and is_parked(connection, self._kernel, code):
             # One event stands for the topic; the others wait, and go once the right is given.
             return
         park(connection, self._kernel, event.id, code)

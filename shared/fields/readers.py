@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from shared.fields.declaration import Age, Day, Email, Field, Flag, FreeText, JsonList, JsonObject, Text, Word
 from shared.text.keys import clean_text
 from shared.text.strict_json import is_storable, unstorable_pointers
+from shared.words.codes import Code
 
 Reader = Callable[[object], object]
 
@@ -40,7 +41,7 @@ def reader_of(field: Field) -> Reader:
 
 def missing() -> PydanticCustomError:
     """Nothing, where something has to be."""
-    return PydanticCustomError("missing", "Missing required field: {field}")
+    return PydanticCustomError(Code.MISSING, "Missing required field: {field}")
 
 
 def _word(value: object, kind: Word, name: str) -> str | None:
@@ -50,7 +51,7 @@ def _word(value: object, kind: Word, name: str) -> str | None:
     if isinstance(value, str) and value in set(kind.vocabulary):
         return str(value)
     context = {"label": kind.said_as or name, "value": _shown(value), "valid": ", ".join(kind.vocabulary)}
-    raise PydanticCustomError("invalid_value", "Invalid {label} '{value}'. Valid values: {valid}", context)
+    raise PydanticCustomError(Code.INVALID_VALUE, "Invalid {label} '{value}'. Valid values: {valid}", context)
 
 
 def text(value: object, longest: int, *, lines: bool = False) -> str | None:
@@ -58,15 +59,15 @@ def text(value: object, longest: int, *, lines: bool = False) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise PydanticCustomError("invalid_type", "Field {field} must be a text")
+        raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a text")
     if "\x00" in value:
-        raise PydanticCustomError("nul_character", "Field {field} contains a NUL character")
+        raise PydanticCustomError(Code.NUL_CHARACTER, "Field {field} contains a NUL character")
     if not is_storable(value):
-        raise PydanticCustomError("invalid_character", "Field {field} contains a broken character")
+        raise PydanticCustomError(Code.INVALID_CHARACTER, "Field {field} contains a broken character")
     cleaned = unicodedata.normalize("NFC", value).strip() if lines else clean_text(value)
     if len(cleaned) > longest:
         context = {"longest": longest}
-        raise PydanticCustomError("too_long", "Field {field} is longer than {longest} characters", context)
+        raise PydanticCustomError(Code.TOO_LONG, "Field {field} is longer than {longest} characters", context)
     return cleaned or None
 
 
@@ -78,7 +79,7 @@ def _email(value: object, longest: int) -> str | None:
         # Whether mail arrives is not for a form check to say: internal and test domains pass.
         validate_email(cleaned, check_deliverability=False, globally_deliverable=False, test_environment=True)
     except EmailNotValidError:
-        raise PydanticCustomError("invalid_email", "Field {field} is not a valid e-mail address") from None
+        raise PydanticCustomError(Code.INVALID_EMAIL, "Field {field} is not a valid e-mail address") from None
     return cleaned
 
 
@@ -90,14 +91,14 @@ def _day(value: object) -> date | None:
             return date.fromisoformat(value)
         except ValueError:
             pass
-    raise PydanticCustomError("invalid_date", "Invalid date format for {field}. Use YYYY-MM-DD")
+    raise PydanticCustomError(Code.INVALID_DATE, "Invalid date format for {field}. Use YYYY-MM-DD")
 
 
 def flag(value: object) -> bool | None:
     """A JSON boolean, and no word for one."""
     if value is None or isinstance(value, bool):
         return value
-    raise PydanticCustomError("invalid_boolean", "Field {field} must be true or false")
+    raise PydanticCustomError(Code.INVALID_BOOLEAN, "Field {field} must be true or false")
 
 
 def _object(value: object) -> dict[str, object] | None:
@@ -105,7 +106,7 @@ def _object(value: object) -> dict[str, object] | None:
     if value is None or value in ([], ""):
         return None
     if not isinstance(value, dict):
-        raise PydanticCustomError("invalid_type", "Field {field} must be an object")
+        raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be an object")
     _refuse_unstorable(value)
     return value
 
@@ -114,23 +115,23 @@ def _list(value: object) -> list[object] | None:
     if value is None or value == "":
         return None
     if not isinstance(value, list):
-        raise PydanticCustomError("invalid_type", "Field {field} must be a list")
+        raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a list")
     _refuse_unstorable(value)
     return value
 
 
 def _refuse_unstorable(value: object) -> None:
     if unstorable_pointers(value):
-        raise PydanticCustomError("invalid_character", "Field {field} contains a broken character")
+        raise PydanticCustomError(Code.INVALID_CHARACTER, "Field {field} contains a broken character")
 
 
 def _age(value: object, highest: int) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise PydanticCustomError("invalid_type", "Field {field} must be a whole number")
+        raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a whole number")
     if not 0 <= value <= highest:
-        raise PydanticCustomError("out_of_range", f"Field {{field}} must be between 0 and {highest}")
+        raise PydanticCustomError(Code.OUT_OF_RANGE, f"Field {{field}} must be between 0 and {highest}")
     return value
 
 

@@ -8,17 +8,22 @@ from pydantic_core import ErrorDetails
 
 from shared.core.errors import Finding, RejectedError
 from shared.text.strict_json import escaped
+from shared.words.codes import Code, describe
 
 M = TypeVar("M", bound=BaseModel)
 
-_OUR_CODES = {"missing": "missing", "invalid_type": "invalid_type", "extra_forbidden": "unknown_field"}
+_OUR_CODES = {
+    "missing": Code.MISSING,
+    "invalid_type": Code.INVALID_TYPE,
+    "extra_forbidden": Code.UNKNOWN_FIELD,
+}
 
 
 class InvalidInput(RejectedError):
     """The input breaks the schema. `message` is the first fault as a sentence; it quotes nothing but enum words."""
 
     def __init__(self, message: str, findings: list[Finding]) -> None:
-        super().__init__("validation_failed", findings)
+        super().__init__(Code.VALIDATION_FAILED, findings)
         self.message = message
 
 
@@ -42,9 +47,9 @@ def _pointer(path: tuple[int | str, ...]) -> str:
     return "".join(f"/{escaped(str(step))}" for step in path)
 
 
-def _code(fault: ErrorDetails) -> str:
+def _code(fault: ErrorDetails) -> Code:
     kind = fault["type"]
-    return _OUR_CODES.get(kind, kind)
+    return _OUR_CODES.get(kind) or describe(kind)
 
 
 def _message(fault: ErrorDetails) -> str:

@@ -1,7 +1,6 @@
 """What people did, in `operator_actions`: to files, in decisions, and whom they created, deleted or erased."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,7 +10,9 @@ from shared.database.tables import KernelTables
 from shared.words.statuses import Action
 
 
-def record_action(connection: Connection, kernel: KernelTables, action: str, actor: str, **about: Any) -> None:
+def record_action(
+    connection: Connection, kernel: KernelTables, action: Action, actor: str, **about: int | str | None
+) -> None:
     """Keeps who did what: `import_id`, `review_id`, `entity_id` and `reason` as far as they apply."""
     connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.fields.readers import flag, missing, text
+from shared.words.codes import Code
 
 LONGEST_REMARK = 1000
 _TEXT = {"type": "string", "maxLength": LONGEST_REMARK}
@@ -31,13 +32,13 @@ def _is_number(value: object) -> bool:
 def _number(value: object) -> object:
     if value is None or _is_number(value):
         return value
-    raise PydanticCustomError("invalid_type", "Field {field} must be a number")
+    raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a number")
 
 
 def _numbers(value: object) -> object:
     if value is None or (isinstance(value, list) and all(map(_is_number, value))):
         return value
-    raise PydanticCustomError("invalid_type", "Field {field} must be a list of numbers")
+    raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a list of numbers")
 
 
 Said = Annotated[str, BeforeValidator(_said), WithJsonSchema(_TEXT | {"minLength": 1})]

@@ -6,6 +6,7 @@ import requests
 
 from shared.core.errors import CuravaniError
 from shared.http.answers import Answer
+from shared.words.codes import Code
 
 _TIMEOUT = (2.0, 5.0)
 Entry = dict[str, object]
@@ -14,7 +15,7 @@ Entry = dict[str, object]
 class CommunicationUnavailable(CuravaniError):
     """The communication service does not answer as it should."""
 
-    code = "communication_unavailable"
+    code = Code.COMMUNICATION_UNAVAILABLE
 
 
 class CommunicationHistory(Answer):

@@ -9,7 +9,7 @@ from shared.core.errors import CuravaniError, NotAllowedError, NotFound, Rejecte
 from shared.core.logs import get_logger
 from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 
 log = get_logger(__name__)
 
@@ -76,7 +76,7 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _bug(error: Exception) -> Answer:
-    code = error.code if isinstance(error, CuravaniError) else "internal_error"
+    code = error.code if isinstance(error, CuravaniError) else Code.INTERNAL_ERROR
     log.error("request_crashed", code=code, exc_info=error)
     return _answer(ErrorOut(message="Internal server error")), 500
 

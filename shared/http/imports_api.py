@@ -104,7 +104,7 @@ class ChangedFieldOut(Answer):
 
 
 class ImportReviewOut(Answer):
-    """A question about a record of the file."""
+    """A review of a record of the file."""
 
     id: int
     kind: ReviewKind
@@ -175,7 +175,7 @@ def read_import_status() -> object:
     service = current_service()
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
-    return import_status(snapshot, service.interval_seconds, service.kernel.counted)
+    return import_status(snapshot, service.interval_seconds, service.kernel.service_name)
 
 
 @ROUTES.add("GET", "", Role.READ)

@@ -8,10 +8,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from shared.core.dependencies import NOT_CONFIGURED
 from shared.http.service import Service, current_service
 from shared.metrics import catalogue
 from shared.state.metrics import Values, family_of
+from shared.words.codes import Code
 
 
 def metrics_routes() -> Blueprint:
@@ -45,5 +45,5 @@ class _Everything(Collector):
 
     def _dependencies(self) -> Metric:
         checks = self._service.probes.checks()
-        values: Values = {(check.name,): float(check.ok) for check in checks if check.code != NOT_CONFIGURED}
+        values: Values = {(check.name,): float(check.ok) for check in checks if check.code != Code.NOT_CONFIGURED}
         return family_of(catalogue.DEPENDENCY_UP, self._service.name, values)

@@ -9,6 +9,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from shared.core.errors import Finding, RejectedError
 from shared.fields.validation import InvalidInput, validate
 from shared.text.strict_json import parse_document
+from shared.words.codes import Code
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -32,7 +33,7 @@ def read_body(model: type[M]) -> M:
     except RejectedError:
         # The parser's own codes speak of files, and of what their sender has to do.
         message = "The body must be one JSON object in UTF-8, without duplicate keys"
-        raise InvalidInput(message, [Finding("", "invalid_json")]) from None
+        raise InvalidInput(message, [Finding("", Code.INVALID_JSON)]) from None
     return validate(model, body)
 
 

@@ -1,10 +1,10 @@
-"""HTTP: the questions that wait for a person, as both services offer them."""
+"""HTTP: the reviews that wait for a person, as both services offer them."""
 
 from collections.abc import Callable
 from datetime import datetime
 
 from pydantic import Field
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -15,11 +15,13 @@ from shared.http.bodies import Number, Numbers, Remark, Said
 from shared.http.endpoints import Endpoints
 from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
-from shared.reviews.reviews import Choice, find_review, list_reviews
+from shared.reviews.reviews import find_review, list_reviews
+from shared.reviews.stored import review_json
+from shared.reviews.values import Resolution, Review
 from shared.words.statuses import ReviewKind, ReviewState
 
-Resolve = Callable[[Connection, int, Choice], RowMapping]
-Undo = Callable[[Connection, int, str, str | None], RowMapping]
+Resolve = Callable[[Connection, int, Resolution], Review]
+Undo = Callable[[Connection, int, str, str | None], Review]
 
 
 class ReviewQuery(PageQuery):
@@ -30,7 +32,7 @@ class ReviewQuery(PageQuery):
 
 
 class ReviewOut(Answer):
-    """A question. `detail` holds what it is about and depends on its kind; an erasure empties it."""
+    """A review. `detail` holds what it is about and depends on its kind; an erasure empties it."""
 
     id: int
     kind: ReviewKind
@@ -53,11 +55,11 @@ class ReviewOut(Answer):
 
 
 class ReviewPage(Page[ReviewOut]):
-    """A page of questions, oldest first."""
+    """A page of reviews, oldest first."""
 
 
 class ResolveIn(Input):
-    """A decision: `choose` is one of the choices that its kind has. `into` where several rows come into question,
+    """A decision: `choose` is one of the choices that its kind has. `into` where there are several candidates,
     `only` to tick some of many."""
 
     choose: Said
@@ -65,9 +67,9 @@ class ResolveIn(Input):
     into: Number = None
     only: Numbers = None
 
-    def choice(self, who: str) -> Choice:
-        """The decision as that of `who`."""
-        return Choice(self.choose, who, self.comment, self.into, self.only)
+    def resolution(self, by: str) -> Resolution:
+        """What `by` decides."""
+        return Resolution(self.choose, by, self.comment, self.into, self.only)
 
 
 class UndoIn(Input):
@@ -76,7 +78,7 @@ class UndoIn(Input):
     comment: Remark = None
 
 
-_NUMBER = "The question's number, without its letter."
+_NUMBER = "The review's number, without its letters."
 ROUTES = Endpoints("reviews", number=_NUMBER)
 _ONE = "/<int:review_id>"
 _NO_REASON = UndoIn()
@@ -88,40 +90,44 @@ def deciding_routes(resolve: Resolve, undo: Undo) -> Endpoints:
 
     @routes.add("POST", f"{_ONE}/resolve", Role.OPERATE, errors=(404, 409))
     def _resolve(review_id: int, body: ResolveIn) -> ReviewOut:
-        """Decides a question."""
+        """Decides a review."""
         with transaction(current_service().engine) as connection:
-            return ReviewOut.model_validate(resolve(connection, review_id, body.choice(actor())))
+            return _out(resolve(connection, review_id, body.resolution(actor())))
 
     @routes.add("POST", f"{_ONE}/undo", Role.OPERATE, errors=(404, 409))
     def _undo(review_id: int, body: UndoIn = _NO_REASON) -> ReviewOut:
-        """Undoes a decision, with history and events: the question is open again. 409 where that is not possible."""
+        """Undoes a decision, with history and events: the review is open again. 409 where that is not possible."""
         with transaction(current_service().engine) as connection:
-            return ReviewOut.model_validate(undo(connection, review_id, actor(), body.comment))
+            return _out(undo(connection, review_id, actor(), body.comment))
 
     return routes
 
 
 @ROUTES.add("GET", "", Role.READ)
 def _list(query: ReviewQuery) -> ReviewPage:
-    """Questions, oldest first; the open ones unless asked otherwise."""
+    """Reviews, oldest first; the open ones unless asked otherwise."""
     service, state, kind = current_service(), query.state or ReviewState.OPEN, query.kind
     if state not in (*ReviewState, "all") or kind not in (None, *ReviewKind):
         return ReviewPage.of_nothing()
     with transaction(service.engine) as connection:
-        rows, total = list_reviews(
+        reviews, total = list_reviews(
             connection,
             service.kernel,
-            state=None if state == "all" else state,
-            kind=kind,
+            state=None if state == "all" else ReviewState(state),
+            kind=ReviewKind(kind) if kind else None,
             offset=query.offset,
             limit=query.limit,
         )
-    return ReviewPage.of(rows, query, total)
+    return ReviewPage.of([review_json(review) for review in reviews], query, total)
 
 
 @ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
 def _show(review_id: int) -> ReviewOut:
-    """One question."""
+    """One review."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return ReviewOut.model_validate(find_review(connection, service.kernel, review_id))
+        return _out(find_review(connection, service.kernel, review_id))
+
+
+def _out(review: Review) -> ReviewOut:
+    return ReviewOut.model_validate(review_json(review))

@@ -18,6 +18,7 @@ from shared.core.errors import CuravaniError, NotFound
 from shared.database.statements import KernelStatement, Statement
 from shared.database.tables import KernelTables
 from shared.imports.source import File, Found, Settlement
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 
 RETRYABLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PENDING)
@@ -30,7 +31,7 @@ INTERRUPTIONS = 3
 class Withdrawn(CuravaniError):
     """The file does not wait for an import any more: a person discarded it after the pass began. Nothing is written."""
 
-    code = "not_allowed"
+    code = Code.NOT_ALLOWED
 
 
 def known_files(connection: Connection, kernel: KernelTables, keys: Sequence[str]) -> dict[str, File]:
@@ -134,7 +135,7 @@ def postpone(connection: Connection, kernel: KernelTables, import_id: int, code:
 
 def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
     """Names the alert about this file."""
-    return f"{kernel.counted}-import:{import_id}"
+    return f"{kernel.service_name}-import:{import_id}"
 
 
 def next_due(connection: Connection, kernel: KernelTables) -> datetime | None:

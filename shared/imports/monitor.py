@@ -18,7 +18,8 @@ from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.imports.engine import Importer
 from shared.imports.passes import INTERRUPTED, PassReport, close_interrupted, finish_pass, start_pass
-from shared.words.statuses import PassTrigger
+from shared.words.codes import Code
+from shared.words.statuses import PassTrigger, Work
 from shared.workers.leader import Job
 
 log = get_logger(__name__)
@@ -40,11 +41,11 @@ class ImportMonitor:
 
     def job(self) -> Job:
         """The passes as background work: one per interval, at a file's retry time, and whenever somebody asks."""
-        return Job("import", self.kernel.channel("import"), self._turn)
+        return Job(Work.IMPORT, self.kernel.channel("import"), self._turn)
 
     def run_once(self, actor: str, stopping: Callable[[], bool] = lambda: False) -> PassReport:
         """One pass now. Raises `LockHeld` where another process imports, and what the pass raises."""
-        with hold(self.engine, LockName(self.kernel.schema, "import")) as locked:
+        with hold(self.engine, LockName(self.kernel.schema, Work.IMPORT)) as locked:
             return self._pass(locked, PassTrigger.COMMAND, actor, stopping)
 
     def _turn(self, locked: LockedConnection, stopping: Callable[[], bool]) -> float:
@@ -70,7 +71,7 @@ class ImportMonitor:
             try:
                 self.importer.run_pass(locked, report, stopping)
             except (DatabaseUnavailable, LockLost):
-                log.warning("pass_interrupted", code="database_unavailable")
+                log.warning("pass_interrupted", code=Code.DATABASE_UNAVAILABLE)
                 raise
             except CuravaniError as error:
                 log.error("pass_failed", code=error.code)  # noqa: TRY400 - an outage is not a fault of the program
@@ -96,7 +97,7 @@ class ImportMonitor:
     @property
     def _fingerprint(self) -> str:
         """Names the alert about the import as a whole."""
-        return f"{self.kernel.counted}-import"
+        return f"{self.kernel.service_name}-import"
 
     def _seconds_to_next(self, locked: LockedConnection) -> float:
         with locked.transaction() as connection:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.words.codes import describe
+from shared.words.statuses import FileStatus
 
 HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
@@ -86,15 +87,15 @@ def next_move(row: RowMapping) -> NextMove:
     records, the delete of its source, or nothing more."""
     is_in_bucket = row.get("bucket") is not None and row["source_deleted_at"] is None
     match row["status"]:
-        case "pending":
+        case FileStatus.PENDING:
             return "import"
-        case "retrying":
+        case FileStatus.RETRYING:
             return "retry"
-        case "failed":
+        case FileStatus.FAILED:
             return "person"
-        case "partial":
+        case FileStatus.PARTIAL:
             return "decide"
-        case "discarded":
+        case FileStatus.DISCARDED:
             return "delete" if is_in_bucket and row.get("delete_source") else "discarded"
         case _:
             return "delete" if is_in_bucket else "nothing"

@@ -15,6 +15,7 @@ from shared.core.errors import CuravaniError
 from shared.database.locks import LockedConnection
 from shared.database.tables import KernelTables
 from shared.imports.passes import PassReport
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 Item = TypeVar("Item")
@@ -76,7 +77,7 @@ class Settlement:
 class SourceGone(CuravaniError):
     """The item left the source before it was read, and nothing is left of it: there is nothing to import."""
 
-    code = "source_gone"
+    code = Code.SOURCE_GONE
 
 
 class NotYet(CuravaniError):
@@ -85,7 +86,7 @@ class NotYet(CuravaniError):
     `reason` is the word under which the pass counts it, `seconds` how soon another look is worth while.
     """
 
-    code = "file_changing"
+    code = Code.FILE_CHANGING
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__()

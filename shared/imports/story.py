@@ -57,7 +57,7 @@ def changes(
     return list(connection.execute(page).mappings()), total
 
 
-def questions(connection: Connection, kernel: KernelTables, import_id: int) -> Sequence[RowMapping]:
+def reviews(connection: Connection, kernel: KernelTables, import_id: int) -> Sequence[RowMapping]:
     """The reviews that this file opened, without their details."""
     columns = kernel.reviews.c
     shown = (columns.id, columns.kind, columns.state, columns.created_at, columns.decided_by, columns.decided_at)

@@ -14,9 +14,8 @@ from shared.mail.digest_text import DigestDetail
 from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
-from shared.words.statuses import FileStatus
-
-CODE = "daily_digest"
+from shared.words.codes import Code
+from shared.words.statuses import AlertKind, FileStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,13 @@ class Digest:
         if day is None or _is_written(connection, self.kernel, day):
             return
         # Where the mail server was away for days, only the last one is worth reading.
-        connection.execute(sa.delete(alerts).where(alerts.c.kind == "digest", alerts.c.sent_at.is_(None)))
+        connection.execute(sa.delete(alerts).where(alerts.c.kind == AlertKind.DIGEST, alerts.c.sent_at.is_(None)))
         detail = gather(read_snapshot(connection, self.kernel), self.expected)
-        connection.execute(sa.insert(alerts).values(kind="digest", code=CODE, fingerprint=_name(day), detail=detail))
+        connection.execute(
+            sa.insert(alerts).values(
+                kind=AlertKind.DIGEST, code=Code.DAILY_DIGEST, fingerprint=_name(day), detail=detail
+            )
+        )
         wake(connection, self.kernel)
 
 
@@ -55,7 +58,7 @@ def gather(snapshot: Snapshot, expected: Expectations) -> DigestDetail:
         "files_failed": lately.failed,
         "records": {outcome.value: number for outcome, number in lately.records.items() if number},
         "failed": snapshot.files.get(FileStatus.FAILED, 0),
-        "reviews": {kind.value: number for kind, number in snapshot.questions.items()},
+        "reviews": {kind.value: number for kind, number in snapshot.open_reviews.items()},
         "parked": snapshot.parked,
         "trouble": [str(check.code) for check in import_health(snapshot, expected) if not check.ok],
     }
@@ -63,7 +66,7 @@ def gather(snapshot: Snapshot, expected: Expectations) -> DigestDetail:
 
 def _is_written(connection: Connection, kernel: KernelTables, day: date) -> bool:
     alerts = kernel.alert_outbox.c
-    written = sa.exists().where(alerts.kind == "digest", alerts.fingerprint == _name(day))
+    written = sa.exists().where(alerts.kind == AlertKind.DIGEST, alerts.fingerprint == _name(day))
     return bool(connection.execute(sa.select(written)).scalar())
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict, cast
 
 from shared.words.codes import describe
-from shared.words.statuses import ReviewKind
+from shared.words.statuses import RecordOutcome, ReviewKind
 
 State = Literal["well", "changed", "needs_you"]
 
 
 class DigestDetail(TypedDict):
     """What a digest's row holds: files applied and failed in a day and the applied ones' records by outcome, then what
-    there is to do (failed files, open questions by kind, parked events) and the codes of what is not well.
+    there is to do (failed files, open reviews by kind, parked events) and the codes of what is not well.
     """
 
     files: int
@@ -55,33 +55,36 @@ def digest_text(detail: DigestDetail) -> str:
 def _news(detail: DigestDetail) -> list[str]:
     news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
     news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
-    records = [f"{number} {_RECORDS[name]}" for name, number in detail["records"].items()]
+    records = [f"{number} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
     return [*news, *(["Datensätze: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
 
 
 def _to_do(detail: DigestDetail) -> list[str]:
     failed, parked = detail["failed"], detail["parked"]
     lines = [_counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
-    for kind in ReviewKind:
+    for kind in (*ReviewKind, *sorted(detail["reviews"].keys() - set(ReviewKind))):
         number = detail["reviews"].get(kind, 0)
-        lines += [_counted(number, *_QUESTIONS[kind])] if number else []
+        lines += [_counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
     return [*lines, *([_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else [])]
 
 
-_RECORDS = {
-    "new": "neu",
-    "updated": "geändert",
-    "unchanged": "unverändert",
-    "deleted": "nicht mehr gelistet",
-    "reactivated": "wieder gelistet",
-    "skipped": "ausgelassen",
-    "held": "zurückgehalten",
-    "failed": "fehlerhaft",
+_RECORDS: Mapping[str, str] = {
+    RecordOutcome.NEW: "neu",
+    RecordOutcome.UPDATED: "geändert",
+    RecordOutcome.UNCHANGED: "unverändert",
+    RecordOutcome.DELETED: "nicht mehr gelistet",
+    RecordOutcome.REACTIVATED: "wieder gelistet",
+    RecordOutcome.SKIPPED: "ausgelassen",
+    RecordOutcome.HELD: "zurückgehalten",
+    RecordOutcome.FAILED: "fehlerhaft",
 }
-_QUESTIONS = {
-    "possible_duplicate": ("mögliche Dublette", "mögliche Dubletten"),
-    "conflict": ("Widerspruch zwischen Quelle und Mitarbeitenden", "Widersprüche zwischen Quelle und Mitarbeitenden"),
-    "held_deletions": ("Freigabe von Löschungen", "Freigaben von Löschungen"),
+_REVIEWS: Mapping[str, tuple[str, str]] = {
+    ReviewKind.POSSIBLE_DUPLICATE: ("mögliche Dublette", "mögliche Dubletten"),
+    ReviewKind.CONFLICT: (
+        "Widerspruch zwischen Quelle und Mitarbeitenden",
+        "Widersprüche zwischen Quelle und Mitarbeitenden",
+    ),
+    ReviewKind.HELD_DELETIONS: ("Freigabe von Löschungen", "Freigaben von Löschungen"),
 }
 
 

@@ -15,6 +15,7 @@ from shared.database.tables import KernelTables
 from shared.mail.messages import Alert, compose
 from shared.mail.outage import OutageMail
 from shared.mail.smtp import MailUnavailable, send
+from shared.words.statuses import AlertKind, Work
 from shared.workers.leader import Job
 
 log = get_logger(__name__)
@@ -37,13 +38,13 @@ class Mailer:
     console_base_url: str | None = None
     clock: Callable[[], datetime] = now
     outage: OutageMail | None = None
-    looks: Sequence[Callable[[Connection], None]] = ()
+    watchers: Sequence[Callable[[Connection], None]] = ()
     """What may find something to tell, asked with each turn of the background work."""
 
     def job(self) -> Job:
         """The mailer as background work; where there is no database to read from, `outage` tells that."""
         away = self.outage.tell if self.outage else None
-        return Job("mailer", self.kernel.channel("alerts"), self._turn, away)
+        return Job(Work.MAILER, self.kernel.channel("alerts"), self._turn, away)
 
     def run_once(self, locked: LockedConnection) -> bool:
         """Sends what is due, in one mail, and a digest in one of its own; False where the server did not take it."""
@@ -52,8 +53,8 @@ class Mailer:
         with locked.transaction() as connection:
             self._remind(connection)
             due = self._due(connection)
-        digests = [row for row in due if row["kind"] == "digest"]
-        alerts = [row for row in due if row["kind"] != "digest"]
+        digests = [row for row in due if row["kind"] == AlertKind.DIGEST]
+        alerts = [row for row in due if row["kind"] != AlertKind.DIGEST]
         return all(self._send(locked, rows) for rows in (alerts, *([row] for row in digests)) if rows)
 
     def _turn(self, locked: LockedConnection, _stopping: Callable[[], bool]) -> float:
@@ -62,9 +63,9 @@ class Mailer:
                 return _PASS_RUNS_SECONDS
         # First, so that a fault in what follows keeps no mail back.
         self.run_once(locked)
-        for look in self.looks:
+        for watch in self.watchers:
             with locked.transaction() as connection:
-                look(connection)
+                watch(connection)
         return _LOOK_SECONDS
 
     def _pass_runs(self, connection: Connection) -> bool:
@@ -80,18 +81,21 @@ class Mailer:
         open_problems = table.alias("problem")
         latest = (
             sa.select(sa.func.max(table.c.created_at))
-            .where(table.c.fingerprint == open_problems.c.fingerprint, table.c.kind.in_(("problem", "reminder")))
+            .where(
+                table.c.fingerprint == open_problems.c.fingerprint,
+                table.c.kind.in_((AlertKind.PROBLEM, AlertKind.REMINDER)),
+            )
             .scalar_subquery()
         )
         due = sa.select(
-            sa.literal("reminder"),
+            sa.literal(AlertKind.REMINDER),
             open_problems.c.code,
             open_problems.c.import_id,
             open_problems.c.fingerprint,
             open_problems.c.detail,
             sa.literal(self.clock()),
         ).where(
-            open_problems.c.kind == "problem",
+            open_problems.c.kind == AlertKind.PROBLEM,
             open_problems.c.resolved_at.is_(None),
             open_problems.c.sent_at.is_not(None),
             latest < self.clock() - REMIND_AFTER,
@@ -101,13 +105,13 @@ class Mailer:
 
     def _due(self, connection: Connection) -> Sequence[RowMapping]:
         table = self.kernel.alert_outbox
-        open_problem = sa.and_(table.c.kind == "problem", table.c.resolved_at.is_(None))
+        open_problem = sa.and_(table.c.kind == AlertKind.PROBLEM, table.c.resolved_at.is_(None))
         return (
             connection.execute(
                 sa.select(table)
                 .where(
                     table.c.sent_at.is_(None),
-                    sa.or_(open_problem, table.c.kind.in_(("reminder", "resolved", "digest"))),
+                    sa.or_(open_problem, table.c.kind.in_((AlertKind.REMINDER, AlertKind.RESOLVED, AlertKind.DIGEST))),
                     sa.or_(table.c.next_attempt_at.is_(None), table.c.next_attempt_at <= self.clock()),
                 )
                 .order_by(table.c.id)
@@ -123,7 +127,7 @@ class Mailer:
             alerts = [Alert(row["kind"], row["code"], row["import_id"], row["detail"]) for row in due]
             send(
                 self.settings,
-                compose(self.settings, self.kernel.counted, alerts, self.console_base_url, self.clock()),
+                compose(self.settings, self.kernel.service_name, alerts, self.console_base_url, self.clock()),
             )
         except MailUnavailable as error:
             log.warning("mail_failed", code=error.code, number=len(due))

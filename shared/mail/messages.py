@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import make_msgid
-from typing import Any, Literal
 
 from shared.core.settings import MailSettings
 from shared.mail.digest_text import GIST, detail_of, digest_text, state_of
 from shared.words.codes import describe
+from shared.words.statuses import AlertKind
 
-Kind = Literal["problem", "reminder", "resolved", "digest"]
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
+_STATES: Mapping[str, str] = {
+    AlertKind.PROBLEM: "",
+    AlertKind.REMINDER: "weiterhin offen",
+    AlertKind.RESOLVED: "behoben",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,58 +26,58 @@ class Alert:
     kind: str
     code: str
     import_id: int | None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, object] = field(default_factory=dict)
 
 
 def compose(
-    settings: MailSettings, counted: str, alerts: Sequence[Alert], console_base_url: str | None, moment: datetime
+    settings: MailSettings, service_name: str, alerts: Sequence[Alert], console_base_url: str | None, moment: datetime
 ) -> EmailMessage:
     """One mail about all of them, to whom the settings say."""
     message = EmailMessage()
-    message["Subject"] = subject(counted, alerts)
+    message["Subject"] = subject(service_name, alerts)
     message["From"] = settings.sender
     message["To"] = settings.recipient
     message["Date"] = moment
     message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2] or "curavani")
-    message.set_content(body(counted, alerts, console_base_url))
+    message.set_content(body(service_name, alerts, console_base_url))
     return message
 
 
-def subject(counted: str, alerts: Sequence[Alert]) -> str:
+def subject(service_name: str, alerts: Sequence[Alert]) -> str:
     """The subject of one mail about all of them."""
-    return f"[Curavani] {_IMPORTS[counted]}: {_gist(alerts)}"
+    return f"[Curavani] {_IMPORTS[service_name]}: {_gist(alerts)}"
 
 
-def body(counted: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
+def body(service_name: str, alerts: Sequence[Alert], console_base_url: str | None) -> str:
     """A paragraph per alert: which file, what it means and what to do, and where to look. A digest has its own text."""
-    if alerts[0].kind == "digest":
+    if alerts[0].kind == AlertKind.DIGEST:
         return "\n\n".join([digest_text(detail_of(alerts[0].detail)), _closing(console_base_url)]) + "\n"
-    paragraphs = [_paragraph(counted, alert, console_base_url) for alert in alerts]
+    paragraphs = [_paragraph(service_name, alert, console_base_url) for alert in alerts]
     return "\n\n".join([*paragraphs, _closing(console_base_url)]) + "\n"
 
 
 def _gist(alerts: Sequence[Alert]) -> str:
     kinds = {alert.kind for alert in alerts}
-    if kinds == {"digest"}:
+    if kinds == {AlertKind.DIGEST}:
         return f"Tagesbericht, {GIST[state_of(detail_of(alerts[0].detail))]}"
-    if kinds == {"resolved"}:
+    if kinds == {AlertKind.RESOLVED}:
         return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
-    files = [alert for alert in alerts if alert.import_id is not None and alert.kind != "resolved"]
-    others = [alert for alert in alerts if alert.import_id is None and alert.kind != "resolved"]
+    files = [alert for alert in alerts if alert.import_id is not None and alert.kind != AlertKind.RESOLVED]
+    others = [alert for alert in alerts if alert.import_id is None and alert.kind != AlertKind.RESOLVED]
     parts = []
     if files:
         parts.append("1 Datei fehlgeschlagen" if len(files) == 1 else f"{len(files)} Dateien fehlgeschlagen")
     if others:
         parts.append("Störung" if len(others) == 1 else f"{len(others)} Störungen")
-    reminded = "Erinnerung: " if "problem" not in kinds else ""
+    reminded = "Erinnerung: " if AlertKind.PROBLEM not in kinds else ""
     return reminded + ", ".join(parts)
 
 
-def _paragraph(counted: str, alert: Alert, console_base_url: str | None) -> str:
-    about = _IMPORTS[counted] if alert.import_id is None else f"Datei {counted[0].upper()}{alert.import_id}"
-    state = {"resolved": "behoben", "reminder": "weiterhin offen"}.get(alert.kind)
+def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) -> str:
+    about = _IMPORTS[service_name] if alert.import_id is None else f"Datei {service_name[0].upper()}{alert.import_id}"
+    state = _STATES.get(alert.kind, alert.kind)
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
-    if alert.kind != "resolved":
+    if alert.kind != AlertKind.RESOLVED:
         lines.append(describe(alert.code).german)
     if "field" in alert.detail:
         lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))

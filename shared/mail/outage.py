@@ -18,11 +18,12 @@ from shared.core.logs import get_logger
 from shared.core.settings import MailSettings
 from shared.mail.messages import Alert, compose
 from shared.mail.smtp import MailUnavailable, send
+from shared.words.statuses import AlertKind
 
 log = get_logger(__name__)
 
 EVERY = timedelta(hours=1)
-PATIENCE = timedelta(seconds=15)
+TOLERATED_OUTAGE = timedelta(seconds=15)
 """A restart of the database server is over by then and worth no mail."""
 _BETWEEN_TRIES = timedelta(minutes=1)
 _FORGET_AFTER = timedelta(minutes=2)
@@ -36,14 +37,14 @@ def _stamps() -> Path:
 
 @dataclass(slots=True)
 class OutageMail:
-    """Mails that the database is away: after `PATIENCE`, and then once an hour as long as it lasts.
+    """Mails that the database is away: after `TOLERATED_OUTAGE`, and then once an hour as long as it lasts.
 
     All processes of one user on one host that use the database named by `url` send one mail between them; a file in
     `folder` (None: one below the system's temporary folder) keeps its time. Where it cannot be had, each process counts
     for itself.
     """
 
-    counted: str
+    service_name: str
     settings: MailSettings
     url: str = field(repr=False)
     console_base_url: str | None = None
@@ -60,17 +61,21 @@ class OutageMail:
         if self._since is None or self._heard is None or moment - self._heard > _FORGET_AFTER:
             self._since = moment
         self._heard = moment
-        if self.settings.host is None or moment - self._since < PATIENCE or self._recent(self._tried, _BETWEEN_TRIES):
+        if (
+            self.settings.host is None
+            or moment - self._since < TOLERATED_OUTAGE
+            or self._recent(self._tried, _BETWEEN_TRIES)
+        ):
             return
         self._tried = moment
-        with self._turn() as mine:
+        with self._claim() as mine:
             if mine:
                 self._send()
 
     def _send(self) -> None:
-        alerts = [Alert("problem", DatabaseUnavailable.code, None)]
+        alerts = [Alert(AlertKind.PROBLEM, DatabaseUnavailable.code, None)]
         try:
-            send(self.settings, compose(self.settings, self.counted, alerts, self.console_base_url, self.clock()))
+            send(self.settings, compose(self.settings, self.service_name, alerts, self.console_base_url, self.clock()))
         except MailUnavailable as error:
             log.warning("mail_failed", code=error.code, number=1)
             return
@@ -82,7 +87,7 @@ class OutageMail:
         return moment is not None and timedelta() <= self.clock() - moment < span
 
     @contextmanager
-    def _turn(self) -> Iterator[bool]:
+    def _claim(self) -> Iterator[bool]:
         """Whether a mail is due and no other process sends it; keeps the time if one was sent."""
         stamp = self._open_stamp()
         if stamp is None:

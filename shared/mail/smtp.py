@@ -8,6 +8,7 @@ from functools import partial
 from shared.core.dependencies import Dependency
 from shared.core.errors import TransientError
 from shared.core.settings import MailSettings
+from shared.words.codes import Code
 
 _TIMEOUT_SECONDS = 20.0
 _GREETING_SECONDS = 4.0
@@ -17,7 +18,7 @@ _IMPLICIT_TLS_PORT = 465
 class MailUnavailable(TransientError):
     """The mail server did not take the mail; it is worth trying again."""
 
-    code = "mail_unavailable"
+    code = Code.MAIL_UNAVAILABLE
 
 
 def send(settings: MailSettings, message: EmailMessage) -> None:

@@ -14,11 +14,21 @@ from shared.database.tables import KernelTables
 from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
+from shared.words.codes import Code
 
 RAISED_AFTER = timedelta(minutes=2)
 """So long something has to last before it is an alert: a start or a takeover looks like silence for a moment."""
 
-SILENCE = frozenset({"no_leader", "no_pass", "no_scrape", "delete_pending_long", "events_waiting", "alerts_waiting"})
+SILENCE = frozenset(
+    {
+        Code.NO_LEADER,
+        Code.NO_PASS,
+        Code.NO_SCRAPE,
+        Code.DELETE_PENDING_LONG,
+        Code.EVENTS_WAITING,
+        Code.ALERTS_WAITING,
+    }
+)
 """The checks' codes that are alerts here. Of a pass that fails, and of a file, the import itself tells."""
 
 
@@ -37,7 +47,7 @@ Look = Callable[[Connection], Iterable[Sight]]
 def sights_of_health(snapshot: Snapshot, expected: Expectations) -> Iterator[Sight]:
     """One sight per check of health; events that wait are told once, by the problem of brokers that are away."""
     for check in import_health(snapshot, expected):
-        is_told = check.code == "events_waiting" and snapshot.is_broker_told
+        is_told = check.code == Code.EVENTS_WAITING and snapshot.is_broker_told
         is_alert = not check.ok and check.code in SILENCE and not is_told
         yield Sight(watched(check.name), check.code if is_alert else None)
 

@@ -7,7 +7,7 @@ that the program knows, never from input, so their number is bounded; none of th
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["gauge", "counter", "histogram"]
+MetricKind = Literal["gauge", "counter", "histogram"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Metric:
     """One metric; each carries the label `service` before its own."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ ALERTS_WAITING = Metric(
 )
 ALERTS_AGE = Metric("curavani_alerts_oldest_waiting_age_seconds", "gauge", "Age of the oldest of these; 0 for none.")
 PROBLEMS = Metric("curavani_problems_open", "gauge", "Problems that people were or will be told of, and that last.")
-REVIEWS = Metric("curavani_reviews_open", "gauge", "Questions that wait for a person, by kind.", ("kind",))
+REVIEWS = Metric("curavani_reviews_open", "gauge", "Reviews that wait for a person, by kind.", ("kind",))
 LOCK_HELD = Metric(
     "curavani_worker_lock_held", "gauge", "1 where some process holds the lock of this work.", ("worker",)
 )

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from shared.database.tables import Counted
+from shared.database.tables import ServiceName
 from shared.metrics import catalogue
 from shared.metrics.catalogue import ATTEMPT_OUTCOMES, STAGE_NAMES, Metric
 
@@ -39,7 +39,7 @@ def unmeasured(_name: str) -> AbstractContextManager[None]:
 class ProcessMetrics:
     """The counters and histograms of one service in this process. `service` is their label of that name."""
 
-    def __init__(self, service: str, counted: Counted) -> None:
+    def __init__(self, service: str, service_name: ServiceName) -> None:
         self._service = service
         self._registry = CollectorRegistry()
         self._attempts = self._counter(catalogue.ATTEMPTS)
@@ -49,7 +49,7 @@ class ProcessMetrics:
         # Known from the start, or the first failure would be no increase.
         for outcome in ATTEMPT_OUTCOMES:
             self._attempts.labels(service, outcome)
-        for stage in STAGE_NAMES[counted]:
+        for stage in STAGE_NAMES[service_name]:
             self._stages.labels(service, stage)
 
     def attempt(self, outcome: str) -> None:

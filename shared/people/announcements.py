@@ -27,7 +27,7 @@ class Announcement:
 
 def deleted(kernel: KernelTables, person_id: int) -> Event:
     """The event of somebody who is gone; nothing of their data is told any more."""
-    return Event(f"{kernel.counted}.deleted", person_id, {f"{kernel.counted}_id": person_id})
+    return Event(f"{kernel.service_name}.deleted", person_id, {f"{kernel.service_name}_id": person_id})
 
 
 class Announcer:
@@ -70,8 +70,8 @@ def _statement(people: PersonTable[P]) -> str:
 def _payload(kernel: KernelTables, fields: Fields) -> str:
     """The payload, as the API shows a person."""
     data = ", ".join(_pairs(fields.announced))
-    who = f"'{kernel.counted}_id', present.id"
-    return f"jsonb_build_object({who}, '{kernel.counted}_data', jsonb_build_object({data}))"
+    who = f"'{kernel.service_name}_id', present.id"
+    return f"jsonb_build_object({who}, '{kernel.service_name}_data', jsonb_build_object({data}))"
 
 
 def _pairs(fields: Sequence[Field]) -> Iterator[str]:

@@ -65,7 +65,7 @@ class PersonTable(Generic[P]):
     def _of(self, rows: Iterable[Values], wanted: int) -> list[P]:
         people = [self.person(**row) for row in rows]
         if len(people) < wanted:
-            raise NotFound(f"{self.kernel.counted.capitalize()} not found")
+            raise NotFound(f"{self.kernel.service_name.capitalize()} not found")
         return people
 
     @cached_property

@@ -13,7 +13,7 @@ from shared.database.tables import KernelTables
 
 _MANY = 500
 
-Kind = Literal["import", "change", "question", "action", "event"]
+HappeningKind = Literal["import", "change", "review", "action", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Changed:
 class Happening:
     """One entry of a history; what does not apply is None or empty.
 
-    `word` is the outcome of an import, the kind of a question, the name of an action or the type of an event; `rule`
+    `word` is the outcome of an import, the kind of a review, the name of an action or the type of an event; `rule`
     says why an import took this row.
     """
 
     at: datetime
-    kind: Kind
+    kind: HappeningKind
     actor: str | None = None
     word: str | None = None
     rule: str | None = None
@@ -50,14 +50,14 @@ def history_of(connection: Connection, kernel: KernelTables, entity_id: int) -> 
     found = [
         *_imports(connection, kernel, entity_id),
         *_changes(connection, kernel, entity_id),
-        *_questions(connection, kernel, entity_id),
+        *_reviews(connection, kernel, entity_id),
         *_actions(connection, kernel, entity_id),
         *_events(connection, kernel, entity_id),
     ]
     return sorted(found, key=lambda happening: (happening.at, _RANK[happening.kind]), reverse=True)
 
 
-_RANK: dict[Kind, int] = {"import": 0, "change": 1, "question": 2, "action": 3, "event": 4}
+_RANK: dict[HappeningKind, int] = {"import": 0, "change": 1, "review": 2, "action": 3, "event": 4}
 """Within one transaction: a file comes first, what it changed and what was sent about it after that."""
 
 
@@ -93,13 +93,13 @@ def _changes(connection: Connection, kernel: KernelTables, entity_id: int) -> It
         yield Happening(at=at, kind="change", actor=actor, import_id=_import_of(actor), changes=tuple(reversed(fields)))
 
 
-def _questions(connection: Connection, kernel: KernelTables, entity_id: int) -> Iterable[Happening]:
+def _reviews(connection: Connection, kernel: KernelTables, entity_id: int) -> Iterable[Happening]:
     table = kernel.reviews
     statement = sa.select(table).where(_is_about(table, entity_id)).order_by(table.c.id.desc()).limit(_MANY)
     for row in connection.execute(statement).mappings():
         yield Happening(
             at=row["created_at"],
-            kind="question",
+            kind="review",
             actor=f"import:{row['import_id']}" if row["import_id"] else None,
             word=row["kind"],
             import_id=row["import_id"],

@@ -76,7 +76,7 @@ class PersonWriter(Generic[P]):
         ]
         columns = tuple(complete[0])
         copy_rows(connection, self.people.table, columns, ([row[name] for name in columns] for row in complete))
-        self._announce(connection, [Announcement(f"{kernel.counted}.created", number) for number in ids])
+        self._announce(connection, [Announcement(f"{kernel.service_name}.created", number) for number in ids])
         record_for_each(connection, kernel, Action.CREATE, actor, ids)
         return list(ids)
 

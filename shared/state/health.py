@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.core.dependencies import NOT_CONFIGURED, Check
+from shared.core.dependencies import Check
 from shared.state.snapshot import Snapshot
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 DELETE_PENDING_LIMIT = timedelta(hours=24)
@@ -45,12 +46,12 @@ def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]
         _failed_files(snapshot),
         _deletes(snapshot),
         _events(snapshot, expected),
-        Check("events_parked", ok=True, code="events_parked" if snapshot.parked else None, number=snapshot.parked),
+        Check("events_parked", ok=True, code=Code.EVENTS_PARKED if snapshot.parked else None, number=snapshot.parked),
         _alerts(snapshot, expected),
     ]
     if not expected.enabled:
-        return [Check("import", ok=True, code="disabled"), *checks]
-    leader = Check("leader", ok=snapshot.is_led, code=None if snapshot.is_led else "no_leader")
+        return [Check("import", ok=True, code=Code.DISABLED), *checks]
+    leader = Check("leader", ok=snapshot.is_led, code=None if snapshot.is_led else Code.NO_LEADER)
     scrapes = [_scrapes(snapshot)] if expected.expects_scrapes else []
     return [leader, _freshness(snapshot, expected.interval_seconds), *scrapes, *checks]
 
@@ -60,12 +61,12 @@ def _freshness(snapshot: Snapshot, interval_seconds: int) -> Check:
     latest = snapshot.last_pass
     if latest is None:
         late = snapshot.age(snapshot.installed_at) > max(START_UP.total_seconds(), 2 * interval_seconds)
-        return Check("last_pass", ok=not late, code="no_pass" if late else "no_pass_yet")
+        return Check("last_pass", ok=not late, code=Code.NO_PASS if late else Code.NO_PASS_YET)
     age = snapshot.age(latest.finished_at)
     if latest.error_code:
         return Check("last_pass", ok=False, code=latest.error_code, seconds=int(age))
     late = age > 2 * interval_seconds and not _is_at_work(snapshot)
-    return Check("last_pass", ok=not late, code="no_pass" if late else None, seconds=int(age))
+    return Check("last_pass", ok=not late, code=Code.NO_PASS if late else None, seconds=int(age))
 
 
 def _is_at_work(snapshot: Snapshot) -> bool:
@@ -80,25 +81,25 @@ def _is_at_work(snapshot: Snapshot) -> bool:
 def _scrapes(snapshot: Snapshot) -> Check:
     since = snapshot.waiting_for_scrape_since
     late = _is_older(snapshot, since, SCRAPE_LIMIT)
-    return Check("new_scrape", ok=not late, code="no_scrape" if late else None, seconds=int(snapshot.age(since)))
+    return Check("new_scrape", ok=not late, code=Code.NO_SCRAPE if late else None, seconds=int(snapshot.age(since)))
 
 
 def _failed_files(snapshot: Snapshot) -> Check:
     number = snapshot.files.get(FileStatus.FAILED, 0)
-    return Check("failed_files", ok=True, code="files_failed" if number else None, number=number)
+    return Check("failed_files", ok=True, code=Code.FILES_FAILED if number else None, number=number)
 
 
 def _deletes(snapshot: Snapshot) -> Check:
     """Imported registrations should leave the bucket."""
     late = _is_older(snapshot, snapshot.deletes.oldest, DELETE_PENDING_LIMIT)
-    code = "delete_pending_long" if late else None
+    code = Code.DELETE_PENDING_LONG if late else None
     return Check("deletes_pending", ok=not late, code=code, number=snapshot.deletes.number)
 
 
 def _events(snapshot: Snapshot, expected: Expectations) -> Check:
     events = snapshot.events
     late = expected.sends_events and _is_older(snapshot, events.oldest, EVENTS_WAITING_LIMIT)
-    code = "events_waiting" if late else None if expected.sends_events else NOT_CONFIGURED
+    code = Code.EVENTS_WAITING if late else None if expected.sends_events else Code.NOT_CONFIGURED
     seconds = int(snapshot.age(events.oldest))
     return Check("events_waiting", ok=not late, code=code, number=events.number, seconds=seconds)
 
@@ -106,7 +107,7 @@ def _events(snapshot: Snapshot, expected: Expectations) -> Check:
 def _alerts(snapshot: Snapshot, expected: Expectations) -> Check:
     alerts = snapshot.alerts
     late = expected.sends_mail and _is_older(snapshot, alerts.oldest, ALERTS_WAITING_LIMIT)
-    code = "alerts_waiting" if late else None if expected.sends_mail else NOT_CONFIGURED
+    code = Code.ALERTS_WAITING if late else None if expected.sends_mail else Code.NOT_CONFIGURED
     seconds = int(snapshot.age(alerts.oldest))
     return Check("alerts_waiting", ok=not late, code=code, number=alerts.number, seconds=seconds)
 

@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from shared.database.tables import Counted
+from shared.database.tables import ServiceName
 from shared.state.snapshot import FinishedPass, Snapshot
 from shared.words.codes import describe
 from shared.words.statuses import FileStatus
 
 
-def import_status(snapshot: Snapshot, interval_seconds: int, counted: Counted) -> dict[str, object]:
+def import_status(snapshot: Snapshot, interval_seconds: int, service_name: ServiceName) -> dict[str, object]:
     """The answer, times as ISO 8601 texts; files without their names: this is for the role `read`."""
     failure = snapshot.last_failure
     total = sum(snapshot.files.get(status, 0) for status in (FileStatus.SUCCESS, FileStatus.PARTIAL))
@@ -22,9 +22,9 @@ def import_status(snapshot: Snapshot, interval_seconds: int, counted: Counted) -
         "total_failed": snapshot.files.get(FileStatus.FAILED, 0),
         "last_error": f"{failure.code}: {describe(failure.code).english}" if failure else None,
         "last_error_time": _iso(failure.at if failure else None),
-        "recent_imports": _recent(snapshot, counted),
+        "recent_imports": _recent(snapshot, service_name),
     }
-    if counted == "therapist":
+    if service_name == "therapist":
         status["therapists_processed_today"] = sum(snapshot.today.records.values())
         status["total_files_processed"] = total
     return status
@@ -36,14 +36,14 @@ def _next_check(latest: FinishedPass | None, interval_seconds: int) -> datetime 
     return latest.next_pass_at or latest.finished_at + timedelta(seconds=interval_seconds)
 
 
-def _recent(snapshot: Snapshot, counted: Counted) -> list[dict[str, object]]:
+def _recent(snapshot: Snapshot, service_name: ServiceName) -> list[dict[str, object]]:
     return [
         {
             "id": file.id,
             "status": file.status,
             "error_code": file.error_code,
             "processed_at": _iso(file.processed_at),
-            f"{counted}_count": file.records,
+            f"{service_name}_count": file.records,
         }
         for file in snapshot.recent
     ]

@@ -59,37 +59,27 @@ def family_of(metric: Metric, service: str, values: Values) -> Family:
 
 def measured(snapshot: Snapshot, expected: Expectations) -> dict[Metric, Values]:
     """Every metric of the database with its values."""
-    single = _numbers(snapshot, expected) | _times(snapshot)
-    if expected.expects_scrapes:
-        single[catalogue.LAST_NEW_SCRAPE] = _timestamp(snapshot.waiting_for_scrape_since)
-    found: dict[Metric, Values] = {metric: {(): value} for metric, value in single.items()}
-    return found | _by_word(snapshot)
-
-
-def _numbers(snapshot: Snapshot, expected: Expectations) -> dict[Metric, float]:
-    return {
+    latest = snapshot.last_pass
+    numbers: dict[Metric, float] = {
         catalogue.DATABASE_UP: 1,
         catalogue.IMPORT_ENABLED: expected.enabled,
         catalogue.INTERVAL: expected.interval_seconds,
-        catalogue.DELETES_PENDING: snapshot.deletes.number,
-        catalogue.EVENTS_WAITING: snapshot.events.number,
-        catalogue.EVENTS_PARKED: snapshot.parked,
-        catalogue.ALERTS_WAITING: snapshot.alerts.number,
-        catalogue.PROBLEMS: snapshot.problems,
-    }
-
-
-def _times(snapshot: Snapshot) -> dict[Metric, float]:
-    latest = snapshot.last_pass
-    return {
         catalogue.LAST_COMPLETION: _timestamp(latest.finished_at if latest else None),
         catalogue.LAST_SUCCESS: _timestamp(snapshot.last_success_at),
         catalogue.LAST_DURATION: (latest.finished_at - latest.started_at).total_seconds() if latest else 0,
         catalogue.OLDEST_PENDING: snapshot.age(snapshot.waiting_since),
+        catalogue.DELETES_PENDING: snapshot.deletes.number,
         catalogue.OLDEST_DELETE: snapshot.age(snapshot.deletes.oldest),
+        catalogue.EVENTS_WAITING: snapshot.events.number,
         catalogue.EVENTS_AGE: snapshot.age(snapshot.events.oldest),
+        catalogue.EVENTS_PARKED: snapshot.parked,
+        catalogue.ALERTS_WAITING: snapshot.alerts.number,
         catalogue.ALERTS_AGE: snapshot.age(snapshot.alerts.oldest),
+        catalogue.PROBLEMS: snapshot.problems,
     }
+    if expected.expects_scrapes:
+        numbers[catalogue.LAST_NEW_SCRAPE] = _timestamp(snapshot.waiting_for_scrape_since)
+    return {metric: Values({(): number}) for metric, number in numbers.items()} | _by_word(snapshot)
 
 
 def _by_word(snapshot: Snapshot) -> dict[Metric, Values]:
@@ -98,7 +88,7 @@ def _by_word(snapshot: Snapshot) -> dict[Metric, Values]:
     return {
         catalogue.FILES: {(status,): snapshot.files.get(status, 0) for status in FileStatus},
         catalogue.RECORDS: {(outcome,): snapshot.records.get(outcome, 0) for outcome in RecordOutcome},
-        catalogue.REVIEWS: {(kind,): snapshot.questions.get(kind, 0) for kind in ReviewKind},
+        catalogue.REVIEWS: {(kind,): snapshot.open_reviews.get(kind, 0) for kind in ReviewKind},
         catalogue.LOCK_HELD: {(work,): work in snapshot.lock_holders for work in Work},
         catalogue.WORKERS: {(work, state): processes[work, state] for work in Work for state in _STATES},
     }

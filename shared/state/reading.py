@@ -51,7 +51,7 @@ def read_snapshot(connection: Connection, kernel: KernelTables) -> Snapshot:
         alerts=Backlog(waiting.alerts, waiting.oldest_alert),
         problems=waiting.problems,
         is_broker_told=waiting.is_broker_told,
-        questions={ReviewKind(row.kind): row.number for row in _QUESTIONS.of(schema)(connection)},
+        open_reviews={ReviewKind(row.kind): row.number for row in _REVIEWS.of(schema)(connection)},
         heartbeats=_heartbeats(connection, schema),
         lock_holders=_lock_holders(connection, schema),
     )
@@ -175,7 +175,7 @@ _DELETES = KernelStatement("""
        AND (status IN ('success', 'skipped') OR (status = 'discarded' AND delete_source))
 """)
 
-_QUESTIONS = KernelStatement("""
+_REVIEWS = KernelStatement("""
     SELECT kind, count(*) AS number FROM {schema}.reviews WHERE state = 'open' GROUP BY kind ORDER BY kind
 """)
 

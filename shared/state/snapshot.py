@@ -111,7 +111,7 @@ class Snapshot:
     """Problems that last."""
     is_broker_told: bool = False
     """Whether one of them is that the brokers are away."""
-    questions: Mapping[ReviewKind, int] = field(default_factory=dict)
+    open_reviews: Mapping[ReviewKind, int] = field(default_factory=dict)
     heartbeats: Sequence[Heartbeat] = ()
     lock_holders: Mapping[Work, str] = field(default_factory=dict)
     """The process that holds the lock of each work that some process has in hand."""

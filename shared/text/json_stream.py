@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from shared.core.errors import Finding, RejectedError
 from shared.text.strict_json import MAX_DEPTH, escaped, finite, is_too_deep, object_without_duplicates, refuse_constant
+from shared.words.codes import Code
 
 CHUNK_BYTES = 256 * 1024
 MAX_ELEMENT_CHARACTERS = 1024 * 1024
@@ -47,7 +48,7 @@ class JsonStream:
         """Every element of the list, in order."""
         text = self._text
         if text.peek() == "":
-            raise RejectedError("empty_file")
+            raise RejectedError(Code.EMPTY_FILE)
         text.take("{")
         if text.peek() == "}":
             text.take("}")
@@ -70,7 +71,7 @@ class JsonStream:
             else:
                 self.others[key] = value = text.value()
                 if value is TOO_LONG:
-                    raise RejectedError("invalid_json", [Finding(f"/{escaped(key)}", "too_long")])
+                    raise RejectedError(Code.INVALID_JSON, [Finding(f"/{escaped(key)}", Code.TOO_LONG)])
             if not text.goes_on("}"):
                 return
 
@@ -196,4 +197,4 @@ class _Text:
 
 
 def _invalid() -> RejectedError:
-    return RejectedError("invalid_json", [Finding("", "invalid_json")])
+    return RejectedError(Code.INVALID_JSON, [Finding("", Code.INVALID_JSON)])

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from shared.core.errors import Finding, RejectedError
+from shared.words.codes import Code
 
 MAX_DEPTH = 50
 
@@ -22,7 +23,7 @@ def parse_document(data: bytes) -> dict[str, Any]:
     duplicate keys, NaN or infinite numbers, at most `MAX_DEPTH` levels deep.
     """
     if not data.removeprefix(_BOM).strip():
-        raise RejectedError("empty_file")
+        raise RejectedError(Code.EMPTY_FILE)
     try:
         document = json.loads(
             data.decode("utf-8-sig"),
@@ -104,4 +105,4 @@ def _unstorable(value: Any, pointer: str) -> Iterator[str]:
 
 
 def _invalid() -> RejectedError:
-    return RejectedError("invalid_json", [Finding("", "invalid_json")])
+    return RejectedError(Code.INVALID_JSON, [Finding("", Code.INVALID_JSON)])

@@ -1,390 +1,394 @@
-"""The catalogue of codes: what each one means and what to do about it, in German for the people who run Curavani
-(mail, console) and in English for the terminal.
-
-`severity` is `error` where something was not imported or does not work, and `finding` where the import went on.
-A test holds that every code written anywhere in the code stands here.
+"""The codes: what each one means and what to do about it, in German for the people who run Curavani (mail, console)
+and in English for the terminal.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from enum import StrEnum, auto
+from typing import Literal, Self
 
 Severity = Literal["error", "finding"]
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code's meaning. `english` and `german` say in one or two sentences what it means and what to do."""
+def _error(english: str, german: str) -> tuple[auto, Severity, str, str]:
+    return auto(), "error", english, german
+
+
+def _finding(english: str, german: str) -> tuple[auto, Severity, str, str]:
+    return auto(), "finding", english, german
+
+
+class Code(StrEnum):
+    """A code, whose word is its name in small letters, with its meaning.
+
+    `severity` is `error` where something was not imported or does not work, and `finding` where the import went on.
+    `english` and `german` say in one or two sentences what it means and what to do.
+    """
 
     severity: Severity
     english: str
     german: str
 
+    def __new__(cls, word: str, severity: Severity, english: str, german: str) -> Self:
+        code = str.__new__(cls, word)
+        code._value_ = word
+        code.severity, code.english, code.german = severity, english, german
+        return code
 
-def _error(english: str, german: str) -> Code:
-    return Code("error", english, german)
-
-
-def _finding(english: str, german: str) -> Code:
-    return Code("finding", english, german)
-
-
-CATALOGUE: dict[str, Code] = {
     # Files
-    "invalid_json": _error(
+    INVALID_JSON = _error(
         "The file is not strict JSON (UTF-8, an object, no duplicate keys). Have the sender produce it again.",
         "Die Datei ist kein gültiges JSON. Bitte beim Absender neu erzeugen lassen.",
-    ),
-    "missing_section": _error(
+    )
+    MISSING_SECTION = _error(
         "A required section is absent or has the wrong type. Have the sender produce the file again.",
         "Ein Pflichtabschnitt fehlt oder hat die falsche Form. Bitte beim Absender neu erzeugen lassen.",
-    ),
-    "validation_failed": _error(
+    )
+    VALIDATION_FAILED = _error(
         "At least one field is missing or not allowed; the findings say which. Correct the file and upload it again, or enter the person by hand.",
         "Mindestens ein Feld fehlt oder ist unzulässig; die Fundstellen stehen dabei. Bitte korrigiert neu hochladen oder von Hand erfassen.",
-    ),
-    "token_mismatch": _error(
+    )
+    TOKEN_MISMATCH = _error(
         "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
         "Das Kennzeichen im Dateinamen passt nicht zum Inhalt: Anmeldungen könnten vertauscht sein. Bitte vor dem Import klären.",
-    ),
-    "file_too_large": _error(
+    )
+    FILE_TOO_LARGE = _error(
         "The file exceeds the size limit and was not read. Check its origin; raise the limit only if it is genuine.",
         "Die Datei überschreitet die erlaubte Größe und wurde nicht gelesen. Bitte die Herkunft prüfen.",
-    ),
-    "empty_file": _error(
+    )
+    EMPTY_FILE = _error(
         "The file has no content. Have the sender upload it again.",
         "Die Datei ist leer. Bitte erneut hochladen lassen.",
-    ),
-    "erased_registration": _error(
+    )
+    ERASED_REGISTRATION = _error(
         "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
         "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
-    ),
-    "erased_person_restored": _error(
+    )
+    ERASED_PERSON_RESTORED = _error(
         "A restored database backup has brought erased people back. Erase them again: `curavani patients re-erase`.",
         "Eine zurückgespielte Datensicherung hat gelöschte Personen wiederhergestellt. Bitte erneut löschen: `curavani patients re-erase`.",
-    ),
-    "too_many_invalid": _error(
+    )
+    TOO_MANY_INVALID = _error(
         "More than half of the file's records are invalid, so nothing of it was applied. The scraper's format may have changed.",
         "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
-    ),
-    "record_too_large": _error(
+    )
+    RECORD_TOO_LARGE = _error(
         "The record is longer than a million characters, far more than a practice can say; it was left out. Look at it in the file, and mend the scraper.",
         "Der Datensatz hat über eine Million Zeichen, weit mehr, als eine Praxis angeben kann; er wurde ausgelassen. Bitte in der Datei ansehen und den Scraper berichtigen.",
-    ),
-    "implausible_count": _error(
+    )
+    IMPLAUSIBLE_COUNT = _error(
         "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
         "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich nur noch so wenige: erneut versuchen, dann gilt die Datei.",
-    ),
-    "superseded": _finding(
+    )
+    SUPERSEDED = _finding(
         "A newer scrape of this ZIP has been applied already; this file was left out.",
         "Ein neuerer Stand dieser Postleitzahl ist bereits übernommen; diese Datei wurde ausgelassen.",
-    ),
-    "duplicate_content": _finding(
+    )
+    DUPLICATE_CONTENT = _finding(
         "The same content was applied already under another name; nothing was done twice.",
         "Derselbe Inhalt wurde bereits unter anderem Namen übernommen; nichts wurde doppelt verarbeitet.",
-    ),
-    "duplicate_patient": _finding(
+    )
+    DUPLICATE_PATIENT = _finding(
         "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
         "Die Person ist bereits erfasst und wurde nach Vorgabe nicht verändert; die Einwilligung ist gespeichert.",
-    ),
-    "duplicate_registration": _finding(
+    )
+    DUPLICATE_REGISTRATION = _finding(
         "This registration was imported already; nothing was done twice.",
         "Diese Anmeldung wurde bereits importiert; nichts wurde doppelt verarbeitet.",
-    ),
-    "source_gone": _finding(
+    )
+    SOURCE_GONE = _finding(
         "The object vanished from the bucket before it could be read.",
         "Die Datei ist aus der Ablage verschwunden, bevor sie gelesen werden konnte.",
-    ),
+    )
     # Transient
-    "storage_unavailable": _error(
+    STORAGE_UNAVAILABLE = _error(
         "Cloud storage could not be read. It is tried again by itself; check credentials and network if it lasts.",
         "Die Cloud-Ablage ist nicht erreichbar. Es wird von selbst erneut versucht; hält es an, bitte Zugang und Netz prüfen.",
-    ),
-    "download_corrupt": _error(
+    )
+    DOWNLOAD_CORRUPT = _error(
         "The bytes received differ from the checksum. It is tried again by itself.",
         "Die Datei kam beschädigt an. Es wird von selbst erneut versucht.",
-    ),
-    "interrupted": _error(
-        "The work was cut off: the process ended, or the database went away. It goes on by itself; a file at which that "
-        "happens again and again waits, and is tried again later.",
-        "Die Arbeit wurde unterbrochen: Der Prozess endete oder die Datenbank war weg. Sie geht von selbst weiter; eine "
-        "Datei, bei der das immer wieder geschieht, wird erst später wieder versucht.",
-    ),
-    "database_read_only": _error(
+    )
+    INTERRUPTED = _error(
+        "The work was cut off: the process ended, or the database went away. It goes on by itself; a file at which that happens again and again waits, and is tried again later.",
+        "Die Arbeit wurde unterbrochen: Der Prozess endete oder die Datenbank war weg. Sie geht von selbst weiter; eine Datei, bei der das immer wieder geschieht, wird erst später wieder versucht.",
+    )
+    DATABASE_READ_ONLY = _error(
         "PostgreSQL takes no writes, as after a failover to a standby. Connect the services to the primary server.",
-        "PostgreSQL nimmt nichts an, wie nach einem Wechsel auf einen Ersatzserver. Bitte die Dienste mit dem Hauptserver "
-        "verbinden lassen.",
-    ),
-    "database_unavailable": _error(
+        "PostgreSQL nimmt nichts an, wie nach einem Wechsel auf einen Ersatzserver. Bitte die Dienste mit dem Hauptserver verbinden lassen.",
+    )
+    DATABASE_UNAVAILABLE = _error(
         "The database could not be reached. Nothing is lost; imports go on when it is back.",
         "Die Datenbank ist nicht erreichbar. Es geht nichts verloren; der Import läuft weiter, sobald sie zurück ist.",
-    ),
-    "disk_unavailable": _error(
+    )
+    DISK_UNAVAILABLE = _error(
         "The local copy could not be written (disk full, read-only or folder missing). Make room or mend the folder; it is tried again by itself.",
         "Die lokale Kopie konnte nicht geschrieben werden. Bitte Platz schaffen oder den Ordner prüfen; es wird von selbst erneut versucht.",
-    ),
-    "temporarily_unavailable": _error(
+    )
+    TEMPORARILY_UNAVAILABLE = _error(
         "A needed part did not answer. It is tried again by itself.",
         "Ein benötigter Teil antwortet nicht. Es wird von selbst erneut versucht.",
-    ),
-    "lock_lost": _error(
+    )
+    LOCK_LOST = _error(
         "The connection that held the import lock broke. Another process goes on with the work.",
         "Die Verbindung mit der Import-Sperre ist abgerissen. Ein anderer Prozess macht weiter.",
-    ),
-    "lock_held": _error(
+    )
+    LOCK_HELD = _error(
         "Another process is importing just now. Wait for it, or use --wait.",
         "Ein anderer Prozess importiert gerade. Bitte warten.",
-    ),
-    "database_not_migrated": _error(
+    )
+    DATABASE_NOT_MIGRATED = _error(
         "The database schema is missing or too old. Run `curavani db upgrade`.",
         "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
-    ),
-    "schema_busy": _error(
+    )
+    SCHEMA_BUSY = _error(
         "Running work kept a table for too long, so the schema was not changed. Run it again.",
         "Laufende Arbeit hielt eine Tabelle zu lange fest, daher blieb das Schema unverändert. Bitte erneut ausführen.",
-    ),
-    "settings_invalid": _error(
+    )
+    SETTINGS_INVALID = _error(
         "Settings are missing or malformed. Correct the variables that the message names.",
         "Einstellungen fehlen oder sind fehlerhaft. Bitte die genannten Variablen korrigieren.",
-    ),
-    "folder_unavailable": _error(
+    )
+    FOLDER_UNAVAILABLE = _error(
         "The import folder is missing or may not be read. Mount it or mend its permissions.",
         "Der Import-Ordner fehlt oder ist nicht lesbar. Bitte einhängen oder die Rechte prüfen.",
-    ),
-    "not_found": _error(
+    )
+    NOT_FOUND = _error(
         "There is no such entry. Check the number.", "Diesen Eintrag gibt es nicht. Bitte die Nummer prüfen."
-    ),
-    "internal_error": _error(
+    )
+    INTERNAL_ERROR = _error(
         "A fault in the program. The log holds the place; the file is kept and can be retried.",
         "Ein Programmfehler. Das Protokoll nennt die Stelle; die Datei ist erhalten und kann erneut versucht werden.",
-    ),
+    )
     # Fields
-    "missing": _error("A required field is missing.", "Ein Pflichtfeld fehlt."),
-    "invalid_type": _error("The value has the wrong type.", "Der Wert hat den falschen Typ."),
-    "invalid_value": _error("The word is not one of the allowed ones.", "Das Wort ist nicht zulässig."),
-    "invalid_date": _error("Not a calendar date in the form YYYY-MM-DD.", "Kein gültiges Datum der Form JJJJ-MM-TT."),
-    "invalid_timestamp": _error("Not a valid point in time.", "Kein gültiger Zeitpunkt."),
-    "invalid_boolean": _error("Only true or false are allowed.", "Nur true oder false sind erlaubt."),
-    "invalid_email": _error("Not a valid e-mail address.", "Keine gültige E-Mail-Adresse."),
-    "too_long": _error("The value is longer than the field allows.", "Der Wert ist länger als erlaubt."),
-    "out_of_range": _error(
+    MISSING = _error("A required field is missing.", "Ein Pflichtfeld fehlt.")
+    INVALID_TYPE = _error("The value has the wrong type.", "Der Wert hat den falschen Typ.")
+    INVALID_VALUE = _error("The word is not one of the allowed ones.", "Das Wort ist nicht zulässig.")
+    INVALID_DATE = _error("Not a calendar date in the form YYYY-MM-DD.", "Kein gültiges Datum der Form JJJJ-MM-TT.")
+    INVALID_TIMESTAMP = _error("Not a valid point in time.", "Kein gültiger Zeitpunkt.")
+    INVALID_BOOLEAN = _error("Only true or false are allowed.", "Nur true oder false sind erlaubt.")
+    INVALID_EMAIL = _error("Not a valid e-mail address.", "Keine gültige E-Mail-Adresse.")
+    TOO_LONG = _error("The value is longer than the field allows.", "Der Wert ist länger als erlaubt.")
+    OUT_OF_RANGE = _error(
         "The number is outside the allowed range.", "Die Zahl liegt außerhalb des erlaubten Bereichs."
-    ),
-    "nul_character": _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen."),
-    "invalid_character": _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen."),
-    "communication_unavailable": _error(
+    )
+    NUL_CHARACTER = _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen.")
+    INVALID_CHARACTER = _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen.")
+    COMMUNICATION_UNAVAILABLE = _error(
         "The communication service does not answer. Try again later.",
         "Der Kommunikationsdienst antwortet nicht. Bitte später erneut versuchen.",
-    ),
-    "not_allowed": _error(
+    )
+    NOT_ALLOWED = _error(
         "The entry's state does not allow this. Look at it again; somebody may have been faster.",
         "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",
-    ),
-    "decision_final": _error(
+    )
+    DECISION_FINAL = _error(
         "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
         "Diese Entscheidung lässt sich nicht rückgängig machen: Zwei Einträge wurden zusammengeführt, oder die Daten wurden inzwischen gelöscht. Bitte den Eintrag von Hand berichtigen.",
-    ),
-    "changed_since": _error(
+    )
+    CHANGED_SINCE = _error(
         "What the decision wrote has been changed since, so it cannot be undone without losing that. Correct the record by hand.",
         "Was die Entscheidung geschrieben hat, wurde inzwischen geändert und ginge verloren. Bitte den Eintrag von Hand berichtigen.",
-    ),
-    "gone_since": _error(
+    )
+    GONE_SINCE = _error(
         "A record that the decision was about does not exist any more, so there is nothing to undo.",
         "Ein Eintrag, um den es ging, besteht nicht mehr. Es gibt nichts rückgängig zu machen.",
-    ),
-    "edited_since": _error(
-        "Somebody has changed this field since the question was asked; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
-        "Das Feld wurde seit der Frage von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
-    ),
-    "asked_again": _error(
-        "A newer question about the same record has been asked since. Decide that one.",
-        "Zum selben Eintrag gibt es inzwischen eine neuere Frage. Bitte diese entscheiden.",
-    ),
+    )
+    EDITED_SINCE = _error(
+        "Somebody has changed this field since the review was opened; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
+        "Das Feld wurde inzwischen von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
+    )
+    ASKED_AGAIN = _error(
+        "A newer review of the same record has been opened since. Decide that one.",
+        "Zum selben Eintrag steht inzwischen eine neuere Entscheidung an. Bitte diese treffen.",
+    )
     # Findings on registrations
-    "unknown_field": _finding(
+    UNKNOWN_FIELD = _finding(
         "A field this program does not know; its value stays in the local copy.",
         "Ein unbekanntes Feld; sein Wert bleibt in der lokalen Kopie.",
-    ),
-    "staff_field_ignored": _finding(
+    )
+    STAFF_FIELD_IGNORED = _finding(
         "A field that only staff may set was in the file and was ignored.",
         "Ein Feld, das nur Mitarbeitende setzen, stand in der Datei und wurde übergangen.",
-    ),
-    "missing_token": _finding(
+    )
+    MISSING_TOKEN = _finding(
         "The registration carries no token, so it is recognised by its content only.",
         "Die Anmeldung trägt kein Kennzeichen und wird nur am Inhalt wiedererkannt.",
-    ),
-    "unparsable_name": _finding(
+    )
+    UNPARSABLE_NAME = _finding(
         "The object's name does not follow the usual pattern; the content decided.",
         "Der Dateiname folgt nicht dem üblichen Muster; entschieden hat der Inhalt.",
-    ),
-    "birth_date_changed": _finding(
+    )
+    BIRTH_DATE_CHANGED = _finding(
         "The same name and e-mail came with another birth date; please check that it is the same person.",
         "Gleicher Name und gleiche E-Mail, aber anderes Geburtsdatum; bitte prüfen, ob es dieselbe Person ist.",
-    ),
-    "possible_duplicate": _finding(
+    )
+    POSSIBLE_DUPLICATE = _finding(
         "The person may exist already; a decision is waiting.",
         "Die Person könnte bereits erfasst sein; eine Entscheidung steht aus.",
-    ),
+    )
     # Operation
-    "file_unreadable": _error(
+    FILE_UNREADABLE = _error(
         "The file may not be read. Mend its permissions; it is tried again by itself.",
         "Die Datei ist nicht lesbar. Bitte die Rechte prüfen; es wird von selbst erneut versucht.",
-    ),
-    "file_changing": _finding(
+    )
+    FILE_CHANGING = _finding(
         "The file changed while it was read and waits until it is complete.",
         "Die Datei wurde während des Lesens geändert und wartet, bis sie vollständig ist.",
-    ),
-    "mail_unavailable": _error(
+    )
+    MAIL_UNAVAILABLE = _error(
         "The mail server did not take the mail. It is tried again by itself; check address and login if it lasts.",
         "Der Mailserver nimmt nichts an. Es wird von selbst erneut versucht; hält es an, bitte Adresse und Anmeldung prüfen.",
-    ),
-    "no_leader": _error(
+    )
+    NO_LEADER = _error(
         "No process runs the import. Start the service; its log says why it ended.",
         "Kein Prozess führt den Import aus. Bitte den Dienst starten; das Protokoll nennt den Grund.",
-    ),
-    "no_pass": _error(
+    )
+    NO_PASS = _error(
         "No pass has finished for twice the interval. Look at the service's log.",
         "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
-    ),
-    "no_pass_yet": _finding(
+    )
+    NO_PASS_YET = _finding(
         "No pass has finished yet; the first one is due.", "Es ist noch kein Durchlauf beendet; der erste steht an."
-    ),
-    "disabled": _finding(
+    )
+    DISABLED = _finding(
         "The import is switched off by its setting.", "Der Import ist durch seine Einstellung abgeschaltet."
-    ),
-    "not_configured": _finding(
+    )
+    NOT_CONFIGURED = _finding(
         "Not configured; what is meant for it waits in the database.",
         "Nicht eingerichtet; was dafür bestimmt ist, wartet in der Datenbank.",
-    ),
-    "no_scrape": _error(
+    )
+    NO_SCRAPE = _error(
         "No new scrape has come in for ten days. Look whether the scraper runs and writes to the folder.",
         "Seit zehn Tagen ist kein neuer Abruf eingegangen. Bitte prüfen, ob der Scraper läuft und in den Ordner schreibt.",
-    ),
-    "fill_rate_dropped": _error(
+    )
+    FILL_RATE_DROPPED = _error(
         "A field is filled far less often in the latest scrapes than before. The source or the scraper may have changed.",
         "Ein Feld ist in den neuesten Abrufen viel seltener gefüllt als sonst. Quelle oder Scraper könnten sich geändert haben.",
-    ),
-    "daily_digest": _finding(
+    )
+    DAILY_DIGEST = _finding(
         "The daily digest: whether all is well, something changed, or somebody is needed.",
         "Der Tagesbericht: ob alles in Ordnung ist, sich etwas geändert hat oder jemand gebraucht wird.",
-    ),
-    "files_failed": _finding(
+    )
+    FILES_FAILED = _finding(
         "Failed files wait for a person: retry or discard each, see `curavani imports list --status failed`.",
         "Fehlgeschlagene Dateien warten: bitte jede erneut versuchen oder verwerfen.",
-    ),
-    "events_parked": _error(
+    )
+    EVENTS_PARKED = _error(
         "Events that the brokers refuse wait for a person; release them once the cause is mended.",
         "Von Kafka abgelehnte Ereignisse warten; bitte nach Behebung der Ursache freigeben.",
-    ),
-    "alerts_waiting": _error(
+    )
+    ALERTS_WAITING = _error(
         "Alerts wait for the mail server for more than an hour. Check its address and login.",
         "Meldungen warten seit über einer Stunde auf den Mailserver. Bitte Adresse und Anmeldung prüfen.",
-    ),
-    "delete_pending_long": _error(
+    )
+    DELETE_PENDING_LONG = _error(
         "Imported registrations still lie in the bucket after a day. Check the permission to delete objects.",
         "Importierte Anmeldungen liegen nach einem Tag noch in der Ablage. Bitte die Löschrechte prüfen.",
-    ),
-    "events_waiting": _error(
+    )
+    EVENTS_WAITING = _error(
         "Events wait for the brokers. They are sent when the brokers are back; check them if it lasts.",
         "Ereignisse warten auf Kafka. Sie werden von selbst gesendet; hält es an, bitte Kafka prüfen.",
-    ),
-    "broker_unavailable": _error(
+    )
+    BROKER_UNAVAILABLE = _error(
         "The Kafka brokers cannot be reached. Events wait in the database and are sent when they are back.",
         "Kafka ist nicht erreichbar. Ereignisse warten in der Datenbank und werden von selbst nachgesendet.",
-    ),
-    "topic_missing": _error(
+    )
+    TOPIC_MISSING = _error(
         "The Kafka topic does not exist. Create it: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (of therapists: therapist-events). Events wait, and are sent by themselves.",
         "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Ereignisse warten und werden von selbst nachgesendet.",
-    ),
-    "event_too_large": _error(
+    )
+    EVENT_TOO_LARGE = _error(
         "The brokers refuse an event for its size. Raise the topic's max.message.bytes, then release the event: curavani events status shows its number, curavani events release sends it.",
         "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte max.message.bytes des Themas erhöhen und das Ereignis freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",
-    ),
-    "topic_not_allowed": _error(
+    )
+    TOPIC_NOT_ALLOWED = _error(
         "The brokers do not allow writing to the topic. Grant the right; the other events are sent by themselves, the parked one by curavani events release (curavani events status shows its number).",
         "Kafka erlaubt das Schreiben in das Thema nicht. Bitte das Recht erteilen; die übrigen Ereignisse gehen von selbst, das zurückgestellte mit curavani events release (curavani events status nennt die Nummer).",
-    ),
-    "event_refused": _error(
+    )
+    EVENT_REFUSED = _error(
         "The brokers refuse an event for good, and later events of the same entry wait. Decide: curavani events release tries it again, curavani events drop gives it up (curavani events status shows its number).",
         "Kafka lehnt ein Ereignis endgültig ab; spätere Ereignisse desselben Eintrags warten. Bitte entscheiden: curavani events release versucht es erneut, curavani events drop gibt es auf (curavani events status nennt die Nummer).",
-    ),
+    )
     # Findings on scrapes
-    "invalid_zip": _error("The postal code is not five digits.", "Die Postleitzahl hat nicht fünf Ziffern."),
-    "unknown_salutation": _finding(
+    INVALID_ZIP = _error("The postal code is not five digits.", "Die Postleitzahl hat nicht fünf Ziffern.")
+    UNKNOWN_SALUTATION = _finding(
         "The salutation is unknown and left out.", "Die Anrede ist unbekannt und bleibt leer."
-    ),
-    "missing_salutation": _finding(
+    )
+    MISSING_SALUTATION = _finding(
         "There is no salutation; nothing is guessed.", "Die Anrede fehlt; geraten wird nicht."
-    ),
-    "unknown_status": _finding(
+    )
+    UNKNOWN_STATUS = _finding(
         "The status word is unknown and counts as modified.", "Das Statuswort ist unbekannt und gilt als geändert."
-    ),
-    "status_contradicted": _finding(
+    )
+    STATUS_CONTRADICTED = _finding(
         "The status in the file contradicts what was found.", "Der Status in der Datei widerspricht dem Befund."
-    ),
-    "unknown_method": _finding(
+    )
+    UNKNOWN_METHOD = _finding(
         "The therapy method is none of those known; its text is kept.",
         "Das Therapieverfahren ist unbekannt; der Text ist übernommen.",
-    ),
-    "unknown_weekday": _finding(
+    )
+    UNKNOWN_WEEKDAY = _finding(
         "The weekday is unknown; its times are kept under its own name.",
         "Der Wochentag ist unbekannt; die Zeiten stehen unter seinem Namen.",
-    ),
-    "invalid_email_ignored": _finding(
+    )
+    INVALID_EMAIL_IGNORED = _finding(
         "The e-mail address is malformed and counts as empty.", "Die E-Mail-Adresse ist fehlerhaft und gilt als leer."
-    ),
-    "name_repaired": _finding(
+    )
+    NAME_REPAIRED = _finding(
         "White space around a hyphen of the name was removed.", "Leerraum am Bindestrich des Namens wurde entfernt."
-    ),
-    "scrape_date_assumed": _finding(
+    )
+    SCRAPE_DATE_ASSUMED = _finding(
         "The scrape date is missing, unreadable or in the future; the folder's or file's date counts.",
         "Das Abrufdatum fehlt, ist unlesbar oder liegt in der Zukunft; es gilt das Datum des Ordners oder der Datei.",
-    ),
-    "postcode_area_ignored": _finding(
+    )
+    POSTCODE_AREA_IGNORED = _finding(
         "The postcode area is unreadable; that of the file's ZIP counts.",
         "Das Postleitzahlgebiet ist unlesbar; es gilt das der Datei.",
-    ),
-    "postcode_area_mismatch": _finding(
+    )
+    POSTCODE_AREA_MISMATCH = _finding(
         "The postcode area does not fit the file's ZIP.", "Das Postleitzahlgebiet passt nicht zur Datei."
-    ),
-    "wrong_total": _finding(
+    )
+    WRONG_TOTAL = _finding(
         "A total in the metadata differs from what the file lists.",
         "Eine Summe in den Metadaten passt nicht zum Inhalt der Datei.",
-    ),
-    "id_reassigned": _finding(
+    )
+    ID_REASSIGNED = _finding(
         "The source gave this id to somebody else; the person decided, not the id.",
         "Die Quelle hat diese Kennung neu vergeben; entschieden hat die Person, nicht die Kennung.",
-    ),
-    "duplicate_in_file": _finding(
+    )
+    DUPLICATE_IN_FILE = _finding(
         "The same person stands in the file twice; the second record was left out.",
         "Dieselbe Person steht doppelt in der Datei; der zweite Datensatz wurde ausgelassen.",
-    ),
-    "ambiguous_identity": _finding(
+    )
+    AMBIGUOUS_IDENTITY = _finding(
         "Several therapists may be meant; nothing was written, a decision is waiting.",
         "Mehrere Therapeuten kommen in Frage; nichts wurde geschrieben, eine Entscheidung steht aus.",
-    ),
-    "conflict": _finding(
+    )
+    CONFLICT = _finding(
         "Staff and source changed the same field differently; staff's value stays, a decision is waiting.",
         "Mitarbeitende und Quelle haben dasselbe Feld geändert; Ihr Wert bleibt, eine Entscheidung steht aus.",
-    ),
-    "not_for_adults": _finding(
+    )
+    NOT_FOR_ADULTS = _finding(
         "No method for adults; left out by the setting THERAPIST_IMPORT_AUDIENCE.",
         "Kein Verfahren für Erwachsene; nach Einstellung ausgelassen.",
-    ),
-    "displaced": _finding(
+    )
+    DISPLACED = _finding(
         "Listed in another file of the same day or later: pushed out of this list, not gone.",
         "In einer anderen Datei desselben Tages oder später gelistet: verdrängt, nicht gelöscht.",
-    ),
-    "unknown_therapist": _finding(
+    )
+    UNKNOWN_THERAPIST = _finding(
         "A deletion of somebody who is not known; there is nothing to do.",
         "Löschung einer unbekannten Person; es ist nichts zu tun.",
-    ),
-    "held_deletion": _finding(
+    )
+    HELD_DELETION = _finding(
         "So many deletions at once wait for a person's approval.",
         "So viele Löschungen auf einmal warten auf eine Freigabe.",
-    ),
-}
+    )
 
 
 def describe(code: str) -> Code:
     """The meaning of `code`; an unknown one is described as an internal error, never a crash in a mail or page."""
-    return CATALOGUE.get(code, CATALOGUE["internal_error"])
+    return _BY_WORD.get(code, Code.INTERNAL_ERROR)
+
+
+_BY_WORD: Mapping[str, Code] = {code: code for code in Code}

@@ -76,7 +76,10 @@ class ReviewState(StrEnum):
 
 
 class ReviewChoice(StrEnum):
-    """What a person can choose in a review."""
+    """How a review was resolved: what a person chose, or that there was nothing left to choose.
+
+    `erased`: the person's data was. `settled`: newer data answered it.
+    """
 
     MERGE = "merge"
     SEPARATE = "separate"
@@ -84,6 +87,8 @@ class ReviewChoice(StrEnum):
     STAFF = "staff"
     APPLY = "apply"
     REJECT = "reject"
+    ERASED = "erased"
+    SETTLED = "settled"
 
 
 class AlertKind(StrEnum):
@@ -123,3 +128,6 @@ class Action(StrEnum):
     CREATE = "create"
     DELETE = "delete"
     ERASE = "erase"
+    REPLAY_EVENTS = "replay_events"
+    RELEASE_EVENT = "release_event"
+    DROP_EVENT = "drop_event"

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -15,6 +14,7 @@ from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.database.locks import identity
 from shared.database.tables import KernelTables
+from shared.words.statuses import WorkerState
 
 log = get_logger(__name__)
 
@@ -22,8 +22,6 @@ BEAT_SECONDS = 5.0
 STALE_AFTER = timedelta(seconds=30)
 """A leader without a beat for so long is presumed dead."""
 _FORGET_AFTER = timedelta(days=2)
-
-State = Literal["leading", "standby", "stopped"]
 
 
 class Heartbeats:
@@ -35,12 +33,12 @@ class Heartbeats:
     def __init__(self, engine: Engine, kernel: KernelTables) -> None:
         self._engine = engine
         self._kernel = kernel
-        self._states: dict[str, State] = {}
+        self._states: dict[str, WorkerState] = {}
         self._lock = threading.Lock()
         self._changed = threading.Event()
         self._failed_by: str | None = None
 
-    def set(self, worker: str, state: State) -> None:
+    def set(self, worker: str, state: WorkerState) -> None:
         """Notes the state; it is written with the next beat, which comes at once if the state is another one."""
         with self._lock:
             if self._states.get(worker) == state:
@@ -73,7 +71,7 @@ class Heartbeats:
             # A leader without heartbeats looks dead to everybody, so nothing may end this thread.
             log.exception("heartbeat_crashed")
 
-    def _write(self, connection: Connection, states: Mapping[str, State]) -> None:
+    def _write(self, connection: Connection, states: Mapping[str, WorkerState]) -> None:
         table = self._kernel.worker_heartbeats
         beat = insert(table).values(
             [{"worker": worker, "process": identity(), "state": state} for worker, state in states.items()]

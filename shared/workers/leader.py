@@ -13,6 +13,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockedConnection, LockName, end_holder, hold
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
+from shared.words.statuses import WorkerState
 from shared.workers.heartbeats import Heartbeats, is_silent
 
 log = get_logger(__name__)
@@ -21,7 +22,7 @@ STANDBY_SECONDS = 3.0
 """Between two looks of a standby at the lock: bounds the takeover after the holder's death."""
 _SLICE_SECONDS = 0.5
 
-Turn = Callable[[LockedConnection, Callable[[], bool]], float]
+JobTurn = Callable[[LockedConnection, Callable[[], bool]], float]
 """One turn of the work; told how to know that it should stop. Returns the seconds until the next turn."""
 
 
@@ -34,7 +35,7 @@ class Job:
 
     worker: str
     channel: str
-    turn: Turn
+    turn: JobTurn
     away: Callable[[], None] | None = None
 
 
@@ -65,21 +66,21 @@ class Leader:
                 self._lead_or_stand_by(stopping)
             except (TransientError, DatabaseNotMigrated) as error:
                 self._note_interruption(error.code)
-                self._heartbeats.set(self._job.worker, "standby")
+                self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
                 if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
                     self._job.away()
             except Exception:
                 log.exception("worker_crashed", worker=self._job.worker)
-                self._heartbeats.set(self._job.worker, "standby")
+                self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
             stopping.wait(STANDBY_SECONDS)
-        self._heartbeats.set(self._job.worker, "stopped")
+        self._heartbeats.set(self._job.worker, WorkerState.STOPPED)
 
     def _lead_or_stand_by(self, stopping: threading.Event) -> None:
         try:
             with hold(self._engine, self._lock) as locked:
                 self._lead(locked, stopping)
         except LockHeld as held:
-            self._heartbeats.set(self._job.worker, "standby")
+            self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
             self._stand_by(held.holder)
 
     def _stand_by(self, process: str) -> None:
@@ -105,7 +106,7 @@ class Leader:
             require_revision(connection)
         self._interrupted_by = None
         log.info("worker_leads", worker=self._job.worker)
-        self._heartbeats.set(self._job.worker, "leading")
+        self._heartbeats.set(self._job.worker, WorkerState.LEADING)
         locked.listen(self._job.channel)
         while not stopping.is_set():
             remaining = self._job.turn(locked, stopping.is_set)

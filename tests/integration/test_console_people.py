@@ -169,7 +169,7 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     assert re.search(r"zwei verschiedene Personen.*Olga.*Geschwister", decided, re.DOTALL)
     assert operator.form("/console/decisions/1/undo", comment="vertan").location == "/console/decisions/1"
     again = operator.page("/console/decisions/1").text
-    assert "Frage P1 ist wieder offen" in again
+    assert "Entscheidung PE1 ist rückgängig gemacht und wieder offen" in again
     assert re.search(r"Früher entschieden.*Geschwister.*Olga.*vertan", again, re.DOTALL)
     assert duplicate.rows("SELECT state FROM patient_service.reviews") == [{"state": "open"}]
 
@@ -230,7 +230,7 @@ def test_who_would_overwrite_a_newer_edit_is_told_so(sign_in, conflict):
     with conflict.engine.begin() as connection:
         connection.execute(sa.text("UPDATE therapist_service.therapeuten SET telefon = '0241 888'"))
     refused = operator.form("/console/decisions/1/resolve", choice="source")
-    assert (refused.status_code, "seit der Frage von Hand geändert" in refused.text) == (409, True)
+    assert (refused.status_code, "inzwischen von Hand geändert" in refused.text) == (409, True)
     assert conflict.therapists()[0]["telefon"] == "0241 888"
 
 
@@ -251,7 +251,7 @@ def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, 
     page = re.sub(r"<[^>]+>|\s+", " ", operator.page("/console/people/1").text)
     page = re.sub(r"\s+", " ", page)
     assert "Olga geändert Telefon 0241 777 → wurde zu +49 241 99999" in page
-    assert "Olga entschieden T1 die Quelle hat recht" in page
+    assert "Olga entschieden TE1 die Quelle hat recht" in page
     assert "Datei T1 : in einer Datei genannt neu" in page
     assert "Ereignis therapist.updated" in page
     assert operator.page("/console/people/99").status_code == 404

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.database.engine import create_engine, transaction
-from shared.reviews.reviews import Choice
+from shared.reviews.values import Resolution
 
 
 def everything(patients):
@@ -104,7 +104,7 @@ def test_an_erasure_finds_what_is_kept_of_a_record_that_was_merged(patients, mak
     patients.upload(make_registration(token="33333333", vorname="Maxi", ort="Aachen"), "M_M_20250901_33333333.json")
     patients.run()
     with transaction(engine) as connection:
-        resolve_review(connection, 1, Choice("merge", "api:test"))
+        resolve_review(connection, 1, Resolution("merge", "api:test"))
     assert [patient["id"] for patient in patients.patients()] == [1]
     erase(patients)
     assert "Mustermann" not in everything(patients)
@@ -142,7 +142,7 @@ def test_an_erasure_blanks_why_somebody_undid_a_decision_about_the_person(patien
     patients.upload(make_registration("aaaaaaaa", vorname="Erika"), "Mustermann_Erika_20250706_aaaaaaaa.json")
     patients.run()
     with transaction(engine) as connection:
-        resolve_review(connection, 1, Choice("separate", "api:test"))
+        resolve_review(connection, 1, Resolution("separate", "api:test"))
         undo_review(connection, 1, "api:test", "Herr Mustermann rief an")
     erase(patients, 2)
     assert "rief an" not in everything(patients)

@@ -14,7 +14,7 @@ from curavani import schema
 from shared.core.clock import now
 from shared.core.settings import MailSettings
 from shared.database.engine import create_engine
-from shared.mail.outage import EVERY, PATIENCE, OutageMail
+from shared.mail.outage import EVERY, TOLERATED_OUTAGE, OutageMail
 from standins.local import free_port, wait_until
 from standins.mail_sink import MailSink
 from standins.postgres import EmbeddedPostgres
@@ -50,7 +50,13 @@ def process(sink, clock, tmp_path):
 
     def make(**changes):
         settings = MailSettings(host=sink.host, port=sink.port, use_tls=False)
-        given = {"counted": "patient", "settings": settings, "url": URL, "folder": tmp_path / "stamps", "clock": clock}
+        given = {
+            "service_name": "patient",
+            "settings": settings,
+            "url": URL,
+            "folder": tmp_path / "stamps",
+            "clock": clock,
+        }
         return OutageMail(**{**given, **changes})
 
     return make
@@ -65,7 +71,7 @@ def tell_for(clock, span, *processes):
 
 
 def test_the_mail_says_in_german_what_is_the_matter_and_nothing_else(process, clock, sink):
-    tell_for(clock, 2 * PATIENCE, process(console_base_url="https://intern.example.com"))
+    tell_for(clock, 2 * TOLERATED_OUTAGE, process(console_base_url="https://intern.example.com"))
     (message,) = sink.messages
     assert message["Subject"] == "[Curavani] Patienten-Import: Störung"
     assert message["To"] == "info@curavani.com"
@@ -78,7 +84,7 @@ def test_the_mail_says_in_german_what_is_the_matter_and_nothing_else(process, cl
 def test_a_restart_of_the_database_is_worth_no_mail(process, clock, sink):
     outage = process()
     outage.tell()
-    clock.forward(PATIENCE / 2)
+    clock.forward(TOLERATED_OUTAGE / 2)
     outage.tell()
     clock.forward(timedelta(hours=5))
     outage.tell()
@@ -86,13 +92,13 @@ def test_a_restart_of_the_database_is_worth_no_mail(process, clock, sink):
 
 
 def test_several_processes_of_a_host_send_one_mail_an_hour_between_them(process, clock, sink):
-    processes = process(), process(counted="therapist"), process()
+    processes = process(), process(service_name="therapist"), process()
     tell_for(clock, EVERY * 2.5, *processes)
     assert len(sink.messages) == 3
 
 
 def test_another_database_is_another_outage(process, clock, sink):
-    tell_for(clock, 2 * PATIENCE, process(), process(url=URL.replace("5432", "5433")))
+    tell_for(clock, 2 * TOLERATED_OUTAGE, process(), process(url=URL.replace("5432", "5433")))
     assert len(sink.messages) == 2
 
 
@@ -110,9 +116,9 @@ def test_a_mail_that_is_refused_is_tried_again(process, clock, sink, code):
 
 
 def test_without_a_mail_server_nothing_is_sent_and_none_is_counted_as_sent(sink, process, clock):
-    tell_for(clock, 2 * PATIENCE, process(settings=MailSettings()))
+    tell_for(clock, 2 * TOLERATED_OUTAGE, process(settings=MailSettings()))
     assert not sink.messages
-    tell_for(clock, 2 * PATIENCE, process())
+    tell_for(clock, 2 * TOLERATED_OUTAGE, process())
     assert len(sink.messages) == 1
 
 

@@ -207,7 +207,7 @@ def test_a_delete_that_fails_is_pending_and_tried_again(patients, make_registrat
     assert patients.events() == ["patient.created"]
 
 
-def test_a_newer_upload_during_the_import_survives_the_delete(patients, make_registration):
+def test_a_newer_upload_while_a_delete_is_pending_is_imported(patients, make_registration):
     patients.upload(make_registration())
     patients.storage.faults.add("delete", 403, times=None)
     patients.run()

@@ -116,6 +116,20 @@ def test_a_fault_of_the_delete_is_tried_again_and_imports_nothing_twice(patients
     assert_imported_once(patients, data)
 
 
+def test_an_upload_between_download_and_delete_survives_and_is_imported(patients, make_registration):
+    patients.upload(make_registration())
+    ended = begin_and_hold(patients, "delete")
+    newer = patients.upload(make_registration(telefon="0171 3920099"))
+    patients.storage.faults.clear()
+    assert ended() is None
+    assert patients.in_bucket() == [NAME]
+    patients.run()
+    assert [file["status"] for file in patients.files()] == ["success", "success"]
+    assert patients.files()[1]["file_version"] == str(newer)
+    assert patients.patients()[0]["telefon"] == "0171 3920099"
+    assert patients.in_bucket() == []
+
+
 def test_storage_that_ends_in_the_middle_of_a_pass_costs_no_attempt(patients, make_registration):
     data = make_registration()
     patients.upload(data)
@@ -333,10 +347,10 @@ def test_a_file_that_is_discarded_while_the_pass_runs_is_not_imported(
     assert patients.in_bucket() == [discarded["file_name"]]
 
 
-def begin_and_hold(patients):
-    """Begins a pass, and returns once a download is held back; clearing the faults lets it come."""
+def begin_and_hold(patients, operation="download"):
+    """Begins a pass, and returns once storage holds a request back; clearing the faults lets it be done."""
     before = patients.storage.faults.taken
-    patients.storage.faults.add("download", "hold")
+    patients.storage.faults.add(operation, "hold")
     ended = in_background(patients.run)
     assert wait_until(lambda: patients.storage.faults.taken > before, 30)
     return ended

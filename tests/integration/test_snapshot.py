@@ -166,7 +166,7 @@ def test_open_questions_are_counted_by_kind(snapshot_after):
         "INSERT INTO reviews (kind) VALUES ('conflict'), ('conflict'), ('held_deletions')",
         "INSERT INTO reviews (kind, state, decided_at) VALUES ('possible_duplicate', 'resolved', now())",
     )
-    assert found.questions == {ReviewKind.CONFLICT: 2, ReviewKind.HELD_DELETIONS: 1}
+    assert found.open_reviews == {ReviewKind.CONFLICT: 2, ReviewKind.HELD_DELETIONS: 1}
 
 
 def test_the_passes_that_matter_are_the_newest_the_last_that_ended_and_the_last_that_got_through(snapshot_after):

@@ -197,7 +197,7 @@ def test_all_that_is_wrong_with_the_settings_is_named_at_once(piped):
         (("imports", "discard", "T99", "--reason", "x"), "curavani imports list"),
         (("imports", "discard", "T99", "--reason", " "), "Say why"),
         (("imports", "retry"), "--all-failed"),
-        (("reviews", "show", "P99"), "curavani reviews list"),
+        (("reviews", "show", "PE99"), "curavani reviews list"),
         (("reviews", "resolve", "T99", "--choose", "staff"), "curavani reviews list"),
         (("plan", "notes.txt"), "52066.json"),
         (("check", "/no/such/file.json"), "Check path"),

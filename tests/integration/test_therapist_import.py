@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from shared.core.errors import NotAllowedError, TransientError
 from shared.fields.validation import InvalidInput
 from shared.imports import mend
-from shared.reviews.reviews import Choice
+from shared.reviews.values import Resolution
 from standins.local import wait_until
 from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import map_record
@@ -24,7 +24,7 @@ def counts(file):
 
 def resolve(therapists, review_id, **choice):
     with therapists.engine.begin() as connection:
-        return resolve_review(connection, review_id, Choice(actor="api:test", **choice))
+        return resolve_review(connection, review_id, Resolution(actor="api:test", **choice))
 
 
 def staff_sets(therapists, **values):
@@ -96,11 +96,11 @@ def test_what_staff_changed_stays_and_a_conflict_is_asked_once(therapists, make_
     asked = {"field": "telefon", "base": "+49 241 12345", "staff": "0241 777", "source": "+49 241 99999"}
     assert review["detail"]["fields"] == [asked]
     assert [counts(file) for file in therapists.files()[1:]] == [{"held": 1}, {"unchanged": 1}]
-    resolve(therapists, review["id"], choose="source")
+    resolve(therapists, review["id"], choice="source")
     assert therapists.therapists()[0]["telefon"] == "+49 241 99999"
     with pytest.raises(NotAllowedError) as refused:
-        resolve(therapists, review["id"], choose="staff")
-    assert refused.value.message == "Question T1 was decided already"
+        resolve(therapists, review["id"], choice="staff")
+    assert refused.value.message == "Review TE1 was decided already"
 
 
 def test_a_deletion_marks_as_gone_and_a_return_reactivates(therapists, make_therapist):
@@ -236,7 +236,7 @@ def test_many_deletions_at_once_wait_for_a_person(therapists, make_therapist, ch
     assert {row["status"] for row in therapists.therapists()} == {"aktiv"}
     (review,) = therapists.reviews()
     assert (review["kind"], len(review["detail"]["deletions"])) == ("held_deletions", 8)
-    resolve(therapists, review["id"], choose=choose)
+    resolve(therapists, review["id"], choice=choose)
     assert [row["status"] for row in therapists.therapists()].count("inaktiv") == gone
 
 
@@ -249,7 +249,7 @@ def test_only_therapists_whom_the_question_lists_can_be_ticked(therapists, make_
     therapists.run()
     (review,) = therapists.reviews()
     with pytest.raises(InvalidInput):
-        resolve(therapists, review["id"], choose="apply", only=only)
+        resolve(therapists, review["id"], choice="apply", only=only)
     assert {row["status"] for row in therapists.therapists()} == {"aktiv"}
     assert therapists.reviews() == [review]
 
@@ -268,7 +268,7 @@ def test_whose_deletion_was_approved_comes_back_with_the_source_unless_staff_dec
     therapists.scrape([*deleted, *everybody[8:]], day="2025-07-09")
     therapists.run()
     (review,) = therapists.reviews()
-    resolve(therapists, review["id"], choose="apply")
+    resolve(therapists, review["id"], choice="apply")
     for word in by_hand:
         staff_decides(therapists, {"status": word})
     therapists.scrape([everybody[0], *everybody[8:]], day="2025-07-16")
@@ -306,7 +306,7 @@ def test_two_candidates_hold_the_record_and_ask_once(therapists, make_therapist)
     assert counts(therapists.last_file()) == {"held": 1}
     (review,) = therapists.reviews()
     assert (review["kind"], review["detail"]["candidates"]) == ("possible_duplicate", [1, 2])
-    resolve(therapists, review["id"], choose="merge", into=2)
+    resolve(therapists, review["id"], choice="merge", into=2)
     assert therapists.therapists()[1]["external_id"] == "praxis7"
 
 
@@ -322,7 +322,7 @@ def test_whom_an_import_had_deactivated_is_active_again_once_a_held_record_is_th
     therapists.scrape([make_therapist(1, id="praxis7", location=nameless_place)], day="2025-07-16")
     therapists.run()
     (review,) = therapists.reviews()
-    resolve(therapists, review["id"], choose="merge", into=1)
+    resolve(therapists, review["id"], choice="merge", into=1)
     first = therapists.therapists()[0]
     assert (first["status"], first["source_removed_at"]) == ("aktiv", None)
 

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
-from shared.reviews.reviews import Choice
+from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
 
@@ -235,7 +235,7 @@ class World:
 
     def resolve(self, review, choice):
         with self.therapists.engine.begin() as connection:
-            resolve_review(connection, review["id"], Choice(choose=choice, actor="api:test"))
+            resolve_review(connection, review["id"], Resolution(choice=choice, actor="api:test"))
 
     def staff_writes(self, person, values):
         (row_id,) = [row["id"] for row in self.therapists.therapists() if row["ort"] == person.town]

@@ -13,7 +13,8 @@ from patient_service.reviews import resolve_review as resolve_patients
 from patient_service.undo import undo_review as undo_patients
 from patient_service.use_cases import update_patients
 from shared.core.errors import NotAllowedError, NotFound
-from shared.reviews.reviews import Choice, DecisionRefused, UndoRefused
+from shared.reviews.reviews import ResolutionRefused, UndoRefused
+from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 
@@ -23,7 +24,7 @@ COLUMNS = "id, vorname, nachname, telefon, status, source_removed_at, source_rec
 def resolve(imported, choose, review_id=1, **choice):
     decide = resolve_review if hasattr(imported, "folder") else resolve_patients
     with imported.engine.begin() as connection:
-        return decide(connection, review_id, Choice(choose, "api:anna", **choice))
+        return decide(connection, review_id, Resolution(choose, "api:anna", **choice))
 
 
 def undo(imported, review_id=1, comment=None):
@@ -81,7 +82,7 @@ def test_after_an_undo_the_rows_are_as_before_and_the_question_is_open(request, 
     therapists = request.getfixturevalue(question)
     before, (asked,) = rows(therapists), therapists.reviews()
     decided = resolve(therapists, choose, comment="angerufen")
-    assert decided["state"] == "resolved"
+    assert decided.state == "resolved"
     undo(therapists, comment="doch nicht")
     assert rows(therapists) == before
     (review,) = therapists.reviews()
@@ -204,7 +205,7 @@ def test_a_merge_is_final(ambiguous):
 def test_an_open_or_unknown_question_has_nothing_to_undo(conflict):
     with pytest.raises(NotAllowedError) as refused:
         undo(conflict)
-    assert refused.value.message == "Question T1 is open; there is nothing to undo"
+    assert refused.value.message == "Review TE1 is open; there is nothing to undo"
     with pytest.raises(NotFound):
         undo(conflict, review_id=99)
 
@@ -222,7 +223,7 @@ def duplicate(patients, make_registration):
 def test_two_patients_kept_apart_are_asked_about_again(duplicate):
     before = duplicate.patients(), duplicate.events()
     resolve(duplicate, "separate")
-    assert undo(duplicate)["state"] == "open"
+    assert undo(duplicate).state == "open"
     assert (duplicate.patients(), duplicate.events()) == before
     resolve(duplicate, "merge")
     assert len(duplicate.patients()) == 1
@@ -301,17 +302,17 @@ def test_the_command_line_undoes(conflict, database_url):
     def curavani(*arguments):
         return CliRunner().invoke(command_line, arguments, env={"DATABASE_URL": database_url})
 
-    assert curavani("reviews", "resolve", "T1", "--choose", "source").exit_code == 0
-    assert curavani("reviews", "undo", "T1", "--comment", "vertan").exit_code == 0
+    assert curavani("reviews", "resolve", "TE1", "--choose", "source").exit_code == 0
+    assert curavani("reviews", "undo", "TE1", "--comment", "vertan").exit_code == 0
     (shown,) = json.loads(curavani("reviews", "list", "--json").stdout)
-    assert (shown["id"], shown["state"]) == ("T1", "open")
-    again = curavani("reviews", "undo", "T1")
+    assert (shown["id"], shown["state"]) == ("TE1", "open")
+    again = curavani("reviews", "undo", "TE1")
     assert (again.exit_code, "is open" in again.stderr) == (2, True)
 
 
 def test_the_sources_value_does_not_overwrite_what_staff_wrote_after_the_question(conflict):
     staff_sets(conflict, telefon="0241 888")
-    with pytest.raises(DecisionRefused) as refused:
+    with pytest.raises(ResolutionRefused) as refused:
         resolve(conflict, "source")
     assert refused.value.code == "edited_since"
     assert (rows(conflict)[0]["telefon"], conflict.reviews()[0]["state"]) == ("0241 888", "open")
@@ -329,7 +330,7 @@ def test_what_the_source_said_earlier_does_not_overwrite_what_it_says_now(confli
     newer = make_therapist(1, status="modified", contact={"phone": "+49 241 55555"}, languages=["Türkisch"])
     conflict.scrape([newer], day="2025-07-16")
     conflict.run()
-    with pytest.raises(DecisionRefused) as refused:
+    with pytest.raises(ResolutionRefused) as refused:
         resolve(conflict, "source", review_id=1)
     assert refused.value.code == "asked_again"
     resolve(conflict, "source", review_id=2)

@@ -1,62 +1,99 @@
-"""Every code that the program writes has a meaning and an advice in both languages."""
+"""Codes and technical words are members of their enumerations wherever the program writes or compares them."""
 
 import ast
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
-from shared.words.codes import CATALOGUE, describe
+from shared.words.codes import Code, describe
+from shared.words.statuses import Action, FileStatus, RecordOutcome, ReviewState
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ("shared", "patient_service", "therapist_service", "curavani")
 # Calls that take a code, and the position of it.
-POSITIONS = {
-    "Finding": 1,
-    "RejectedError": 0,
-    "CuravaniError": 0,
-    "PydanticCustomError": 0,
-    "finding": 1,
-    "fault": 1,
-    "_finding": 1,
-    "_report_with_finding": 2,
-    "Deletion": 1,
+POSITIONS = {"Finding": 1, "RejectedError": 0, "CuravaniError": 0, "PydanticCustomError": 0, "finding": 1, "fault": 1}
+# What holds such a word, by its name: a variable, a column, a member of a row, a keyword.
+HOLDERS: dict[str, type[StrEnum]] = {
+    "code": Code,
+    "error_code": Code,
+    "status": FileStatus,
+    "outcome": RecordOutcome,
+    "action": Action,
+    "state": ReviewState,
 }
 
 
-def written_codes():
-    for package in ("shared", "patient_service", "therapist_service"):
-        for path in (ROOT / package).rglob("*.py"):
-            if path.name == "codes.py":
-                continue
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                yield from ((code, path.name) for code in _codes(node))
+def bare_words(source):
+    """The literals that stand where a word of an enumeration belongs, with their lines."""
+    for node in ast.walk(ast.parse(source)):
+        for vocabulary, value in _places(node):
+            for inner in _parts(value):
+                if isinstance(inner, ast.Constant) and inner.value in set(vocabulary):
+                    yield inner.value, inner.lineno
 
 
-def _codes(node):
+def _places(node):
     if isinstance(node, ast.Call):
-        name = getattr(node.func, "id", getattr(node.func, "attr", ""))
-        position = POSITIONS.get(name)
-        given = node.args[position : position + 1] if position is not None else []
-        given += [keyword.value for keyword in node.keywords if keyword.arg in ("code", "error_code")]
-        yield from (value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str))
-    if (
-        isinstance(node, ast.Assign)
-        and any(getattr(target, "id", "") == "code" for target in node.targets)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    ):
-        yield node.value.value
+        position = POSITIONS.get(_name(node.func))
+        yield from ((Code, given) for given in (node.args[position : position + 1] if position is not None else []))
+        yield from ((HOLDERS[word.arg], word.value) for word in node.keywords if word.arg in HOLDERS)
+        if isinstance(node.func, ast.Attribute) and _name(node.func.value) in HOLDERS:
+            yield from ((HOLDERS[_name(node.func.value)], given) for given in node.args)
+    elif isinstance(node, ast.Assign):
+        yield from ((HOLDERS[_name(target)], node.value) for target in node.targets if _name(target) in HOLDERS)
+    elif isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        yield from ((HOLDERS[_name(one)], other) for one in sides if _name(one) in HOLDERS for other in sides)
 
 
-@pytest.mark.parametrize(("code", "module"), sorted(set(written_codes())))
-def test_every_code_is_in_the_catalogue(code, module):
-    assert code in CATALOGUE, module
+def _name(node):
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        return node.slice.value
+    return getattr(node, "id", getattr(node, "attr", ""))
 
 
-def test_the_search_finds_codes():
-    assert {"invalid_json", "unknown_field", "displaced", "lock_held"} <= {code for code, _ in written_codes()}
+def _parts(value):
+    if isinstance(value, ast.IfExp):
+        return [value.body, value.orelse]
+    return value.elts if isinstance(value, (ast.Tuple, ast.List, ast.Set)) else [value]
 
 
-@pytest.mark.parametrize("code", CATALOGUE)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_word_of_an_enumeration_stands_bare(package):
+    found = [
+        (word, f"{path.relative_to(ROOT)}:{line}")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for word, line in bare_words(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Finding('/x', 'missing')",
+        "raise RejectedError('invalid_json')",
+        "raise_problem(connection, kernel, code='no_leader')",
+        "code = 'lock_held'",
+        "x = row['status'] == 'failed'",
+        "x = 'failed' != row.status",
+        "x = table.c.status.in_(('failed', 'other'))",
+        "x = table.c.error_code.is_distinct_from('missing')",
+        "x = row['outcome'] in ('new', other)",
+        "code = 'missing' if x else y",
+        "insert().values(action='erase')",
+    ],
+)
+def test_a_bare_word_would_be_found(source):
+    assert list(bare_words(source))
+
+
+@pytest.mark.parametrize("code", Code)
 def test_every_meaning_is_a_sentence(code):
     assert describe(code).english.endswith(".")
     assert describe(code).german.endswith(".")
+
+
+def test_an_unknown_code_is_described_as_a_fault_of_the_program():
+    assert describe("never_heard_of") is Code.INTERNAL_ERROR

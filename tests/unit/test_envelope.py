@@ -1,5 +1,6 @@
 """What a scrape file says about itself, and whether that is believable."""
 
+import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -57,6 +58,7 @@ def test_unreadable_scrape_date_is_replaced_with_a_finding(value, folder_date, e
         ("2099-07-02", date(2025, 7, 1), FILE_TIME, datetime(2025, 7, 1, tzinfo=UTC)),
         ("2099-07-02", date(2099, 7, 2), FILE_TIME, FILE_TIME),
         ("2099-07-02", None, datetime(2099, 7, 2, tzinfo=UTC), PRESENT),
+        ("2099-07-02", None, datetime(2025, 7, 6, 8, tzinfo=UTC), datetime(2025, 7, 6, 8, tzinfo=UTC)),
     ],
 )
 def test_no_date_is_believed_that_is_more_than_a_day_in_the_future(stated, folder_date, file_time, expected):
@@ -67,10 +69,37 @@ def test_a_zone_is_respected():
     assert read(scrape_date="2025-07-02T01:00:00+02:00")[0].scrape_moment == datetime(2025, 7, 1, 23, 0, tzinfo=UTC)
 
 
+@pytest.fixture(params=["Pacific/Auckland", "America/Los_Angeles"])
+def zone_of_the_machine(request, monkeypatch):
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.parametrize("stated", ["2025-07-02T12:00", "2025-07-02T14:00+02:00", None])
+@pytest.mark.usefixtures("zone_of_the_machine")
+def test_the_machines_own_zone_moves_no_scrape_to_another_day(stated):
+    noon = datetime(2025, 7, 2, 12, tzinfo=UTC)
+    envelope, _ = read(file_time=noon, scrape_date=stated)
+    assert (envelope.scrape_moment, envelope.scrape_day) == (noon, noon.date())
+    assert envelope.scrape_moment.tzinfo is UTC
+
+
+@pytest.mark.usefixtures("zone_of_the_machine")
+def test_the_present_is_told_in_utc_as_well():
+    moment, assumed = Dating(None, datetime(2099, 1, 1, tzinfo=UTC), PRESENT).moment_of(None)
+    assert (moment, moment.tzinfo, assumed) == (PRESENT, UTC, True)
+    assert moment.tzinfo is UTC
+
+
 @pytest.mark.parametrize(
     ("area", "expected", "code"),
     [
         (None, "52XXX", None),
+        ("", "52XXX", None),
+        (" 52XXX ", "52XXX", None),
         ("52xxx", "52XXX", None),
         ("52066", "52066", None),
         ("10XXX", "10XXX", "postcode_area_mismatch"),
@@ -105,6 +134,19 @@ def test_wrong_totals_are_named(stated, wrong):
     assert codes(count_findings(envelope, counted)) == [(f"/metadata/{name}", "wrong_total") for name in wrong]
 
 
+@pytest.mark.parametrize(
+    ("stated", "wrong"),
+    [
+        ({"total_therapists": 0, "new_therapists": 0, "deleted_therapists": 0}, []),
+        ({"total_therapists": 1}, ["total_therapists"]),
+        ({"total_therapists": -1}, ["total_therapists"]),
+        ({"deleted_therapists": 1}, ["deleted_therapists"]),
+    ],
+)
+def test_what_was_not_counted_is_none(stated, wrong):
+    assert codes(count_findings(read(**stated)[0], {})) == [(f"/metadata/{name}", "wrong_total") for name in wrong]
+
+
 @pytest.mark.parametrize("value", ["10", True, 1.5])
 def test_a_total_that_is_no_number_is_wrong(value):
     assert codes(read(total_therapists=value)[1]) == [("/metadata/total_therapists", "wrong_total")]
@@ -120,6 +162,7 @@ def test_a_total_that_is_no_number_is_wrong(value):
         (50, 0, [100, 100, 100], None),
         (49, 0, [100, 100, 100], "implausible_count"),
         (30, 19, [100, 90, 120, 1, 1], "implausible_count"),
+        (30, 20, [100, 90, 120], None),
         (10, 0, [100, 10, 10], None),
         (0, 0, [1, 1, 1], "implausible_count"),
     ],

@@ -1,8 +1,21 @@
 """Who a scraped record is."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from therapist_service.imports.identity import Known, Listed, Match, assign, decide, decide_by_id_alone, traits_of
+from therapist_service.imports.identity import (
+    Known,
+    Listed,
+    Match,
+    assign,
+    decide,
+    decide_by_id_alone,
+    look_up_keys,
+    record_keys,
+    same_person,
+    traits_of,
+)
 
 ANNA = {
     "vorname": "Anna",
@@ -91,9 +104,20 @@ def test_empty_never_equals_empty(empty):
     assert decide(listed("praxis9", **empty), [row(**empty)], set()).rule == "none"
 
 
-def test_a_differently_hyphenated_name_is_the_same():
-    record = listed("praxis9", nachname="MüllerSchmidt")
-    assert decide(record, [row(nachname="Müller - Schmidt")], set()).rule == "compound"
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("MüllerSchmidt", "Müller - Schmidt"), ("Müller Schmidt", "Schmidt-Müller"), ("Müller-Schmidt-Lang", "Schmidt")],
+)
+def test_a_differently_hyphenated_name_is_the_same(one, other):
+    assert decide(listed("praxis9", nachname=one), [row(nachname=other)], set()).rule == "compound"
+    assert decide(listed("praxis9", nachname=other), [row(nachname=one)], set()).rule == "compound"
+
+
+def test_a_name_that_is_missing_on_one_side_is_no_part_of_the_other():
+    assert decide(listed("praxis9"), [row(nachname=None)], set()).rule == "renamed"
+    assert decide(listed("praxis9"), [row(nachname=None, titel=None)], set()).rule == "none"
+    assert decide(listed("praxis9", nachname=None), [row(titel=None)], set()).rule == "none"
+    assert decide(listed("praxis9", nachname=None), [row(nachname=None, titel=None)], set()).rule == "none"
 
 
 def test_an_id_of_another_area_proposes_nobody():
@@ -117,6 +141,11 @@ def test_what_the_source_said_last_counts_as_well_as_the_row(staff, record, rule
 def test_the_same_address_comes_first():
     rows = [row(1, "a"), row(2, "b", strasse="Neustr. 1")]
     assert decide(listed("praxis9", strasse="Neustr. 1"), rows, set()).row_id == 2
+
+
+def test_the_same_street_comes_first_also_without_a_number():
+    rows = [row(1, "a", strasse="Altweg"), row(2, "b", strasse="Neuweg")]
+    assert decide(listed("c", strasse="Neuweg"), rows, set()) == Match(2, "name")
 
 
 def test_two_practices_of_one_person_do_not_swap_rows_with_their_ids():
@@ -176,7 +205,31 @@ def test_the_same_person_twice_is_found_before_any_row_exists():
 def test_ambiguity_dissolves_when_others_of_the_file_take_their_rows():
     rows = [row(1, "a", strasse="Neustr. 1"), row(2, "b", strasse="Altstr. 1")]
     records = [listed("x", strasse="Umzug 3"), listed("y", strasse="Neustr. 1")]
-    assert [match.row_id for match in assign(records, [rows, rows])] == [2, 1]
+    assert assign(records, [rows, rows]) == [Match(2, "name"), Match(1, "exact")]
+
+
+def test_ambiguity_dissolves_when_others_take_their_rows_by_the_same_rule():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", strasse="Altweg")]
+    records = [listed("x", strasse="Umzug"), listed("y", strasse="Neuweg")]
+    assert assign(records, [rows, rows]) == [Match(2, "name"), Match(1, "name")]
+
+
+def test_ambiguity_that_does_not_dissolve_is_told():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", strasse="Altweg"), row(3, "c", strasse="Seeweg")]
+    records = [listed("x", strasse="Umzug"), listed("y", strasse="Neuweg")]
+    assert assign(records, [rows, rows]) == [Match(None, "ambiguous", (2, 3)), Match(1, "name")]
+
+
+def test_a_repetition_takes_no_row_although_one_is_free():
+    rows = [row(1, "a"), row(2, "b")]
+    records = [listed("a"), listed("b")]
+    assert assign(records, [rows, rows]) == [Match(1, "exact"), Match(None, "duplicate_in_file")]
+
+
+def test_rows_that_were_claimed_before_stay_so_through_all_rules():
+    rows = [row(1, "a", strasse="Neuweg"), row(2, "b", nachname="Lang")]
+    records = [listed("b", nachname="Lang"), listed("x", strasse="Neuweg")]
+    assert [match.row_id for match in assign(records, [rows, rows], {1})] == [2, None]
 
 
 @pytest.mark.parametrize(
@@ -199,9 +252,134 @@ def test_an_id_alone_must_match_one_row(rows, claimed, expected):
         ("Hauptstr.15", "Hauptstrasse 15", True),
         ("Hauptstr. 1-5", "Hauptstr. 15", False),
         ("Hauptstr. 1 - 5", "Hauptstr. 1-5", True),
+        ("Hauptstr. 1/5", "Hauptstr. 1 bis 5", True),
+        ("Hauptstr 15", "Hauptstraße 15", True),
+        ("Haupt Str.", "Hauptstraße", True),
         ("Hauptstr. 15", "Hauptstr. 16", False),
         ("Straßburger Allee 1", "Strassburger Allee 1", True),
     ],
 )
 def test_streets_are_compared_by_meaning(one, other, same):
     assert (person(strasse=one).street == person(strasse=other).street) is same
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({}, {}, True),
+        ({"strasse": None}, {}, True),
+        ({"strasse": None}, {"strasse": None}, True),
+        ({"strasse": "Hauptstr."}, {"strasse": "Hauptstr. 15"}, False),
+        ({"strasse": "Neustr. 1"}, {}, False),
+        ({"titel": None, "email": None}, {}, True),
+        ({"vorname": "Bernd"}, {}, False),
+        ({"vorname": None}, {}, False),
+        ({"nachname": "Lang"}, {}, False),
+        ({"nachname": None}, {"nachname": None}, False),
+        ({"plz": "52070"}, {}, False),
+        ({"plz": None}, {"plz": None}, False),
+        # Without any first name the full address has to agree.
+        ({"vorname": None}, {"vorname": None}, True),
+        ({"vorname": None, "strasse": "Neustr. 1"}, {"vorname": None}, False),
+        ({"vorname": None, "strasse": None}, {"vorname": None}, False),
+        ({"vorname": None, "strasse": None}, {"vorname": None, "strasse": None}, False),
+        ({"vorname": None, "strasse": "Hauptstr."}, {"vorname": None, "strasse": "Hauptstr."}, False),
+    ],
+)
+def test_one_person_twice_has_one_name_and_no_second_address(one, other, same):
+    assert same_person(person(**one), person(**other)) is same
+    assert same_person(person(**other), person(**one)) is same
+
+
+SAID = {"plz": "52066", "nachname": "Müller", "vorname": "Anna"}
+
+
+@pytest.mark.parametrize(
+    ("current", "said", "keys"),
+    [
+        (SAID, None, ("52066|mueller", "52066|anna", None)),
+        (SAID, {}, ("52066|mueller", "52066|anna", None)),
+        (SAID, {**SAID, "ort": "Aachen"}, ("52066|mueller", "52066|anna", None)),
+        # Written differently, it is still the same key.
+        (SAID, {**SAID, "nachname": "Mueller"}, ("52066|mueller", "52066|anna", None)),
+        (SAID, {**SAID, "nachname": "Lang"}, ("52066|mueller", "52066|anna", ["52066|lang"])),
+        (SAID, {**SAID, "vorname": None}, ("52066|mueller", "52066|anna", None)),
+        ({**SAID, "vorname": None}, SAID, ("52066|mueller", "", ["52066|anna"])),
+        ({**SAID, "nachname": ""}, None, ("", "52066|anna", None)),
+        ({**SAID, "plz": None}, None, ("", "", None)),
+        ({**SAID, "plz": None}, SAID, ("", "", ["52066|anna", "52066|mueller"])),
+        # Staff may have corrected the one and the source the other: both names are looked up under both postal codes.
+        (
+            {"plz": "50667", "nachname": "Lang", "vorname": "Anna"},
+            SAID,
+            ("50667|lang", "50667|anna", ["50667|mueller", "52066|anna", "52066|lang", "52066|mueller"]),
+        ),
+        ({}, None, ("", "", None)),
+    ],
+)
+def test_a_row_is_found_by_every_name_it_goes_by(current, said, keys):
+    found = look_up_keys(current, said)
+    assert found == dict(zip(("last_key", "first_key", "other_keys"), keys, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({}, ["52066|mueller", "52066|anna"]),
+        ({"vorname": None}, ["52066|mueller"]),
+        ({"nachname": ""}, ["52066|anna"]),
+        ({"plz": None}, []),
+        ({"vorname": "Anna Maria", "nachname": "Müller-Lang"}, ["52066|mueller lang", "52066|annamaria"]),
+    ],
+)
+def test_a_record_is_looked_up_by_its_names_under_its_postal_code(changes, keys):
+    assert record_keys(person(**changes)) == keys
+
+
+variants = st.fixed_dictionaries(
+    {
+        "vorname": st.sampled_from([None, "Anna", "Bernd"]),
+        "nachname": st.sampled_from(["Müller", "Lang", "Müller-Lang"]),
+        "titel": st.sampled_from([None, "Dr."]),
+        "strasse": st.sampled_from([None, "Hauptstr. 15", "Hauptstr.", "Neustr. 1"]),
+        "plz": st.sampled_from(["52066", "52070"]),
+        "email": st.sampled_from([None, "anna@example.com", "other@example.com"]),
+    }
+)
+ids = st.sampled_from([None, "praxis1", "praxis2"])
+records_ = st.lists(st.builds(lambda each, id_: Listed("52XXX", id_, traits_of(each)), variants, ids), max_size=4)
+rows_ = st.lists(st.tuples(variants, ids, st.none() | variants), max_size=4).map(
+    lambda found: [
+        Known(number, "52XXX", id_, traits_of(each), said and traits_of(said))
+        for number, (each, id_, said) in enumerate(found, start=1)
+    ]
+)
+
+
+@given(records_, rows_, st.sets(st.integers(1, 4)))
+def test_no_row_is_given_twice_or_taken_from_somebody(records, rows, claimed):
+    matches = assign(records, [rows] * len(records), claimed)
+    given_away = [match.row_id for match in matches if match.row_id is not None]
+    assert len(set(given_away)) == len(given_away)
+    assert not claimed & set(given_away)
+    assert all(
+        (match.row_id is None) == (match.rule in ("none", "ambiguous", "duplicate_in_file")) for match in matches
+    )
+    assert all((match.rule == "ambiguous") == (len(match.ambiguous) > 1) for match in matches)
+
+
+@given(records_, rows_)
+def test_whoever_is_meant_is_found_by_a_key_or_the_id(records, rows):
+    for record, match in zip(records, assign(records, [rows] * len(records)), strict=True):
+        if match.row_id is not None:
+            known = rows[match.row_id - 1]
+            names = {traits.last for traits in known.versions()} | known.firsts()
+            zips = {traits.zip for traits in known.versions()}
+            keys = {f"{zip_code}|{name}" for zip_code in zips for name in names}
+            assert keys & set(record_keys(record.traits)) or record.external_id == known.external_id
+
+
+@given(records_, rows_, st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(records, rows, random):
+    shuffled = random.sample(rows, len(rows))
+    assert assign(records, [shuffled] * len(records)) == assign(records, [rows] * len(records))

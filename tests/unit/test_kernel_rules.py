@@ -1,4 +1,4 @@
-"""Keys, strict JSON and the retry rule, as tables."""
+"""Strict JSON as both readers take it, and what a log may hold."""
 
 import json
 import logging
@@ -11,47 +11,8 @@ from hypothesis import strategies as st
 from shared.core.errors import RejectedError
 from shared.core.logs import configure_logging, get_logger
 from shared.core.settings import LogSettings
-from shared.imports.retry import LONGEST_DELAY_SECONDS, delay_seconds
 from shared.text.json_stream import MAX_ELEMENT_CHARACTERS, TOO_LONG, JsonStream
-from shared.text.keys import email_key, name_key, phone_key, search_key, search_words
-from shared.text.strict_json import parse_document, unstorable_pointers
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (("Max", "Müller"), ("MAX", "mueller")),
-        (("Max", "Mu\u0308ller"), ("Max", "Müller")),
-        (("Karl-Heinz", "Weiß"), ("Karl Heinz", " WEISS ")),
-        (("Łukasz", "Søren"), ("Lukasz", "Soeren")),
-        (("Zoë", "O'Brien"), ("Zoe", "O’Brien")),
-    ],
-)
-def test_notations_of_one_name_share_a_key(one, other):
-    assert name_key(*one) == name_key(*other)
-
-
-@pytest.mark.parametrize(("one", "other"), [(("Max", "Null"), ("Max", "")), (("A", "BC"), ("AB", "C"))])
-def test_different_names_have_different_keys(one, other):
-    assert name_key(*one) != name_key(*other)
-
-
-@pytest.mark.parametrize("number", ["+49 241 12345", "0241 12345", "0241/12345", "0049 241 12345", "+49 (0)241 12345"])
-def test_notations_of_one_phone_number_share_a_key(number):
-    assert phone_key(number) == "+4924112345"
-
-
-def test_an_absent_value_has_no_key():
-    assert email_key("") is None
-    assert email_key(None) is None
-    assert phone_key(None) is None
-
-
-@pytest.mark.parametrize("words", ["müller", "Mueller", "MULLER"])
-def test_a_search_finds_every_spelling(words):
-    (word,) = search_words(words)
-    assert word in search_key("Max Müller")
-
+from shared.text.strict_json import parse_document
 
 REFUSED = [
     (b"", "empty_file"),
@@ -156,22 +117,6 @@ def test_a_long_value_beside_the_list_is_refused_with_its_place():
     with pytest.raises(RejectedError, match="invalid_json") as caught:
         list(stream.elements())
     assert [(finding.pointer, finding.code) for finding in caught.value.findings] == [("/a~1b", "too_long")]
-
-
-def test_unstorable_texts_are_found_with_their_place():
-    assert unstorable_pointers({"a": ["x", "\x00"], "b/c": "\ud800"}) == ["/a/1", "/b~1c"]
-
-
-@given(st.integers(1, 100), st.integers(0, 10**6), st.floats(-1, 1))
-def test_a_delay_stays_within_its_spread_and_below_six_hours(attempts, base, jitter):
-    exact = base * 2 ** (attempts - 1)
-    delay = delay_seconds(attempts, base, jitter)
-    assert 0 <= delay <= LONGEST_DELAY_SECONDS
-    assert min(exact * 0.8, LONGEST_DELAY_SECONDS) <= delay * 1.0001 + 1e-9
-
-
-def test_eight_attempts_take_about_sixteen_hours():
-    assert 12 <= sum(delay_seconds(n, 600, 0) for n in range(1, 8)) / 3600 <= 18
 
 
 def test_logs_hold_listed_fields_only_and_no_text_of_libraries_or_exceptions():

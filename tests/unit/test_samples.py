@@ -10,7 +10,7 @@ from curavani.demo.samples import registrations, scrapes
 from patient_service.imports.registration import parse_registration
 from shared.core.errors import RejectedError
 from shared.text.strict_json import parse_document
-from shared.words.codes import CATALOGUE
+from shared.words.codes import describe
 from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
 from therapist_service.imports.identity import Listed, assign, traits_of
 from therapist_service.imports.mapping import for_adults, map_record
@@ -85,7 +85,7 @@ def test_registrations_are_read_as_expected(sample):
     code, findings = registration_outcome(sample)
     if sample.expected in OUT_OF_SIGHT | {"success"}:
         assert (code, findings) == ("success", [])
-    elif CATALOGUE[sample.expected].severity == "error":
+    elif describe(sample.expected).severity == "error":
         assert code == sample.expected
     else:
         assert (code, findings) == ("success", [sample.expected])

@@ -187,7 +187,7 @@ def test_a_scrape_is_missed_only_where_one_is_expected_and_since_somebody_looks(
 
 
 def test_what_waits_for_a_person_is_counted_and_no_sickness():
-    snapshot = changed(files={FileStatus.FAILED: 2}, parked=4, questions={ReviewKind.CONFLICT: 9})
+    snapshot = changed(files={FileStatus.FAILED: 2}, parked=4, open_reviews={ReviewKind.CONFLICT: 9})
     assert troubles(snapshot) == {}
     assert (check_of("failed_files", snapshot).code, check_of("failed_files", snapshot).number) == ("files_failed", 2)
     assert (check_of("events_parked", snapshot).code, check_of("events_parked", snapshot).number) == (
@@ -286,7 +286,7 @@ def test_the_metrics_say_what_the_snapshot_says():
         parked=1,
         alerts=Backlog(6, ago(seconds=40)),
         problems=8,
-        questions={ReviewKind.CONFLICT: 9},
+        open_reviews={ReviewKind.CONFLICT: 9},
         heartbeats=[beat(), beat(WorkerState.STANDBY, "b"), beat(WorkerState.STANDBY, "c"), beat(process="d", hours=1)],
     )
     single = {
@@ -407,7 +407,7 @@ def test_the_digest_tells_counts_and_codes():
         changed(
             last_day=DAY,
             files={FileStatus.FAILED: 4},
-            questions={ReviewKind.CONFLICT: 2, ReviewKind.POSSIBLE_DUPLICATE: 1},
+            open_reviews={ReviewKind.CONFLICT: 2, ReviewKind.POSSIBLE_DUPLICATE: 1},
             parked=1,
             last_pass=a_pass(hours=3),
         ),

@@ -5,6 +5,7 @@ A file holds about a hundred hits, so a "deleted" practice has often only been p
 
 from dataclasses import dataclass
 
+from shared.words.codes import Code
 from shared.words.statuses import RecordOutcome
 from shared.words.vocabulary import Therapeutstatus
 
@@ -16,7 +17,7 @@ class Deletion:
     """What becomes of one deletion: the record's outcome, the finding's code, and whether the row becomes `inaktiv`."""
 
     outcome: RecordOutcome
-    code: str | None = None
+    code: Code | None = None
     deactivates: bool = False
 
 
@@ -27,11 +28,11 @@ def decide_deletion(status: str | None, *, already_removed: bool, listed_elsewhe
     `listed_elsewhere` means another file of the same day's or a later scrape. A blocked therapist stays blocked.
     """
     if status is None:
-        return Deletion(RecordOutcome.SKIPPED, "unknown_therapist")
+        return Deletion(RecordOutcome.SKIPPED, Code.UNKNOWN_THERAPIST)
     if already_removed:
         return Deletion(RecordOutcome.UNCHANGED)
     if listed_elsewhere:
-        return Deletion(RecordOutcome.SKIPPED, "displaced")
+        return Deletion(RecordOutcome.SKIPPED, Code.DISPLACED)
     return Deletion(RecordOutcome.DELETED, deactivates=status == Therapeutstatus.AKTIV)
 
 

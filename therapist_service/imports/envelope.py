@@ -8,6 +8,7 @@ from statistics import median
 
 from shared.core.errors import Finding, RejectedError
 from shared.text.strict_json import escaped, is_storable
+from shared.words.codes import Code
 
 TOTALS = ("total_therapists", "new_therapists", "modified_therapists", "unchanged_therapists", "deleted_therapists")
 """The totals a file may state, and the names under which `count_findings` expects what was counted."""
@@ -67,12 +68,12 @@ def read_envelope(
     Raises `RejectedError("missing_section")` if there is no metadata object.
     """
     if not isinstance(document_metadata, dict):
-        raise RejectedError("missing_section", [Finding("/metadata", "missing_section")])
+        raise RejectedError(Code.MISSING_SECTION, [Finding("/metadata", Code.MISSING_SECTION)])
     unknown = [key for key in document_metadata if key not in _KNOWN_KEYS and is_storable(key)]
-    findings = [Finding(f"/metadata/{escaped(key[:_KEY_LENGTH])}", "unknown_field") for key in unknown]
+    findings = [Finding(f"/metadata/{escaped(key[:_KEY_LENGTH])}", Code.UNKNOWN_FIELD) for key in unknown]
     moment, assumed = dating.moment_of(document_metadata.get("scrape_date"))
     if assumed:
-        findings.append(Finding("/metadata/scrape_date", "scrape_date_assumed"))
+        findings.append(Finding("/metadata/scrape_date", Code.SCRAPE_DATE_ASSUMED))
     area, area_findings = _area(document_metadata.get("postcode_area"), zip)
     totals, total_findings = _totals(document_metadata)
     envelope = Envelope(zip, area, moment.date(), moment, totals)
@@ -90,11 +91,11 @@ def count_findings(envelope: Envelope, counted: Mapping[str, int]) -> list[Findi
         if name == "total_therapists":
             allowed.add(counted.get(name, 0) - counted.get("deleted_therapists", 0))
         if stated not in allowed:
-            findings.append(Finding(f"/metadata/{name}", "wrong_total"))
+            findings.append(Finding(f"/metadata/{name}", Code.WRONG_TOTAL))
     return findings
 
 
-def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> str | None:
+def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> Code | None:
     """The code that keeps the whole file from being applied, None if nothing speaks against it.
 
     `usual_counts` are the record counts of the files of this postal code that were applied last, the latest first;
@@ -102,10 +103,10 @@ def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> str |
     less than half of the usual number that the scrape broke off.
     """
     if invalid > valid:
-        return "too_many_invalid"
+        return Code.TOO_MANY_INVALID
     recent = usual_counts[:_USUAL_FILES]
     if len(recent) == _USUAL_FILES and (valid + invalid) * 2 < median(recent):
-        return "implausible_count"
+        return Code.IMPLAUSIBLE_COUNT
     return None
 
 
@@ -126,10 +127,10 @@ def _area(value: object, zip_code: str) -> tuple[str, list[Finding]]:
         return own, []
     area = value.strip().upper() if isinstance(value, str) else ""
     if not _AREA.fullmatch(area):
-        return own, [Finding("/metadata/postcode_area", "postcode_area_ignored")]
+        return own, [Finding("/metadata/postcode_area", Code.POSTCODE_AREA_IGNORED)]
     # The ids belong to the area that was searched, so it counts even where the file's name says otherwise.
     matches = zip_code.startswith(area.rstrip("X"))
-    return area, [] if matches else [Finding("/metadata/postcode_area", "postcode_area_mismatch")]
+    return area, [] if matches else [Finding("/metadata/postcode_area", Code.POSTCODE_AREA_MISMATCH)]
 
 
 def _totals(metadata: Mapping[str, object]) -> tuple[dict[str, int] | None, list[Finding]]:
@@ -140,5 +141,5 @@ def _totals(metadata: Mapping[str, object]) -> tuple[dict[str, int] | None, list
         if isinstance(value, int) and not isinstance(value, bool):
             totals[name] = value
         elif value is not None:
-            findings.append(Finding(f"/metadata/{name}", "wrong_total"))
+            findings.append(Finding(f"/metadata/{name}", Code.WRONG_TOTAL))
     return totals or None, findings

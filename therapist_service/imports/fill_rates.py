@@ -10,12 +10,11 @@ from sqlalchemy.engine import Connection
 from shared.database.json_text import json_text
 from shared.database.statements import Statement
 from shared.mail.watch import Sight
+from shared.words.codes import Code
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
 from therapist_service.models import scrape_fill
 from therapist_service.therapist import MAPPED_FIELDS
-
-CODE = "fill_rate_dropped"
 
 
 def keep_fill(connection: Connection, envelope: Envelope, fill: Fill) -> None:
@@ -59,4 +58,4 @@ def look_at_fill_rates(connection: Connection) -> Iterable[Sight]:
     for name in MAPPED_FIELDS:
         drop = dropped.get(name)
         detail = {"field": name, "usual": drop.usual, "now": drop.now} if drop else {}
-        yield Sight(f"fill_rate:{name}", CODE if drop else None, detail)
+        yield Sight(f"fill_rate:{name}", Code.FILL_RATE_DROPPED if drop else None, detail)

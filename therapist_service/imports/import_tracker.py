@@ -12,6 +12,7 @@ from shared.core.clock import now
 from shared.database.statements import Statement
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.imports.source import File, Found
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPING_VERSION
@@ -41,7 +42,7 @@ def supersede_older_versions(connection: Connection, found: Sequence[Found[Scrap
     replaced = connection.execute(
         sa.update(_tracking)
         .where(columns.status.in_(RETRYABLE), columns.file_name == sa.any_(paths), columns.source_key != sa.all_(keys))
-        .values(status=FileStatus.SKIPPED, error_code="superseded", next_attempt_at=None, processed_at=now())
+        .values(status=FileStatus.SKIPPED, error_code=Code.SUPERSEDED, next_attempt_at=None, processed_at=now())
         .returning(columns.id)
     ).scalars()
     for import_id in list(replaced):
@@ -62,9 +63,9 @@ class AppliedBefore:
     def why_needless(self, envelope: Envelope) -> str | None:
         """`duplicate_content` or `superseded` where an applied file makes this one needless."""
         if self.same_content:
-            return "duplicate_content"
+            return Code.DUPLICATE_CONTENT
         is_older = self.latest is not None and day_of(self.latest) > envelope.scrape_day
-        return "superseded" if is_older else None
+        return Code.SUPERSEDED if is_older else None
 
 
 def applied_before(connection: Connection, import_id: int, sha256: str, zip_code: str) -> AppliedBefore:
@@ -74,7 +75,7 @@ def applied_before(connection: Connection, import_id: int, sha256: str, zip_code
 
 def count_is_accepted(file: File) -> bool:
     """Whether a person has asked again for a file whose number of records was not believed: it is so, after all."""
-    return (file.status, file.error_code) == (FileStatus.PENDING, "implausible_count")
+    return (file.status, file.error_code) == (FileStatus.PENDING, Code.IMPLAUSIBLE_COUNT)
 
 
 def day_of(moment: datetime) -> date:

@@ -19,6 +19,7 @@ from email_validator import EmailNotValidError, validate_email
 from shared.core.errors import Finding, RejectedError
 from shared.text.keys import clean_text
 from shared.text.strict_json import escaped, is_storable, unstorable_pointers
+from shared.words.codes import Code
 from shared.words.vocabulary import Anrede, Geschlecht
 
 MAPPING_VERSION = 1
@@ -101,7 +102,7 @@ def map_record(raw: object, index: int) -> MappedRecord:
     needs a last name and a postal code; only one that claims `deleted` may lack everything but its id.
     """
     if not isinstance(raw, dict):
-        raise RejectedError("validation_failed", [Finding(f"/therapists/{index}", "invalid_type", index)])
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding(f"/therapists/{index}", Code.INVALID_TYPE, index)])
     _refuse_characters(raw, index)
     reader = _Reader(raw, index)
     external_id = reader.text(raw, "", "id", _ID_LENGTH)
@@ -109,7 +110,7 @@ def map_record(raw: object, index: int) -> MappedRecord:
     fields = _fields(reader, id_is_enough=claim is Claim.DELETED and external_id is not None)
     _salutation(reader, fields, silent=claim is Claim.DELETED)
     if reader.faults:
-        raise RejectedError("validation_failed", reader.faults)
+        raise RejectedError(Code.VALIDATION_FAILED, reader.faults)
     return MappedRecord(index, external_id, claim, fields, raw, tuple(reader.findings), _hash(fields))
 
 
@@ -134,10 +135,10 @@ class _Reader:
         self.location = self._section("location")
         self.contact = self._section("contact")
 
-    def fault(self, path: str, code: str) -> None:
+    def fault(self, path: str, code: Code) -> None:
         self.faults.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
-    def finding(self, path: str, code: str) -> None:
+    def finding(self, path: str, code: Code) -> None:
         self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
     def text(self, section: Mapping[str, Any], path: str, key: str, length: int) -> str | None:
@@ -146,11 +147,11 @@ class _Reader:
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            self.fault(f"{path}/{key}", "invalid_type")
+            self.fault(f"{path}/{key}", Code.INVALID_TYPE)
             return None
         value = _clean(value)
         if len(value) > length:
-            self.fault(f"{path}/{key}", "too_long")
+            self.fault(f"{path}/{key}", Code.TOO_LONG)
         return value or None
 
     def texts(self, value: object, path: str) -> list[str]:
@@ -158,14 +159,14 @@ class _Reader:
         if value is None:
             return []
         if not isinstance(value, list):
-            self.fault(path, "invalid_type")
+            self.fault(path, Code.INVALID_TYPE)
             return []
         found: dict[str, None] = {}
         for position, item in enumerate(value):
             if isinstance(item, str):
                 found[_clean(item)] = None
             else:
-                self.fault(f"{path}/{position}", "invalid_type")
+                self.fault(f"{path}/{position}", Code.INVALID_TYPE)
         found.pop("", None)
         return list(found)
 
@@ -174,7 +175,7 @@ class _Reader:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            self.fault(f"/{name}", "invalid_type")
+            self.fault(f"/{name}", Code.INVALID_TYPE)
             return {}
         if not value.keys() <= _SECTION_KEYS[name]:
             self._report_unknown(value, _SECTION_KEYS[name], f"/{name}")
@@ -182,14 +183,14 @@ class _Reader:
 
     def _report_unknown(self, section: Mapping[str, Any], known: frozenset[str], path: str) -> None:
         for key in sorted(section.keys() - known):
-            self.finding(f"{path}/{_step(key)}", "unknown_field")
+            self.finding(f"{path}/{_step(key)}", Code.UNKNOWN_FIELD)
 
 
 def _claim(reader: _Reader) -> Claim:
     word = reader.text(reader.raw, "", "status", _ID_LENGTH)
     claim = _CLAIMS.get((word or "").casefold())
     if claim is None:
-        reader.finding("/status", "unknown_status")
+        reader.finding("/status", Code.UNKNOWN_STATUS)
         return Claim.MODIFIED
     return claim
 
@@ -220,14 +221,14 @@ def _fields(reader: _Reader, *, id_is_enough: bool) -> dict[str, Any]:
 def _require(reader: _Reader, fields: dict[str, Any], *, id_is_enough: bool) -> None:
     last_name, zip_code = fields["nachname"], fields["plz"]
     if zip_code is not None and not _ZIP.fullmatch(zip_code):
-        reader.fault("/location/postal_code", "invalid_zip")
+        reader.fault("/location/postal_code", Code.INVALID_ZIP)
     if id_is_enough:
         return
     if zip_code is None:
-        reader.fault("/location/postal_code", "missing")
+        reader.fault("/location/postal_code", Code.MISSING)
     # A dash or a dot stands for "no name" and would make every such record the same person.
     if last_name is None or not (last_name.isalpha() or any(character.isalpha() for character in last_name)):
-        reader.fault("/basic_info/last_name", "missing")
+        reader.fault("/basic_info/last_name", Code.MISSING)
 
 
 def _name(reader: _Reader, key: str) -> str | None:
@@ -237,7 +238,7 @@ def _name(reader: _Reader, key: str) -> str | None:
         return name
     repaired = _HYPHEN_SPACE.sub("-", name)
     if repaired != name:
-        reader.finding(f"/basic_info/{key}", "name_repaired")
+        reader.finding(f"/basic_info/{key}", Code.NAME_REPAIRED)
     return repaired
 
 
@@ -248,9 +249,9 @@ def _salutation(reader: _Reader, fields: dict[str, Any], *, silent: bool) -> Non
     if gender is not None:
         fields["anrede"], fields["geschlecht"] = word, gender
     elif word is not None:
-        reader.finding("/basic_info/salutation", "unknown_salutation")
+        reader.finding("/basic_info/salutation", Code.UNKNOWN_SALUTATION)
     elif not silent:
-        reader.finding("/basic_info/salutation", "missing_salutation")
+        reader.finding("/basic_info/salutation", Code.MISSING_SALUTATION)
 
 
 def _street(reader: _Reader) -> str | None:
@@ -260,7 +261,7 @@ def _street(reader: _Reader) -> str | None:
         return street or number
     joined = f"{street} {number}"
     if len(joined) > 255 >= max(len(street), len(number)):
-        reader.fault("/location/street", "too_long")
+        reader.fault("/location/street", Code.TOO_LONG)
     return joined
 
 
@@ -271,7 +272,7 @@ def _email(reader: _Reader) -> str | None:
     try:
         validate_email(email, check_deliverability=False)
     except EmailNotValidError:
-        reader.finding("/contact/email", "invalid_email_ignored")
+        reader.finding("/contact/email", Code.INVALID_EMAIL_IGNORED)
         return None
     return email
 
@@ -282,14 +283,14 @@ def _hours(reader: _Reader) -> dict[str, list[str]]:
     if not value and (value is None or isinstance(value, dict | list)):
         return {}
     if not isinstance(value, dict):
-        reader.fault("/telephone_hours", "invalid_type")
+        reader.fault("/telephone_hours", Code.INVALID_TYPE)
         return {}
     hours: dict[str, list[str]] = {}
     for day, times in value.items():
         path = f"/telephone_hours/{_step(day)}"
         german = _WEEKDAYS.get(day) or _WEEKDAYS.get(_clean(day).casefold())
         if german is None:
-            reader.finding(path, "unknown_weekday")
+            reader.finding(path, Code.UNKNOWN_WEEKDAY)
             german = _clean(day)
         cleaned = reader.texts([times] if isinstance(times, str) else times, path)
         if cleaned:
@@ -303,7 +304,7 @@ def _methods(reader: _Reader) -> list[str]:
     for position, text in enumerate(reader.texts(reader.raw.get("therapy_methods"), "/therapy_methods")):
         procedures = _procedures(text) if len(text) <= 200 else _find_procedures(text)
         if not procedures:
-            reader.finding(f"/therapy_methods/{position}", "unknown_method")
+            reader.finding(f"/therapy_methods/{position}", Code.UNKNOWN_METHOD)
             procedures = (text,)
         for procedure in procedures:
             named[procedure] = None
@@ -354,7 +355,9 @@ def _refuse_characters(raw: dict[str, Any], index: int) -> None:
     if pointers:
         # Below a key that cannot be stored, neither can the pointer.
         storable = [pointer if is_storable(pointer) else root for pointer in pointers]
-        raise RejectedError("validation_failed", [Finding(pointer, "invalid_character", index) for pointer in storable])
+        raise RejectedError(
+            Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_CHARACTER, index) for pointer in storable]
+        )
 
 
 def _step(key: str) -> str:

@@ -10,8 +10,10 @@ from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
 from shared.imports.records import Outcome
-from shared.reviews.reviews import Question, open_reviews
-from shared.words.statuses import RecordOutcome
+from shared.reviews.reviews import open_reviews
+from shared.reviews.values import HeldDeletion, HeldDeletionsDetail, NewReview
+from shared.words.codes import Code
+from shared.words.statuses import Action, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
@@ -24,7 +26,7 @@ from therapist_service.use_cases import TherapistChange, update_therapists
 
 Report = Callable[[Outcome, Finding | None], None]
 _CHUNK = 1000
-_NOBODY = {"duplicate_in_file": "duplicate_in_file", "ambiguous": "ambiguous_identity"}
+_NOBODY = {"duplicate_in_file": Code.DUPLICATE_IN_FILE, "ambiguous": Code.AMBIGUOUS_IDENTITY}
 """Why a deletion is meant for nobody, other than that the person is unknown."""
 
 
@@ -117,33 +119,25 @@ class Removals:
         return day_of(row["source_seen_at"]) >= self._envelope.scrape_day
 
     def _remove(self, rows: Sequence[Row]) -> None:
-        remove(self._connection, rows, self._envelope.scrape_moment.isoformat(), f"import:{self._import_id}")
+        remove(self._connection, rows, self._envelope.scrape_moment, f"import:{self._import_id}")
 
     def _hold(self, gone: Sequence[_Removal]) -> None:
-        deletions = [
-            {"entity_id": removal.row["id"], "record_index": removal.record.index}
-            for removal in gone
-            if removal.row is not None
-        ]
-        detail = {
-            "deletions": deletions,
-            "active_before": self._active_before,
-            "seen_at": self._envelope.scrape_moment.isoformat(),
-        }
-        question = Question("held_deletions", self._import_id, gone[0].record.index, detail=detail)
-        open_reviews(self._connection, kernel, [question])
+        deletions = [HeldDeletion(it.row["id"], it.record.index) for it in gone if it.row is not None]
+        detail = HeldDeletionsDetail(tuple(deletions), self._active_before, self._envelope.scrape_moment)
+        review = NewReview(ReviewKind.HELD_DELETIONS, self._import_id, gone[0].record.index, detail)
+        open_reviews(self._connection, kernel, [review])
 
     def _outcome(self, removal: _Removal, *, held: bool) -> tuple[Outcome, Finding | None]:
         deletion, index = removal.deletion, removal.record.index
         outcome, code = deletion.outcome, deletion.code
         if held and outcome == RecordOutcome.DELETED:
-            outcome, code = RecordOutcome.HELD, "held_deletion"
+            outcome, code = RecordOutcome.HELD, Code.HELD_DELETION
         row_id = removal.row["id"] if removal.row is not None else None
         finding = Finding(f"/therapists/{index}", code, index) if code else None
         return Outcome(index, outcome, row_id, code, removal.match.rule), finding
 
 
-def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str) -> list[Mapping[str, Any]]:
+def remove(connection: Connection, rows: Sequence[Row], seen_at: datetime, actor: str) -> list[Mapping[str, Any]]:
     """Marks locked rows as gone at the source since `seen_at` and returns them as they are afterwards.
 
     Who was active becomes inactive, nobody is deleted.
@@ -152,7 +146,7 @@ def remove(connection: Connection, rows: Sequence[Row], seen_at: str, actor: str
         TherapistChange(
             row,
             {"status": Therapeutstatus.INAKTIV.value} if row["status"] == Therapeutstatus.AKTIV else {},
-            {"source_removed_at": datetime.fromisoformat(seen_at)},
+            {"source_removed_at": seen_at},
         )
         for row in rows
     ]
@@ -175,7 +169,7 @@ def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int
 
 
 def _is_approved_deletion() -> sa.ColumnElement[bool]:
-    """Whether a change was written by the transaction in which somebody decided held deletions.
+    """Whether a change was written by the transaction in which somebody resolved held deletions.
 
     Both carry the transaction's time, by the database's clock, and the name of who decided.
     """
@@ -184,8 +178,8 @@ def _is_approved_deletion() -> sa.ColumnElement[bool]:
         sa.select(actions.id)
         .join_from(kernel.operator_actions, kernel.reviews, reviews.id == actions.review_id)
         .where(
-            reviews.kind == "held_deletions",
-            actions.action == "resolve",
+            reviews.kind == ReviewKind.HELD_DELETIONS,
+            actions.action == Action.RESOLVE,
             actions.actor == changes.changed_by,
             actions.at == changes.changed_at,
         )

@@ -12,6 +12,7 @@ from shared.core.clock import now
 from shared.core.errors import Finding, RejectedError
 from shared.text.json_stream import TOO_LONG, JsonStream
 from shared.text.strict_json import escaped, parse_document
+from shared.words.codes import Code
 from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import Claim, MappedRecord, map_record
@@ -71,7 +72,7 @@ def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrap
     `FileChanging`.
     """
     if file.size > max_bytes:
-        raise RejectedError("file_too_large")
+        raise RejectedError(Code.FILE_TOO_LARGE)
     return _read_whole(folder, file) if file.size <= WHOLE_BYTES else _read_in_pieces(folder, file)
 
 
@@ -96,7 +97,7 @@ def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
         for _ in stream.elements():
             pass
     if not stream.found_list:
-        raise RejectedError("missing_section", [Finding("/therapists", "missing_section")])
+        raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])
     return _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
 
 
@@ -104,7 +105,7 @@ def _scrape(
     file: ScrapeFile, document: dict[str, Any], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
 ) -> Scrape:
     envelope, findings = read_envelope(document.get("metadata"), file.zip, file.dating(now()))
-    unknown = [Finding(f"/{escaped(key)}", "unknown_field") for key in document if key not in _KNOWN_KEYS]
+    unknown = [Finding(f"/{escaped(key)}", Code.UNKNOWN_FIELD) for key in document if key not in _KNOWN_KEYS]
     scrape = Scrape(envelope, [*unknown, *findings], sha256, chunks)
     for chunk in chunks():
         for record in chunk:
@@ -132,13 +133,13 @@ def _chunked(records: Iterator[Record]) -> Iterator[list[Record]]:
 def _therapists(document: dict[str, Any]) -> list[Any]:
     found = document.get("therapists")
     if not isinstance(found, list):
-        raise RejectedError("missing_section", [Finding("/therapists", "missing_section")])
+        raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])
     return found
 
 
 def _record(raw: object, index: int) -> Record:
     if raw is TOO_LONG:
-        return BadRecord(index, (Finding(f"/therapists/{index}", "record_too_large", index),))
+        return BadRecord(index, (Finding(f"/therapists/{index}", Code.RECORD_TOO_LARGE, index),))
     try:
         return map_record(raw, index)
     except RejectedError as error:

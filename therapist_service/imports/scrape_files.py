@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from shared.core.errors import TransientError
 from shared.imports.source import NotYet
+from shared.words.codes import Code
 from therapist_service.imports.envelope import Dating
 
 _FILE = re.compile(r"([0-9]{5})\.json")
@@ -27,14 +28,14 @@ _HEAD_BYTES = 4096
 class FolderUnavailable(TransientError):
     """The import folder is missing or may not be read."""
 
-    code = "folder_unavailable"
+    code = Code.FOLDER_UNAVAILABLE
     service_wide = True
 
 
 class FileUnreadable(TransientError):
     """One file may not be read just now; the others may."""
 
-    code = "file_unreadable"
+    code = Code.FILE_UNREADABLE
 
 
 class FileChanging(NotYet):

@@ -1,4 +1,4 @@
-"""One scrape into the database: rows, history, outcomes, events, questions and ledger in the caller's transaction.
+"""One scrape into the database: rows, history, outcomes, events, reviews and ledger in the caller's transaction.
 
 Set-based: each chunk of records costs the same few statements, however many records it has.
 """
@@ -15,8 +15,10 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import Finding
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
-from shared.reviews.reviews import Question, open_reviews
-from shared.words.statuses import FileStatus, RecordOutcome
+from shared.reviews.reviews import open_reviews
+from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
+from shared.words.codes import Code
+from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import Envelope, plausibility
 from therapist_service.imports.fill_rates import keep_fill
@@ -96,7 +98,7 @@ class _Run:
         self._audience = audience
         self._is_first = is_first
         self._outcomes: list[Outcome] = []
-        self._questions: list[Question] = []
+        self._reviews: list[NewReview] = []
 
     def apply(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
@@ -116,8 +118,8 @@ class _Run:
         """Writes what was found out about the records so far."""
         write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
         write_findings(self._connection, kernel, self._import_id, self.findings)
-        open_reviews(self._connection, kernel, self._questions)
-        self._outcomes, self.findings, self._questions = [], [], []
+        open_reviews(self._connection, kernel, self._reviews)
+        self._outcomes, self.findings, self._reviews = [], [], []
 
     def report(self, outcome: Outcome, finding: Finding | None = None) -> None:
         """Keeps one record's outcome."""
@@ -136,7 +138,7 @@ class _Run:
             if record.claim == Claim.DELETED:
                 self.removals.add(record)
             elif self._audience.adults_only and not for_adults(record):
-                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code="not_for_adults"))
+                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code=Code.NOT_FOR_ADULTS))
             else:
                 yield record
 
@@ -161,7 +163,7 @@ class _Run:
             if match.row_id is not None:
                 known.append((record, match, rows[match.row_id]))
             elif match.rule == "duplicate_in_file":
-                self._report_with_finding(record, RecordOutcome.SKIPPED, "duplicate_in_file")
+                self._report_with_finding(record, RecordOutcome.SKIPPED, Code.DUPLICATE_IN_FILE)
             elif match.rule == "ambiguous":
                 self._hold(record, match)
             else:
@@ -193,7 +195,7 @@ class _Run:
         row_id = row["id"]
         if self._is_older(row["source_seen_at"]):
             # Another postal code's file has told something newer about this person.
-            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, "superseded")
+            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, Code.SUPERSEDED)
         merged = merge(row["source_record"], record.fields, row)
         changes = dict(merged.changes)
         outcome = _outcome_of(merged)
@@ -201,48 +203,45 @@ class _Run:
             changes["status"] = Therapeutstatus.AKTIV.value
             outcome = RecordOutcome.REACTIVATED
         technical = {**self._technical(record), "source_record": merged.new_base, "source_removed_at": None}
-        code = "conflict" if merged.conflicts else None
+        code = Code.CONFLICT if merged.conflicts else None
         change = TherapistChange(row, changes, technical)
         return _Plan(record, match, row_id, outcome, code, change, merged.conflicts)
 
     def _ask_about(self, plan: "_Plan") -> None:
         base = (plan.change.before["source_record"] if plan.change else None) or {}
-        shown = [
-            {"field": c.field, "staff": c.staff, "source": c.source, "base": base.get(c.field)} for c in plan.conflicts
-        ]
-        self.findings.append(self._finding(plan.record, "conflict"))
-        self._questions.append(
-            Question("conflict", self._import_id, plan.record.index, entity_id=plan.row_id, detail={"fields": shown})
+        shown = tuple(FieldConflict(c.field, c.staff, c.source, base.get(c.field)) for c in plan.conflicts)
+        self.findings.append(self._finding(plan.record, Code.CONFLICT))
+        self._reviews.append(
+            NewReview(
+                ReviewKind.CONFLICT, self._import_id, plan.record.index, ConflictDetail(shown), entity_id=plan.row_id
+            )
         )
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
         """Several rows may be meant: nothing is written, and a person is asked once, not every week."""
-        self._report_with_finding(record, RecordOutcome.HELD, "ambiguous_identity")
+        self._report_with_finding(record, RecordOutcome.HELD, Code.AMBIGUOUS_IDENTITY)
         fields = record.fields
         about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
         asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
-        detail = {"candidates": list(match.ambiguous), "record": fields, **self._origin(record)}
-        self._questions.append(
-            Question(
-                "possible_duplicate",
+        detail = HeldRecordDetail(
+            candidates=match.ambiguous,
+            record=fields,
+            external_id=record.external_id,
+            area=self._envelope.area,
+            zip=self._envelope.zip,
+            hash=record.hash,
+            seen_at=self._envelope.scrape_moment,
+        )
+        self._reviews.append(
+            NewReview(
+                ReviewKind.POSSIBLE_DUPLICATE,
                 self._import_id,
                 record.index,
-                entity_id=None,
+                detail,
                 other_id=match.ambiguous[0],
                 fingerprint=f"ambiguous:{asked}",
-                detail=detail,
             )
         )
-
-    def _origin(self, record: MappedRecord) -> dict[str, Any]:
-        """What a decision needs later to write the record as the import would have."""
-        return {
-            "external_id": record.external_id,
-            "area": self._envelope.area,
-            "zip": self._envelope.zip,
-            "hash": record.hash,
-            "seen_at": self._envelope.scrape_moment.isoformat(),
-        }
 
     def _technical(self, record: MappedRecord) -> dict[str, Any]:
         return {
@@ -267,16 +266,16 @@ class _Run:
             record.claim == Claim.UNCHANGED and outcome in _CHANGING
         )
         if contradicts:
-            self.findings.append(self._finding(record, "status_contradicted", "/status"))
+            self.findings.append(self._finding(record, Code.STATUS_CONTRADICTED, "/status"))
 
     def _remark_reassignment(self, record: MappedRecord, match: Match) -> None:
         if match.reassigned:
-            self.findings.append(self._finding(record, "id_reassigned", "/id"))
+            self.findings.append(self._finding(record, Code.ID_REASSIGNED, "/id"))
 
-    def _report_with_finding(self, record: MappedRecord, outcome: RecordOutcome, code: str) -> None:
+    def _report_with_finding(self, record: MappedRecord, outcome: RecordOutcome, code: Code) -> None:
         self.report(Outcome(record.index, outcome, code=code), self._finding(record, code))
 
-    def _finding(self, record: MappedRecord, code: str, path: str = "") -> Finding:
+    def _finding(self, record: MappedRecord, code: Code, path: str = "") -> Finding:
         return Finding(f"/therapists/{record.index}{path}", code, record.index)
 
     @property

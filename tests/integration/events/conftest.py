@@ -105,7 +105,7 @@ class Relay:
     def __init__(self, engine: Engine, servers: str | None, kernel: KernelTables) -> None:
         self._engine = engine
         self._lock = LockName(kernel.schema, "relay")
-        self._relay = EventRelay(kernel, f"{kernel.counted}-service", KafkaSettings(bootstrap_servers=servers))
+        self._relay = EventRelay(kernel, f"{kernel.service_name}-service", KafkaSettings(bootstrap_servers=servers))
 
     def once(self, seconds: float = 20.0) -> int:
         with hold(self._engine, self._lock) as locked:

@@ -12,7 +12,7 @@ from curavani.pages.events import TOPICS, asyncapi
 from patient_service.app import create_app as create_patient_app
 from patient_service.models import kernel as patient_kernel
 from patient_service.schemas import PatientOut
-from shared.reviews.reviews import Choice
+from shared.reviews.values import Resolution
 from therapist_service.app import create_app as create_therapist_app
 from therapist_service.models import kernel as therapist_kernel
 from therapist_service.reviews import resolve_review as resolve_therapist
@@ -81,7 +81,7 @@ def announced(engine, new_relay, new_topic):
     """Relays everything and returns the events of a topic per key, each checked against the schemas."""
 
     def look(kernel):
-        name = f"{kernel.counted}-events"
+        name = f"{kernel.service_name}-events"
         relay = new_relay(kernel=kernel)
         count = relay.once()
         topic = new_topic(name)
@@ -250,8 +250,8 @@ def test_a_decision_announces_what_it_changed_and_nothing_else(therapists, annou
     therapists.run()
     ours, theirs = therapists.reviews()
     with engine.begin() as connection:
-        resolve_therapist(connection, ours["id"], Choice("staff", "api:eva"))
-        resolve_therapist(connection, theirs["id"], Choice("source", "api:eva"))
+        resolve_therapist(connection, ours["id"], Resolution("staff", "api:eva"))
+        resolve_therapist(connection, theirs["id"], Resolution("source", "api:eva"))
     found = announced(therapist_kernel)
     kinds = {key: [event["eventType"] for event in events] for key, events in found.items()}
     assert kinds == {

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import requests
 
-from shared.database.tables import Counted
+from shared.database.tables import ServiceName
 from standins.local import free_port, wait_until
 
 pytestmark = pytest.mark.slow
@@ -24,11 +24,11 @@ TOKEN = {"Authorization": "Bearer token"}
 class Service:
     """A patient or therapist service with its relay, as a process of its own."""
 
-    def __init__(self, counted: Counted, environment: dict[str, str], *wishes: str) -> None:
+    def __init__(self, service_name: ServiceName, environment: dict[str, str], *wishes: str) -> None:
         self._url = f"http://127.0.0.1:{free_port()}"
-        self._path = f"/api/{counted}s"
-        self.schema = f"{counted}_service"
-        command = ["gunicorn", f"{counted}_service.app:create_app()", "--worker-class", "gthread"]
+        self._path = f"/api/{service_name}s"
+        self.schema = f"{service_name}_service"
+        command = ["gunicorn", f"{service_name}_service.app:create_app()", "--worker-class", "gthread"]
         options = ["--log-level", "warning", "--bind", self._url.removeprefix("http://")]
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command, *options, *wishes], env=environment, start_new_session=True
@@ -78,8 +78,8 @@ def serve(database_url, broker, bucket, storage_server, tmp_path):
     }
     started = []
 
-    def start(counted, *wishes):
-        started.append(Service(counted, environment, *wishes))
+    def start(service_name, *wishes):
+        started.append(Service(service_name, environment, *wishes))
         return started[-1]
 
     yield start
@@ -117,9 +117,9 @@ def database(database_url):
     return Database(database_url)
 
 
-@pytest.mark.parametrize("counted", ["patient", "therapist"])
-def test_killed_between_commit_and_send(counted, serve, broker, new_topic, database):
-    service = serve(counted)
+@pytest.mark.parametrize("service_name", ["patient", "therapist"])
+def test_killed_between_commit_and_send(service_name, serve, broker, new_topic, database):
+    service = serve(service_name)
     broker.down(1)
     number = service.create()
     for name in ("Aachen", "Bonn", "Celle"):
@@ -127,20 +127,20 @@ def test_killed_between_commit_and_send(counted, serve, broker, new_topic, datab
     service.kill()
     assert database.unsent(service.schema) == 4
     broker.up(1)
-    serve(counted)
-    topic = new_topic(f"{counted}-events")
+    serve(service_name)
+    topic = new_topic(f"{service_name}-events")
     assert wait_until(lambda: database.unsent(service.schema) == 0, 60)
     assert topic.has(4)
     kinds = [event["eventType"].split(".")[1] for event in topic.events()]
     assert kinds == ["created", "updated", "updated", "updated"]
-    assert cities(counted, topic) == [None, "Aachen", "Bonn", "Celle"]
+    assert cities(service_name, topic) == [None, "Aachen", "Bonn", "Celle"]
     assert len(topic.messages) == 4
 
 
-@pytest.mark.parametrize("counted", ["patient", "therapist"])
-def test_killed_between_send_and_mark(counted, serve, broker, new_topic, database):
-    topic = new_topic(f"{counted}-events")
-    service = serve(counted)
+@pytest.mark.parametrize("service_name", ["patient", "therapist"])
+def test_killed_between_send_and_mark(service_name, serve, broker, new_topic, database):
+    topic = new_topic(f"{service_name}-events")
+    service = serve(service_name)
     broker.down(1)
     number = service.create()
     for name in ("Aachen", "Bonn"):
@@ -150,13 +150,13 @@ def test_killed_between_send_and_mark(counted, serve, broker, new_topic, databas
         assert wait_until(relay_waits, 60)
         service.kill()
     assert database.unsent(service.schema) == 3
-    again = serve(counted)
+    again = serve(service_name)
     again.rename(number, "Celle")
     assert wait_until(lambda: database.unsent(service.schema) == 0, 60)
     # What had been sent was sent again, under its old id: who remembers ids sees each change once.
     assert topic.until(lambda: len(topic.events()) == 4)
     assert len(topic.messages) > 4
-    assert cities(counted, topic) == [None, "Aachen", "Bonn", "Celle"]
+    assert cities(service_name, topic) == [None, "Aachen", "Bonn", "Celle"]
 
 
 def test_sigterm_finishes_the_batch_in_hand(serve, broker, topic, database):
@@ -188,6 +188,6 @@ def test_with_preload_the_worker_that_was_forked_sends(serve, topic, database):
     assert topic.has(1)
 
 
-def cities(counted, topic):
+def cities(service_name, topic):
     """`ort` in the order of the changes, repetitions left out."""
-    return [event["payload"][f"{counted}_data"]["ort"] for event in topic.events()]
+    return [event["payload"][f"{service_name}_data"]["ort"] for event in topic.events()]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.reviews.comparison import Side, side_by_side
+from shared.reviews.subjects import Side, side_by_side
 
 
 def differs(one, other):

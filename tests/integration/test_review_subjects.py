@@ -1,15 +1,16 @@
-"""What the people who decide get to see: the question's subject as it stands now, and one person's whole history."""
+"""What the people who decide get to see: the review's subject as it stands now, and one person's whole history."""
 
 import sqlalchemy as sa
 
 from patient_service.models import kernel as patient_kernel
-from patient_service.questions import subject_of as subject_among_patients
+from patient_service.review_subjects import subject_of as subject_among_patients
 from patient_service.use_cases import update_patients
 from shared.people.timeline import history_of
-from shared.reviews.comparison import ConflictLine
-from shared.reviews.reviews import Choice
+from shared.reviews.stored import read_review
+from shared.reviews.subjects import ConflictingField
+from shared.reviews.values import Resolution
 from therapist_service.models import kernel as therapist_kernel
-from therapist_service.questions import subject_of
+from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 
@@ -17,7 +18,7 @@ from therapist_service.undo import undo_review
 def the_subject(therapists):
     (review,) = therapists.reviews()
     with therapists.engine.begin() as connection:
-        return subject_of(connection, review)
+        return subject_of(connection, read_review(review))
 
 
 def the_history(imported, kernel, entity_id):
@@ -32,10 +33,10 @@ def test_two_patients_of_one_mailbox_stand_side_by_side(patients, make_registrat
     patients.run()
     (review,) = patients.rows("SELECT * FROM patient_service.reviews")
     with patients.engine.begin() as connection:
-        subject = subject_among_patients(connection, review)
+        subject = subject_among_patients(connection, read_review(review))
     assert [side.values["vorname"] for side in subject.sides] == ["Erika", "Max"]
     assert subject.candidates == (1,)
-    differing = {line.field for line in subject.lines if line.differs}
+    differing = {compared.field for compared in subject.fields if compared.differs}
     assert "vorname" in differing
     assert not differing & {"nachname", "email", "geburtsdatum"}
 
@@ -49,7 +50,7 @@ def test_a_record_that_may_mean_two_rows_stands_beside_both(therapists, make_the
     therapists.run()
     subject = the_subject(therapists)
     assert [side.entity_id for side in subject.sides] == [None, 1, 2]
-    (street,) = [line for line in subject.lines if line.field == "strasse"]
+    (street,) = [compared for compared in subject.fields if compared.field == "strasse"]
     assert (street.values, street.differs) == (("Anderswo 50", "Salierallee 1", "Salierallee 2"), True)
 
 
@@ -61,7 +62,7 @@ def test_a_conflict_tells_what_each_side_said_and_what_holds_now(therapists, mak
     therapists.run()
     _sql(therapists, "UPDATE therapist_service.therapeuten SET telefon = '0241 888'")
     subject = the_subject(therapists)
-    assert subject.lines == (ConflictLine("telefon", "+49 241 12345", "0241 777", "+49 241 99999", "0241 888"),)
+    assert subject.fields == (ConflictingField("telefon", "+49 241 12345", "0241 777", "+49 241 99999", "0241 888"),)
     _sql(therapists, "DELETE FROM therapist_service.therapeuten")
     assert the_subject(therapists).row is None
 
@@ -78,14 +79,14 @@ def test_held_deletions_come_with_names_and_who_is_back_is_marked(held_deletions
     assert (len(subject.deletions), subject.active_before) == (8, 20)
 
 
-def test_a_therapists_history_tells_of_files_people_questions_and_events(therapists, make_therapist):
+def test_a_therapists_history_tells_of_files_people_reviews_and_events(therapists, make_therapist):
     therapists.scrape([make_therapist(1)])
     therapists.run()
     _sql(therapists, "UPDATE therapist_service.therapeuten SET telefon = '0241 777'")
     therapists.scrape([make_therapist(1, contact={"phone": "+49 241 99999"})], day="2025-07-09")
     therapists.run()
     with therapists.engine.begin() as connection:
-        resolve_review(connection, 1, Choice("source", "api:anna"))
+        resolve_review(connection, 1, Resolution("source", "api:anna"))
     with therapists.engine.begin() as connection:
         undo_review(connection, 1, "api:bert", "vertan")
     told = [(entry.kind, entry.word, entry.actor) for entry in the_history(therapists, therapist_kernel, 1)]
@@ -93,7 +94,7 @@ def test_a_therapists_history_tells_of_files_people_questions_and_events(therapi
         ("event", "therapist.created", None),
         ("import", "held", "import:2"),
         ("import", "new", "import:1"),
-        ("question", "conflict", "import:2"),
+        ("review", "conflict", "import:2"),
     ]
     assert told[:6] == [
         ("event", "therapist.updated", None),

@@ -135,12 +135,12 @@ def test_a_duplicate_is_compared_decided_and_undone(visit, services, questions):
     page.get_by_label("Jemand anderes").check()
     page.get_by_label("Bemerkung (freiwillig)").fill("Geschwister")
     page.get_by_role("button", name="Entscheiden").click()
-    page.get_by_text(f"Frage P{number} ist entschieden.").wait_for()
+    page.get_by_text(f"Entscheidung PE{number} ist getroffen.").wait_for()
     page.get_by_text("Geschwister").wait_for()
     page.get_by_text("Diese Entscheidung rückgängig machen …").click()
     page.get_by_label("Warum (freiwillig)").fill("vertan")
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
-    page.get_by_text(f"Frage P{number} ist wieder offen.").wait_for()
+    page.get_by_text(f"Entscheidung PE{number} ist rückgängig gemacht und wieder offen.").wait_for()
     decided = page.get_by_role("listitem").filter(has_text="Geschwister")
     decided.filter(has_text="rückgängig gemacht von Olga").wait_for()
     state = "SELECT state FROM patient_service.reviews WHERE id = :id"
@@ -162,7 +162,7 @@ def test_a_conflict_is_decided_for_the_source_and_the_persons_page_tells_who_did
     page.get_by_role("link", name=f"T{number}").first.click()
     page.get_by_text("Diese Entscheidung rückgängig machen …").click()
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
-    page.get_by_text(f"Frage T{number} ist wieder offen.").wait_for()
+    page.get_by_text(f"Entscheidung TE{number} ist rückgängig gemacht und wieder offen.").wait_for()
     phone = "SELECT telefon FROM therapist_service.therapeuten WHERE nachname = 'Konflikt'"
     assert services.one(phone) == "0241 777"
 
@@ -178,12 +178,12 @@ def test_held_deletions_are_ticked_by_name_and_come_back_by_an_undo(visit, servi
     gone = int(ticks.first.get_attribute("value"))
     page.get_by_label("Die angekreuzten sind weg").check()
     page.get_by_role("button", name="Entscheiden").click()
-    page.get_by_text(f"Frage T{number} ist entschieden.").wait_for()
+    page.get_by_text(f"Entscheidung TE{number} ist getroffen.").wait_for()
     status = "SELECT status::text FROM therapist_service.therapeuten WHERE id = :id"
     assert services.one(status, id=gone) == "inaktiv"
     page.get_by_text("Diese Entscheidung rückgängig machen …").click()
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
-    page.get_by_text(f"Frage T{number} ist wieder offen.").wait_for()
+    page.get_by_text(f"Entscheidung TE{number} ist rückgängig gemacht und wieder offen.").wait_for()
     assert services.one(status, id=gone) == "aktiv"
 
 

@@ -1,11 +1,10 @@
-"""What a question is about, as values for people: records side by side, conflicting fields, people to be marked gone.
+"""What a review is about, as values for people: records side by side, conflicting fields, people to be marked gone.
 
 Pure: the services read the rows, this puts them next to each other, and console and command line show the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shared.text.keys import clean_text
 
@@ -15,25 +14,25 @@ class Side:
     """One record of a comparison. `entity_id` is None for a record that only a file holds so far."""
 
     entity_id: int | None
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ComparedField:
     """One field over all sides, in their order; `differs` where two sides say something different, or one says
     nothing."""
 
     field: str
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
     differs: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicate:
+class DuplicateSubject:
     """The record in question (the first side) and those it resembles."""
 
     sides: tuple[Side, ...]
-    lines: tuple[Line, ...]
+    fields: tuple[ComparedField, ...]
 
     @property
     def candidates(self) -> tuple[int, ...]:
@@ -42,63 +41,63 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class ConflictLine:
+class ConflictingField:
     """One field that staff and source changed differently. `base` is what the source said before, `staff` what the row
-    held when the question was opened, `present` what it holds now."""
+    held when the review was opened, `present` what it holds now."""
 
     field: str
-    base: Any
-    staff: Any
-    source: Any
-    present: Any
+    base: object
+    staff: object
+    source: object
+    present: object
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class ConflictSubject:
     """The row that it is about, None where it is gone, and its conflicting fields."""
 
-    entity_id: int
-    row: Mapping[str, Any] | None
-    lines: tuple[ConflictLine, ...]
+    entity_id: int | None
+    row: Mapping[str, object] | None
+    fields: tuple[ConflictingField, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class HeldDeletion:
+class ProposedDeletion:
     """One therapist that a file calls deleted; `row` is None where the row is gone, `reappeared` where a later file
     lists the person, so that applying the deletion would leave them alone."""
 
     entity_id: int
-    row: Mapping[str, Any] | None
+    row: Mapping[str, object] | None
     reappeared: bool
 
 
 @dataclass(frozen=True, slots=True)
-class HeldDeletions:
+class HeldDeletionsSubject:
     """All of one file; `active_before` is how many active therapists the file's postal code had."""
 
-    deletions: tuple[HeldDeletion, ...]
+    deletions: tuple[ProposedDeletion, ...]
     active_before: int
 
 
-Subject = Duplicate | Conflict | HeldDeletions
-"""What a question is about."""
+Subject = DuplicateSubject | ConflictSubject | HeldDeletionsSubject
+"""What a review is about."""
 
 
-def side_by_side(fields: Iterable[str], sides: Sequence[Side]) -> tuple[Line, ...]:
+def side_by_side(fields: Iterable[str], sides: Sequence[Side]) -> tuple[ComparedField, ...]:
     """The fields that at least one side fills, in the given order."""
-    lines = []
+    compared = []
     for field in fields:
         values = tuple(side.values.get(field) for side in sides)
         if any(not _is_empty(value) for value in values):
-            lines.append(Line(field, values, len({_comparable(value) for value in values}) > 1))
-    return tuple(lines)
+            compared.append(ComparedField(field, values, len({_comparable(value) for value in values}) > 1))
+    return tuple(compared)
 
 
-def _is_empty(value: Any) -> bool:
+def _is_empty(value: object) -> bool:
     return value is None or value in ("", [], {})
 
 
-def _comparable(value: Any) -> str:
+def _comparable(value: object) -> str:
     """White space, capitals and the order of a list make no difference to a reader."""
     if _is_empty(value):
         return ""

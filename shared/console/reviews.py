@@ -1,20 +1,19 @@
-"""Questions for a person: the list, one question with all it is about, deciding it, and undoing the decision."""
+"""Reviews: the list, one review with all it is about, resolving it, and undoing that."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection
 
-from shared.console import decision_words
+from shared.console import review_words
 from shared.console.access import may, needs, note_view
 from shared.console.language import meaning
 from shared.console.people import People
 from shared.console.sections import Section
-from shared.console.words import number
+from shared.console.words import review_number
 from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -24,21 +23,23 @@ from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
 from shared.http.reviews_api import ResolveIn
 from shared.http.service import current_service
-from shared.reviews.comparison import Conflict, Duplicate, HeldDeletions, Subject
-from shared.reviews.reviews import CHOICES, Choice, DecisionRefused, UndoRefused, can_undo, find_review, list_reviews
-from shared.words.statuses import ReviewKind, ReviewState
+from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews
+from shared.reviews.subjects import Subject
+from shared.reviews.values import Resolution, Review
+from shared.words.statuses import ReviewChoice, ReviewKind, ReviewState
 
 _ONE = "/<int:review_id>"
+_ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
-    """What only a service knows of its questions. Each function works in the caller's transaction."""
+class ServiceReviews:
+    """What only a service knows of its reviews. Each function works in the caller's transaction."""
 
     people: People
-    subject_of: Callable[[Connection, Mapping[Any, Any]], Subject]
-    resolve: Callable[[Connection, int, Choice], RowMapping]
-    undo: Callable[[Connection, int, str, str | None], RowMapping]
+    subject_of: Callable[[Connection, Review], Subject | None]
+    resolve: Callable[[Connection, int, Resolution], Review]
+    undo: Callable[[Connection, int, str, str | None], Review]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +52,50 @@ class Given:
     only: tuple[int, ...] | None = None
 
 
-def decisions_section(decisions: Decisions) -> Section:
+def reviews_section(reviews: ServiceReviews) -> Section:
     """The section at `/console/decisions`."""
-    routes = Blueprint("decisions", __name__)
-    pages = _Pages(decisions)
+    routes = Blueprint("reviews", __name__, url_prefix="/decisions")
+    pages = _Pages(reviews)
     routes.get("", endpoint="index")(pages.index)
     routes.get(_ONE, endpoint="show")(pages.show)
     routes.post(f"{_ONE}/resolve", endpoint="resolve")(needs(Role.OPERATE)(pages.resolve))
     routes.post(f"{_ONE}/undo", endpoint="undo")(needs(Role.OPERATE)(pages.undo))
-    return Section(routes, lazy_gettext("Decisions"))
+    return Section(routes, lazy_gettext("Reviews"))
 
 
 class _Pages:
     """The views, which share what the service knows."""
 
-    def __init__(self, decisions: Decisions) -> None:
-        self._decisions = decisions
+    def __init__(self, reviews: ServiceReviews) -> None:
+        self._reviews = reviews
 
     def index(self) -> str:
         service, page = current_service(), paging()
-        state = _one_of("state", (*ReviewState, "all"), "open")
-        kind = _one_of("kind", tuple(ReviewKind), None)
+        state, kind = word("state"), word("kind")
+        state = state if state and state in (*ReviewState, _ALL) else ReviewState.OPEN
+        kind = kind if kind in tuple(ReviewKind) else None
         with transaction(service.engine) as connection:
-            rows, total = list_reviews(
+            reviews, total = list_reviews(
                 connection,
                 service.kernel,
-                state=None if state == "all" else state,
-                kind=kind,
+                state=None if state == _ALL else ReviewState(state),
+                kind=ReviewKind(kind) if kind else None,
                 offset=page.offset,
                 limit=page.limit,
             )
-            names = self._decisions.people.names(connection, _about(rows)) if may(Role.WRITE) else {}
+            names = self._reviews.people.names(connection, _about(reviews)) if may(Role.WRITE) else {}
         if names:
-            note_view("decisions")
+            note_view("reviews")
         return render_template(
-            "console/decisions.html",
-            rows=rows,
+            "console/reviews.html",
+            reviews=reviews,
             names=names,
             total=total,
             page=page.page,
             pages=max(-(-total // page.limit), 1),
             state=state,
             kind=kind,
-            decision_words=decision_words,
+            review_words=review_words,
         )
 
     def show(self, review_id: int) -> str:
@@ -103,70 +105,55 @@ class _Pages:
         """Decides; what cannot be done is said on the same page, with what was filled in."""
         given = _given()
         try:
-            choice = _choice(given)
+            resolution = _resolution(given)
             with transaction(current_service().engine) as connection:
-                self._decisions.resolve(connection, review_id, choice)
+                self._reviews.resolve(connection, review_id, resolution)
         except InvalidInput:
             return self._page(review_id, given, _problem(given)), 400
-        except DecisionRefused as refused:
+        except ResolutionRefused as refused:
             return self._page(review_id, given, meaning(refused.code)), 409
         except NotAllowedError:
             problem = gettext("Somebody else has decided this in the meantime. Nothing was done.")
             return self._page(review_id, problem=problem), 409
-        flash(gettext("Question %(number)s is decided.", number=number(review_id)), "done")
-        return redirect(url_for("console.decisions.show", review_id=review_id))
+        flash(gettext("Review %(number)s is decided.", number=review_number(review_id)), "done")
+        return redirect(url_for("console.reviews.show", review_id=review_id))
 
     def undo(self, review_id: int) -> ResponseReturnValue:
         comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
         try:
             with transaction(current_service().engine) as connection:
-                self._decisions.undo(connection, review_id, actor(), comment)
+                self._reviews.undo(connection, review_id, actor(), comment)
         except UndoRefused as refused:
             return self._page(review_id, problem=meaning(refused.code)), 409
         except NotAllowedError:
-            problem = gettext("The question is open already. Nothing was done.")
+            problem = gettext("The review is open already. Nothing was done.")
             return self._page(review_id, problem=problem), 409
-        flash(gettext("The decision is undone; question %(number)s is open again.", number=number(review_id)), "done")
-        return redirect(url_for("console.decisions.show", review_id=review_id))
+        undone = gettext("The decision is undone; review %(number)s is open again.", number=review_number(review_id))
+        flash(undone, "done")
+        return redirect(url_for("console.reviews.show", review_id=review_id))
 
     def _page(self, review_id: int, given: Given | None = None, problem: str | None = None) -> str:
         service = current_service()
         with transaction(service.engine) as connection:
             review = find_review(connection, service.kernel, review_id)
-            # What an erasure blanked has nothing left to show.
-            sees = may(Role.WRITE) and bool(_facts(review))
-            subject = self._decisions.subject_of(connection, review) if sees else None
+            subject = self._reviews.subject_of(connection, review) if may(Role.WRITE) else None
         if subject is not None:
-            note_view("decision", review_id=review_id)
+            note_view("review", review_id=review_id)
         return render_template(
-            "console/decision.html",
+            "console/review.html",
             review=review,
-            kind_of_subject=_KINDS.get(type(subject)),
             subject=subject,
-            options=decision_words.options(review["kind"], service.kernel.counted, subject),
-            can_undo=can_undo(review),
-            earlier=review["detail"].get("earlier", []),
+            shape=review_words.shape(subject),
+            options=review_words.options(service.kernel.service_name, subject),
             given=given or Given(),
             problem=problem,
             longest=LONGEST_REMARK,
-            decision_words=decision_words,
+            review_words=review_words,
         )
 
 
-_KINDS: Mapping[type, str] = {Duplicate: "duplicate", Conflict: "conflict", HeldDeletions: "deletions"}
-
-
-def _facts(review: RowMapping) -> Mapping[str, Any]:
-    return {name: value for name, value in review["detail"].items() if name not in ("done", "earlier")}
-
-
-def _about(rows: list[RowMapping]) -> set[int]:
-    return {row["entity_id"] for row in rows if row["entity_id"] is not None}
-
-
-def _one_of(name: str, allowed: tuple[str, ...], default: str | None) -> str | None:
-    found = word(name)
-    return found if found in allowed else default
+def _about(reviews: Iterable[Review]) -> set[int]:
+    return {review.entity_id for review in reviews if review.entity_id is not None}
 
 
 def _given() -> Given:
@@ -180,32 +167,32 @@ def _given() -> Given:
     )
 
 
-def _choice(given: Given) -> Choice:
-    """The decision as the use case takes it: `merge:17` names the row to merge into. Raises `InvalidInput`."""
-    choose, _, into = given.choice.partition(":")
+def _resolution(given: Given) -> Resolution:
+    """What the use case takes: `merge:17` names the row to merge into. Raises `InvalidInput`."""
+    choice, _, into = given.choice.partition(":")
     bad = (
-        not any(choose in choices for choices in CHOICES.values())
-        or (choose == "merge" and not given.compared)
-        or (choose == "apply" and not given.only)
+        choice not in tuple(ReviewChoice)
+        or (choice == ReviewChoice.MERGE and not given.compared)
+        or (choice == ReviewChoice.APPLY and not given.only)
         or (bool(into) and not (into.isdecimal() and len(into) < 10))
     )
     if bad:
         raise InvalidInput("The form is not complete", [])
     decision = {
-        "choose": choose,
+        "choose": choice,
         "comment": given.comment,
         "into": int(into) if into else None,
-        "only": list(given.only or ()) if choose == "apply" else None,
+        "only": list(given.only or ()) if choice == ReviewChoice.APPLY else None,
     }
-    return validate(ResolveIn, decision).choice(actor())
+    return validate(ResolveIn, decision).resolution(actor())
 
 
 def _problem(given: Given) -> str:
-    choose = given.choice.partition(":")[0]
-    if not choose:
+    choice = given.choice.partition(":")[0]
+    if not choice:
         return str(gettext("Please choose one of the answers."))
-    if choose == "merge" and not given.compared:
+    if choice == ReviewChoice.MERGE and not given.compared:
         return str(gettext("Please confirm that you have compared them: joining cannot be undone."))
-    if choose == "apply" and not given.only:
+    if choice == ReviewChoice.APPLY and not given.only:
         return str(gettext("Please tick at least one person, or leave all as they are."))
     return str(gettext("This answer is not possible here. Please choose again."))

@@ -1,0 +1,284 @@
+"""What a registration file says, without any database."""
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS, parse_registration
+from shared.core.errors import RejectedError
+from shared.text.strict_json import escaped
+
+COLLECTION = Path(__file__).parents[1] / "acceptance" / "registrations"
+CASES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COLLECTION.glob("*.expected"))}
+NAME = "Mustermann_Max_20250705_0b1ab67b.json"
+PERSON = {"anrede": "Herr", "geschlecht": "männlich", "vorname": "Max", "nachname": "Mustermann"}
+CONSENT = {"ip_address": "192.0.2.7", "user_agent": "Test", "timestamp_utc": "2025-07-05T14:33:55Z"}
+DOCUMENT = {
+    "patient_data": PERSON,
+    "consent_metadata": CONSENT,
+    "registration_timestamp": "2025-07-05 14:33:56",
+    "registration_token": "0b1ab67b",
+}
+ABSENT = object()
+
+
+def written(section, changes):
+    return {name: value for name, value in {**section, **changes}.items() if value is not ABSENT}
+
+
+def parse(name=NAME, **changes):
+    return parse_registration(json.dumps(written(DOCUMENT, changes)).encode(), name)
+
+
+def parse_person(**answers):
+    return parse(patient_data=written(PERSON, answers))
+
+
+def parse_consent(**evidence):
+    return parse(consent_metadata=written(CONSENT, evidence))
+
+
+def places(findings):
+    return [(finding.pointer, finding.code) for finding in findings]
+
+
+def remarks(registration):
+    return places(registration.findings)
+
+
+def refusal(parse, **changes):
+    with pytest.raises(RejectedError) as refused:
+        parse(**changes)
+    return refused.value.code, places(refused.value.findings)
+
+
+def read(data, name):
+    """The registration, None where it is refused; the code of the refusal; and the findings in either case."""
+    try:
+        registration = parse_registration(data, name)
+    except RejectedError as error:
+        return None, error.code, error.findings
+    return registration, None, registration.findings
+
+
+# Of the others, the parser sees neither the size nor how the ledger shortens a pointer.
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"json_too_large", "field_unknown_with_a_long_name"}))
+def test_the_collection_of_nasty_files_is_read_as_it_says(name):
+    expected = CASES[name]
+    registration, code, findings = read((COLLECTION / f"{name}.json").read_bytes(), expected["object"])
+    assert code == expected["code"]
+    assert sorted(f"{finding.pointer} {finding.code}" for finding in findings) == sorted(expected["findings"])
+    for field, value in expected.get("consent", {}).items():
+        assert registration.consent.document[field] == value
+
+
+def test_an_ordinary_registration_is_read_without_a_remark():
+    registration = parse()
+    assert registration.findings == ()
+    assert registration.given == {"anrede", "geschlecht", "vorname", "nachname"}
+    assert {name: registration.patient[name] for name in PERSON} == PERSON
+    assert registration.token == "0b1ab67b"
+    assert registration.registered_at == datetime(2025, 7, 5, 14, 33, 56, tzinfo=UTC)
+    assert registration.consent.given_at == datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)
+    assert (registration.consent.ip_address, registration.consent.user_agent) == ("192.0.2.7", "Test")
+    assert registration.consent.document == CONSENT
+
+
+@pytest.mark.parametrize("name", ["patient_data", "consent_metadata"])
+@pytest.mark.parametrize("value", [ABSENT, None, [], "text", 5])
+def test_a_section_that_is_missing_is_named(name, value):
+    assert refusal(parse, **{name: value}) == ("missing_section", [(f"/{name}", "missing_section")])
+
+
+def test_a_character_that_cannot_be_stored_is_named_wherever_it_stands():
+    assert refusal(parse, extra={"a/b": ["x", "\x00"]}) == ("validation_failed", [("/extra/a~1b/1", "nul_character")])
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "kept", "expected"),
+    [
+        ("0B1AB67B", NAME, "0B1AB67B", []),
+        (" 0b1ab67b ", NAME, "0b1ab67b", []),
+        (ABSENT, NAME, None, [("/registration_token", "missing_token")]),
+        ("  ", NAME, None, [("/registration_token", "missing_token")]),
+        ("0b1ab67b", "mail.json", "0b1ab67b", [("", "unparsable_name")]),
+        (None, "mail.json", None, [("", "unparsable_name"), ("/registration_token", "missing_token")]),
+    ],
+)
+def test_name_and_content_may_lack_the_token(token, name, kept, expected):
+    registration = parse(name, registration_token=token)
+    assert (registration.token, remarks(registration)) == (kept, expected)
+
+
+def test_two_tokens_are_a_mix_up():
+    expected = ("token_mismatch", [("/registration_token", "token_mismatch")])
+    assert refusal(parse, registration_token="0b1ab67c") == expected
+
+
+def test_a_token_that_is_no_text_is_refused():
+    expected = ("validation_failed", [("/registration_token", "invalid_type")])
+    assert refusal(parse, registration_token=12345678) == expected
+
+
+@pytest.mark.parametrize("name", sorted(STAFF_FIELDS))
+def test_what_belongs_to_staff_is_left_out_with_a_remark(name):
+    registration = parse_person(**{name: "x"})
+    assert remarks(registration) == [(f"/patient_data/{name}", "staff_field_ignored")]
+    assert name not in registration.given
+    assert registration.patient.get(name) != "x"
+
+
+def test_self_reported_and_staff_fields_do_not_overlap():
+    assert not SELF_REPORTED & STAFF_FIELDS
+    assert {*PERSON, "email", "psychotherapeutische_sprechstunde"} <= SELF_REPORTED
+
+
+@pytest.mark.parametrize(("name", "pointer"), [("groesse", "/patient_data/groesse"), ("a/b", "/patient_data/a~1b")])
+def test_an_unknown_field_is_remarked_on(name, pointer):
+    assert remarks(parse_person(**{name: 1})) == [(pointer, "unknown_field")]
+
+
+@pytest.mark.parametrize("empty", [None, "", "  "])
+def test_an_empty_answer_is_no_answer(empty):
+    registration = parse_person(email=empty, ort=empty, offen_fuer_diga=empty)
+    assert registration.given == set(PERSON)
+    assert (registration.patient["email"], registration.patient["offen_fuer_diga"]) == (None, False)
+    assert registration.findings == ()
+
+
+def test_an_answer_is_read_as_its_field_says():
+    registration = parse_person(geburtsdatum="2000-01-31", offen_fuer_diga=True, email="max@example.com")
+    assert registration.given == {*PERSON, "geburtsdatum", "offen_fuer_diga", "email"}
+    answers = registration.patient
+    assert (answers["geburtsdatum"], answers["offen_fuer_diga"]) == (date(2000, 1, 31), True)
+    assert answers["email"] == "max@example.com"
+
+
+@pytest.mark.parametrize(
+    ("answers", "value"),
+    [
+        ({"hat_ptv11": True}, True),
+        ({"psychotherapeutische_sprechstunde": True}, True),
+        ({"hat_ptv11": False, "psychotherapeutische_sprechstunde": True}, True),
+        ({"hat_ptv11": True, "psychotherapeutische_sprechstunde": " "}, True),
+    ],
+)
+def test_the_consultation_has_two_names(answers, value):
+    registration = parse_person(**answers)
+    assert registration.patient["psychotherapeutische_sprechstunde"] is value
+    assert "psychotherapeutische_sprechstunde" in registration.given
+    assert registration.findings == ()
+
+
+def test_no_answer_about_the_consultation_gives_none():
+    assert "psychotherapeutische_sprechstunde" not in parse_person(hat_ptv11="").given
+
+
+def test_a_fault_is_named_as_in_the_form():
+    assert refusal(parse_person, hat_ptv11="perhaps", vorname=ABSENT, ort="x" * 101) == (
+        "validation_failed",
+        [
+            ("/patient_data/vorname", "missing"),
+            ("/patient_data/ort", "too_long"),
+            ("/patient_data/hat_ptv11", "invalid_boolean"),
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment"),
+    [
+        ("2025-07-05T14:33:55Z", datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)),
+        (" 2025-07-05 14:33:55 ", datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)),
+        ("2025-07-05T01:30:00+02:00", datetime(2025, 7, 4, 23, 30, tzinfo=UTC)),
+        ("2025-07-05", datetime(2025, 7, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_consent_was_given_at_a_moment_in_utc(stated, moment):
+    given_at = parse_consent(timestamp_utc=stated).consent.given_at
+    assert (given_at, given_at.tzinfo) == (moment, UTC)
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [
+        (ABSENT, "missing"),
+        (None, "missing"),
+        (" ", "missing"),
+        ("yesterday", "invalid_timestamp"),
+        ("2025-02-30T00:00:00Z", "invalid_timestamp"),
+        ("0001-01-01T00:00:00+14:00", "invalid_timestamp"),
+        (5, "invalid_type"),
+    ],
+)
+def test_a_consent_without_a_moment_proves_nothing(stated, code):
+    expected = ("validation_failed", [("/consent_metadata/timestamp_utc", code)])
+    assert refusal(parse_consent, timestamp_utc=stated) == expected
+
+
+@pytest.mark.parametrize("name", ["ip_address", "user_agent"])
+def test_the_evidence_is_text_or_absent(name):
+    assert getattr(parse_consent(**{name: ABSENT}).consent, name) is None
+    assert getattr(parse_consent(**{name: " x "}).consent, name) == "x"
+    expected = ("validation_failed", [(f"/consent_metadata/{name}", "invalid_type")])
+    assert refusal(parse_consent, **{name: ["x"]}) == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "moment", "expected"),
+    [
+        ("2025-07-05 14:33:56+02:00", datetime(2025, 7, 5, 12, 33, 56, tzinfo=UTC), []),
+        (ABSENT, None, []),
+        ("", None, []),
+        ("yesterday", None, [("/registration_timestamp", "invalid_timestamp")]),
+        (5, None, [("/registration_timestamp", "invalid_timestamp")]),
+    ],
+)
+def test_the_forms_own_moment_is_only_remarked_on(stated, moment, expected):
+    registration = parse(registration_timestamp=stated)
+    assert (registration.registered_at, remarks(registration)) == (moment, expected)
+
+
+def test_remarks_stand_in_the_order_of_the_document():
+    registration = parse(
+        "mail.json", registration_token="", registration_timestamp="x", patient_data={**PERSON, "id": 5, "x": 5}
+    )
+    assert [code for _, code in remarks(registration)] == [
+        "unparsable_name",
+        "missing_token",
+        "staff_field_ignored",
+        "unknown_field",
+        "invalid_timestamp",
+    ]
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
+    max_leaves=4,
+)
+forms = st.dictionaries(st.sampled_from(sorted(SELF_REPORTED | STAFF_FIELDS)) | st.text(), values, max_size=4)
+
+
+@given(forms)
+def test_whatever_the_form_writes_is_mapped_remarked_on_or_refused(answers):
+    document = {**DOCUMENT, "patient_data": {**PERSON, **answers}}
+    registration, _, findings = read(json.dumps(document).encode(), NAME)
+    named = {finding.pointer for finding in findings}
+    answered = [name for name, value in answers.items() if value is not None and str(value).strip() != ""]
+    unnamed = [name for name in answered if f"/patient_data/{escaped(name)}" not in named]
+    if registration is None:
+        assert named
+    else:
+        assert set(PERSON) <= registration.given <= SELF_REPORTED
+        assert registration.given.issuperset(unnamed)
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_refused(data):
+    with pytest.raises(RejectedError):
+        parse_registration(data, NAME)
