@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patient_service.imports.registration import SELF_REPORTED, STAFF_FIELDS, parse_registration
+from patient_service.imports.registration import parse_registration
+from patient_service.patient import PATIENT, SELF_REPORTED
 from shared.core.errors import RejectedError
 from shared.text.strict_json import escaped
+
+NOT_FOR_THE_FORM = {field.name for field in PATIENT.announced} - SELF_REPORTED
 
 COLLECTION = Path(__file__).parents[1] / "acceptance" / "registrations"
 CASES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(COLLECTION.glob("*.expected"))}
@@ -124,7 +127,7 @@ def test_a_token_that_is_no_text_is_refused():
     assert refusal(parse, registration_token=12345678) == expected
 
 
-@pytest.mark.parametrize("name", sorted(STAFF_FIELDS))
+@pytest.mark.parametrize("name", sorted(NOT_FOR_THE_FORM))
 def test_what_belongs_to_staff_is_left_out_with_a_remark(name):
     registration = parse_person(**{name: "x"})
     assert remarks(registration) == [(f"/patient_data/{name}", "staff_field_ignored")]
@@ -133,7 +136,7 @@ def test_what_belongs_to_staff_is_left_out_with_a_remark(name):
 
 
 def test_self_reported_and_staff_fields_do_not_overlap():
-    assert not SELF_REPORTED & STAFF_FIELDS
+    assert not SELF_REPORTED & NOT_FOR_THE_FORM
     assert {*PERSON, "email", "psychotherapeutische_sprechstunde"} <= SELF_REPORTED
 
 
@@ -261,7 +264,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=4,
 )
-forms = st.dictionaries(st.sampled_from(sorted(SELF_REPORTED | STAFF_FIELDS)) | st.text(), values, max_size=4)
+forms = st.dictionaries(st.sampled_from(sorted(SELF_REPORTED | NOT_FOR_THE_FORM)) | st.text(), values, max_size=4)
 
 
 @given(forms)
