@@ -3,9 +3,8 @@
 The document of the API says the same as the checks, because both are made here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
-from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema, create_model
@@ -23,9 +22,7 @@ from shared.fields.declaration import (
     JsonList,
     JsonObject,
     Kind,
-    Moment,
     Text,
-    Values,
     Word,
 )
 from shared.fields.readers import missing, reader_of
@@ -50,17 +47,6 @@ def updates(fields: Fields) -> Callable[[type[M]], type[M]]:
 def answers(fields: Fields) -> Callable[[type[M]], type[M]]:
     """Gives a model the fields that are announced."""
     return lambda model: _extended(model, {field.name: (_answered(field), ...) for field in fields.announced})
-
-
-def as_json(fields: Iterable[Field], values: Values) -> dict[str, object]:
-    """The fields' values as JSON has them; times always with microseconds."""
-    return {field.name: _plain(values[field.name]) for field in fields}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def _extended(model: type[M], definitions: dict[str, Any]) -> type[M]:
@@ -99,8 +85,6 @@ def _nothing() -> None:
 
 
 def _answered(field: Field) -> object:
-    if isinstance(field.kind, Moment):
-        return Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
     if not isinstance(field.kind, Word):
         return field.type
     return field.kind.vocabulary | None if field.nullable else field.kind.vocabulary

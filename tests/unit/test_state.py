@@ -393,7 +393,7 @@ DAY = Tally(files=3, applied=2, failed=1, records={RecordOutcome.NEW: 5, RecordO
         ({"files": {FileStatus.SUCCESS: 9}}, "well"),
         ({"last_day": DAY}, "changed"),
         ({"last_day": DAY, "files": {FileStatus.FAILED: 1}}, "needs_you"),
-        ({"questions": {ReviewKind.CONFLICT: 1}}, "needs_you"),
+        ({"open_reviews": {ReviewKind.CONFLICT: 1}}, "needs_you"),
         ({"parked": 1}, "needs_you"),
         ({"last_pass": a_pass(hours=3)}, "needs_you"),
     ],
