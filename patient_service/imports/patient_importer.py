@@ -24,9 +24,9 @@ from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 
 # Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
-_LOCK = Statement(
-    sa.text("SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name")
-)
+_LOCK = Statement("""
+    SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name
+""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.copy import copy_rows
 from shared.database.statements import Statement
 from shared.database.tables import KernelTables
 
-_NOTIFY = Statement(sa.text("SELECT pg_notify(:channel, '')"))
+_NOTIFY = Statement("SELECT pg_notify(:channel, '')")
 _COLUMNS = ("event_type", "topic", "key", "payload")  # the database makes the event's id
 
 
