@@ -9,6 +9,7 @@ from patient_service.imports.registration import parse_registration
 from patient_service.models import kernel
 from shared.database.engine import transaction
 from shared.imports import ledger
+from shared.imports.source import Found
 
 PATIENTS = sa.text("""
     INSERT INTO patient_service.patienten (anrede, geschlecht, vorname, nachname, name_key, email_key, search_key)
@@ -24,11 +25,12 @@ def rows_read_in_turn(connection: Connection) -> int:
 
 def test_an_import_reads_no_patient_in_turn(patients, make_registration):
     data = make_registration()
+    registration = parse_registration(data, "a.json")
     file = RegistrationFile(data, "0" * 64, "2025/07/1_0.json")
     with transaction(patients.engine) as connection:
         connection.execute(PATIENTS)
-        row = ledger.register(connection, kernel, "a key")
+        file_row = ledger.register(connection, kernel, [Found("a key", None, {})])["a key"]
         before = rows_read_in_turn(connection)
-        import_registration(connection, row["id"], file, parse_registration(data, "a.json"), Policy(update_known=True))
+        import_registration(connection, file_row.id, file, registration, Policy(update_known=True))
         assert rows_read_in_turn(connection) == before
     assert patients.events() == ["patient.created"]
