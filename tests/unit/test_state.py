@@ -15,6 +15,7 @@ from shared.state.health import Expectations, import_health
 from shared.state.import_status import import_status
 from shared.state.metrics import measured
 from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
+from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -327,6 +328,24 @@ def test_the_status_has_the_keys_of_the_contract_and_no_other():
     assert set(import_status(EMPTY, 3600, "patient")) == STATUS_KEYS
     more = {"therapists_processed_today", "total_files_processed"}
     assert set(import_status(EMPTY, 3600, "therapist")) == STATUS_KEYS | more
+
+
+def test_the_status_of_what_has_seen_nothing_counts_nothing():
+    status = import_status(EMPTY, 3600, "therapist")
+    counts = {name for name in status if name.startswith(("files_", "total_", "therapists_"))}
+    assert {name: status[name] for name in counts} == dict.fromkeys(counts, 0)
+    assert {name for name, value in status.items() if value is None} == {
+        "last_check",
+        "next_check",
+        "last_error",
+        "last_error_time",
+    }
+
+
+def test_the_status_says_what_the_last_failure_was_in_words():
+    status = import_status(changed(last_failure=Failure("disk_unavailable", ago(hours=1))), 3600, "patient")
+    assert status["last_error"] == f"disk_unavailable: {describe('disk_unavailable').english}"
+    assert status["last_error_time"] == ago(hours=1).isoformat()
 
 
 def test_the_status_counts_what_was_applied_whole_or_in_part():
