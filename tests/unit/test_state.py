@@ -97,6 +97,38 @@ def test_who_leads_is_said_alike_by_health_status_and_overview(fields, leads):
     assert (running_pass(snapshot) is not None) == leads
 
 
+NUMBERS = changed(
+    files={FileStatus.FAILED: 4},
+    deletes=Backlog(3, ago(hours=1)),
+    events=Backlog(5, ago(minutes=2)),
+    parked=2,
+    alerts=Backlog(6, ago(minutes=3)),
+)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_every_check_has_its_number_and_its_age(enabled):
+    checks = import_health(NUMBERS, replace(EXPECTED, enabled=enabled))
+    found = [(check.name, check.ok, check.code, check.number, check.seconds) for check in checks]
+    counted = [
+        ("failed_files", True, "files_failed", 4, None),
+        ("deletes_pending", True, None, 3, None),
+        ("events_waiting", True, None, 5, 120),
+        ("events_parked", True, "events_parked", 2, None),
+        ("alerts_waiting", True, None, 6, 180),
+    ]
+    leading = [
+        ("leader", True, None, None, None),
+        ("last_pass", True, None, None, 300),
+        ("new_scrape", True, None, None, 86_400),
+    ]
+    assert found == [*(leading if enabled else [("import", True, "disabled", None, None)]), *counted]
+
+
+def test_a_pass_that_did_not_get_through_has_its_age():
+    assert check_of("last_pass", changed(last_pass=a_pass("disk_unavailable", minutes=7))).seconds == 420
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
