@@ -1,10 +1,12 @@
 """When a transient failure is tried again."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.imports.retry import LONGEST_DELAY_SECONDS, delay_seconds
+from shared.imports.retry import LONGEST_DELAY_SECONDS, RetryRule, delay_seconds
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,32 @@ def test_the_next_delay_is_never_shorter(attempts, base, jitter):
 
 def test_eight_attempts_take_about_sixteen_hours():
     assert 12 <= sum(delay_seconds(n, 600, 0) for n in range(1, 8)) / 3600 <= 18
+
+
+class Extreme(random.Random):
+    """Draws the lowest or the highest number there is."""
+
+    def __init__(self, which):
+        super().__init__()
+        self.which = which
+
+    def uniform(self, a, b):
+        return (a, b)[self.which]
+
+
+@pytest.mark.parametrize(
+    ("rule", "attempts", "delay"),
+    [
+        (RetryRule(jitter=Extreme(0)), 1, 480),
+        (RetryRule(jitter=Extreme(1)), 1, 720),
+        (RetryRule(jitter=Extreme(1)), 3, 2880),
+        (RetryRule(jitter=Extreme(0)), 7, 21600),
+        (RetryRule(base_seconds=0, jitter=Extreme(1)), 7, 0),
+        (RetryRule(), 8, None),
+        (RetryRule(), 9, None),
+        (RetryRule(max_attempts=1), 1, None),
+        (RetryRule(max_attempts=2, base_seconds=10, jitter=Extreme(1)), 1, 12),
+    ],
+)
+def test_after_the_last_attempt_there_is_none(rule, attempts, delay):
+    assert rule.delay_after(attempts) == (None if delay is None else pytest.approx(delay))

@@ -15,6 +15,7 @@ from shared.state.health import Expectations, import_health
 from shared.state.import_status import import_status
 from shared.state.metrics import measured
 from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
+from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -94,6 +95,38 @@ def test_who_leads_is_said_alike_by_health_status_and_overview(fields, leads):
     assert check_of("leader", snapshot).code == (None if leads else "no_leader")
     assert import_status(snapshot, 3600, "patient")["running"] == leads
     assert (running_pass(snapshot) is not None) == leads
+
+
+NUMBERS = changed(
+    files={FileStatus.FAILED: 4},
+    deletes=Backlog(3, ago(hours=1)),
+    events=Backlog(5, ago(minutes=2)),
+    parked=2,
+    alerts=Backlog(6, ago(minutes=3)),
+)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_every_check_has_its_number_and_its_age(enabled):
+    checks = import_health(NUMBERS, replace(EXPECTED, enabled=enabled))
+    found = [(check.name, check.ok, check.code, check.number, check.seconds) for check in checks]
+    counted = [
+        ("failed_files", True, "files_failed", 4, None),
+        ("deletes_pending", True, None, 3, None),
+        ("events_waiting", True, None, 5, 120),
+        ("events_parked", True, "events_parked", 2, None),
+        ("alerts_waiting", True, None, 6, 180),
+    ]
+    leading = [
+        ("leader", True, None, None, None),
+        ("last_pass", True, None, None, 300),
+        ("new_scrape", True, None, None, 86_400),
+    ]
+    assert found == [*(leading if enabled else [("import", True, "disabled", None, None)]), *counted]
+
+
+def test_a_pass_that_did_not_get_through_has_its_age():
+    assert check_of("last_pass", changed(last_pass=a_pass("disk_unavailable", minutes=7))).seconds == 420
 
 
 @pytest.mark.parametrize(
@@ -327,6 +360,24 @@ def test_the_status_has_the_keys_of_the_contract_and_no_other():
     assert set(import_status(EMPTY, 3600, "patient")) == STATUS_KEYS
     more = {"therapists_processed_today", "total_files_processed"}
     assert set(import_status(EMPTY, 3600, "therapist")) == STATUS_KEYS | more
+
+
+def test_the_status_of_what_has_seen_nothing_counts_nothing():
+    status = import_status(EMPTY, 3600, "therapist")
+    counts = {name for name in status if name.startswith(("files_", "total_", "therapists_"))}
+    assert {name: status[name] for name in counts} == dict.fromkeys(counts, 0)
+    assert {name for name, value in status.items() if value is None} == {
+        "last_check",
+        "next_check",
+        "last_error",
+        "last_error_time",
+    }
+
+
+def test_the_status_says_what_the_last_failure_was_in_words():
+    status = import_status(changed(last_failure=Failure("disk_unavailable", ago(hours=1))), 3600, "patient")
+    assert status["last_error"] == f"disk_unavailable: {describe('disk_unavailable').english}"
+    assert status["last_error_time"] == ago(hours=1).isoformat()
 
 
 def test_the_status_counts_what_was_applied_whole_or_in_part():
