@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
-from shared.words.statuses import PassTrigger
+from shared.words.statuses import FileStatus, PassTrigger
 
 INTERRUPTED = "interrupted"
 """How a pass ends that was cut off, and an attempt that it was cut off at."""
 
-TROUBLE = ("failed", "retrying", "partial", "delete_pending")
+TROUBLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PARTIAL, "delete_pending")
 """What makes a pass end with something that a person may want to look at."""
 
 
