@@ -83,27 +83,29 @@ def build_parts(
     settings: Settings, *, console_base_url: str | None = None, patience: Patience | None = None
 ) -> PatientParts:
     """The parts, put together."""
-    wishes = settings[PatientImportSettings]
+    import_settings = settings[PatientImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings], patience)
-    copies = LocalCopies(wishes.local_path)
+    copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
     source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
-        processor=FileProcessor(bucket, copies, wishes.max_file_bytes, metrics.stage),
-        policy=Policy(update_known=wishes.duplicate_policy == "update"),
+        processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
+        policy=Policy(update_known=import_settings.duplicate_policy == "update"),
         stage=metrics.stage,
     )
-    importer = Importer(source, RetryRule(wishes.max_attempts, wishes.retry_base_seconds), metrics.stage)
+    importer = Importer(
+        source, RetryRule(import_settings.max_attempts, import_settings.retry_base_seconds), metrics.stage
+    )
     return PatientParts(
         engine=engine,
         bucket=bucket,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
+        monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
         erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
@@ -119,7 +121,7 @@ def build_parts(
 
 def build_service(settings: Settings, parts: PatientParts) -> Service:
     """What the HTTP side is handed."""
-    wishes = settings[PatientImportSettings]
+    import_settings = settings[PatientImportSettings]
     return Service(
         name=NAME,
         kernel=kernel,
@@ -132,7 +134,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         probes=Probes(
             [
                 bucket_dependency(parts.bucket),
-                copies_dependency(wishes, parts.engine),
+                copies_dependency(import_settings, parts.engine),
                 broker_dependency(settings[KafkaSettings], topic_of(kernel)),
                 mail_dependency(settings[MailSettings]),
             ]
@@ -149,10 +151,10 @@ def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
 
 def expectations(settings: Settings) -> Expectations:
     """What these settings ask of the import."""
-    wishes = settings[PatientImportSettings]
+    import_settings = settings[PatientImportSettings]
     return Expectations(
-        enabled=wishes.enabled,
-        interval_seconds=wishes.check_interval_seconds,
+        enabled=import_settings.enabled,
+        interval_seconds=import_settings.check_interval_seconds,
         sends_events=settings[KafkaSettings].bootstrap_servers is not None,
         sends_mail=settings[MailSettings].host is not None,
     )

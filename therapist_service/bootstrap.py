@@ -81,15 +81,15 @@ def read_service_settings(environ: Mapping[str, str]) -> Settings:
 def build_parts(settings: Settings, *, console_base_url: str | None = None) -> TherapistParts:
     """The parts, put together."""
     gc.set_threshold(_CONTAINERS_PER_COLLECTION)
-    wishes = settings[TherapistImportSettings]
+    import_settings = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
     metrics = ProcessMetrics(NAME, kernel.service_name)
     source = ScrapeSource(
-        folder=ScrapeFolder(wishes.folder_path),
-        settle_seconds=wishes.settle_seconds,
-        max_file_bytes=wishes.max_file_bytes,
-        audience=audience_of(wishes),
+        folder=ScrapeFolder(import_settings.folder_path),
+        settle_seconds=import_settings.settle_seconds,
+        max_file_bytes=import_settings.max_file_bytes,
+        audience=audience_of(import_settings),
         stage=metrics.stage,
     )
     importer = Importer(source, stage=metrics.stage)
@@ -97,7 +97,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         engine=engine,
         source=source,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, wishes.check_interval_seconds, metrics.attempt),
+        monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
             kernel,
@@ -117,7 +117,7 @@ def audience_of(settings: TherapistImportSettings) -> Audience:
 
 def build_service(settings: Settings, parts: TherapistParts) -> Service:
     """What the HTTP side is handed."""
-    wishes = settings[TherapistImportSettings]
+    import_settings = settings[TherapistImportSettings]
     return Service(
         name=NAME,
         kernel=kernel,
@@ -129,7 +129,7 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
         metrics=parts.metrics,
         probes=Probes(
             [
-                folder_dependency(wishes),
+                folder_dependency(import_settings),
                 broker_dependency(settings[KafkaSettings], topic_of(kernel)),
                 mail_dependency(settings[MailSettings]),
             ]
@@ -146,10 +146,10 @@ def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
 
 def expectations(settings: Settings) -> Expectations:
     """What these settings ask of the import."""
-    wishes = settings[TherapistImportSettings]
+    import_settings = settings[TherapistImportSettings]
     return Expectations(
-        enabled=wishes.enabled,
-        interval_seconds=wishes.check_interval_seconds,
+        enabled=import_settings.enabled,
+        interval_seconds=import_settings.check_interval_seconds,
         sends_events=settings[KafkaSettings].bootstrap_servers is not None,
         sends_mail=settings[MailSettings].host is not None,
         expects_scrapes=True,

@@ -231,7 +231,7 @@ def _print_report(entry: ServiceEntry, report: PassReport, *, as_json: bool) -> 
 
 
 def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, object]]) -> None:
-    counts = [(name, counted) for name, counted in story.row.items() if name.endswith("_count") and counted]
+    counts = [(name, records) for name, records in story.row.items() if name.endswith("_count") and records]
     head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
     facts = [*[(name, story.row[name]) for name in head], *counts, ("next", story.next_step)]
     print_table(("", ""), facts, title=number)

@@ -26,47 +26,49 @@ class Registration(NamedTuple):
     expected: str
 
 
+_SPECIFIED: Document = {
+    "patient_data": {
+        "anrede": "Herr",
+        "geschlecht": "männlich",
+        "vorname": "Max",
+        "nachname": "Mustermann",
+        "geburtsdatum": "2000-01-01",
+        "strasse": "Salierallee 15",
+        "plz": "52066",
+        "ort": "Aachen",
+        "email": "max.mustermann@example.com",
+        "telefon": "0171 3920042",
+        "hausarzt": "Dr. Beispiel, Aachen",
+        "krankenkasse": "Techniker Krankenkasse",
+        "krankenversicherungsnummer": "A123456780",
+        "symptome": "Niedergeschlagenheit, Schlafstörungen",
+        "erfahrung_mit_psychotherapie": False,
+        "letzte_sitzung_vorherige_psychotherapie": "",
+        "hat_ptv11": True,
+        "empfehler_der_unterstuetzung": "Hausarztpraxis",
+        "zeitliche_verfuegbarkeit": {"montag": ["09:00-17:00"], "donnerstag": ["14:00-20:00"]},
+        "raeumliche_verfuegbarkeit": {"max_km": 25},
+        "verkehrsmittel": "ÖPNV",
+        "offen_fuer_gruppentherapie": True,
+        "offen_fuer_diga": False,
+        "bevorzugtes_therapeutengeschlecht": "Egal",
+        "bevorzugtes_therapieverfahren": "egal",
+    },
+    "consent_metadata": {
+        "ip_address": "37.201.29.143",
+        "user_agent": "Mozilla/5.0...",
+        "timestamp_utc": "2025-07-05T14:33:55Z",
+        "consent_version": "2025-06",
+        "consent_text": CONSENT_TEXT,
+    },
+    "registration_timestamp": "2025-07-05 14:33:55",
+    "registration_token": "0b1ab67b",
+}
+
+
 def specification_example() -> Registration:
     """The specification's registration, with the fields that it leaves out filled in."""
-    document: Document = {
-        "patient_data": {
-            "anrede": "Herr",
-            "geschlecht": "männlich",
-            "vorname": "Max",
-            "nachname": "Mustermann",
-            "geburtsdatum": "2000-01-01",
-            "strasse": "Salierallee 15",
-            "plz": "52066",
-            "ort": "Aachen",
-            "email": "max.mustermann@example.com",
-            "telefon": "0171 3920042",
-            "hausarzt": "Dr. Beispiel, Aachen",
-            "krankenkasse": "Techniker Krankenkasse",
-            "krankenversicherungsnummer": "A123456780",
-            "symptome": "Niedergeschlagenheit, Schlafstörungen",
-            "erfahrung_mit_psychotherapie": False,
-            "letzte_sitzung_vorherige_psychotherapie": "",
-            "hat_ptv11": True,
-            "empfehler_der_unterstuetzung": "Hausarztpraxis",
-            "zeitliche_verfuegbarkeit": {"montag": ["09:00-17:00"], "donnerstag": ["14:00-20:00"]},
-            "raeumliche_verfuegbarkeit": {"max_km": 25},
-            "verkehrsmittel": "ÖPNV",
-            "offen_fuer_gruppentherapie": True,
-            "offen_fuer_diga": False,
-            "bevorzugtes_therapeutengeschlecht": "Egal",
-            "bevorzugtes_therapieverfahren": "egal",
-        },
-        "consent_metadata": {
-            "ip_address": "37.201.29.143",
-            "user_agent": "Mozilla/5.0...",
-            "timestamp_utc": "2025-07-05T14:33:55Z",
-            "consent_version": "2025-06",
-            "consent_text": CONSENT_TEXT,
-        },
-        "registration_timestamp": "2025-07-05 14:33:55",
-        "registration_token": "0b1ab67b",
-    }
-    return Registration(object_name(document), encode(document), IMPORTED)
+    return Registration(object_name(_SPECIFIED), encode(_SPECIFIED), IMPORTED)
 
 
 def generate_registrations(seed: int, count: int, *, broken: bool = True) -> list[Registration]:
