@@ -149,7 +149,7 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: S
         Column("file_version", sa.Text),
         Column("file_size", sa.BigInteger),
         Column("file_hash", sa.String(64)),
-        Column("status", sa.Text, nullable=False, server_default="pending"),
+        Column("status", sa.Text, nullable=False, server_default=FileStatus.PENDING),
         _count("attempts"),
         # Attempts since the operator's last retry: the limit counts these.
         _count("round_attempts"),
@@ -263,7 +263,7 @@ def _reviews(metadata: MetaData) -> Table:
         metadata,
         _id(),
         Column("kind", sa.Text, nullable=False),
-        Column("state", sa.Text, nullable=False, server_default="open"),
+        Column("state", sa.Text, nullable=False, server_default=ReviewState.OPEN),
         Column("entity_id", sa.BigInteger),
         Column("other_id", sa.BigInteger),
         _import_id(nullable=True),
