@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings
+
+if TYPE_CHECKING:
+    # Not at run time: what it imports would count in the memory that is measured.
+    from curavani.demo.samples.practices import Record
 
 
 @dataclass(slots=True)
@@ -71,7 +75,7 @@ def peak_mb() -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def flat(raw: dict[str, Any]) -> dict[str, str | None]:
+def flat(raw: "Record") -> dict[str, str | None]:
     """The record in the mapped columns, believed as it stands; lists and objects as JSON text."""
     basic, location, contact = raw["basic_info"], raw["location"], raw["contact"]
     return {

@@ -6,7 +6,6 @@ cores. The bare producer has the relay's own configuration; it neither reads nor
 
 import time
 from statistics import median
-from typing import Any
 
 from confluent_kafka import Producer
 from sqlalchemy.engine import Engine
@@ -94,7 +93,7 @@ def _relay_all(engine: Engine, settings: KafkaSettings) -> float:
 
 def _created(number: int) -> Event:
     """An event of the size that an imported therapist has: about 1.2 kB."""
-    data: dict[str, Any] = dict.fromkeys(TherapistOut.model_fields, f"Wert {number}")
+    data: dict[str, object] = dict.fromkeys(TherapistOut.model_fields, f"Wert {number}")
     data["telefonische_erreichbarkeit"] = {"montag": [{"start": "08:00", "end": "08:50"}]}
     data["psychotherapieverfahren"] = ["Verhaltenstherapie", "tiefenpsychologisch fundierte Psychotherapie"]
     return Event("therapist.created", number, {"therapist_id": number, "therapist_data": data})

@@ -7,7 +7,6 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import dlt
 import orjson
@@ -30,7 +29,7 @@ def import_weeks(url: str, weeks: list[Week]) -> None:
                 pipeline.run(people, loader_file_format="csv")
 
 
-def _rows(files: list[Path]) -> Iterator[dict[str, Any]]:
+def _rows(files: list[Path]) -> Iterator[dict[str, str | None]]:
     for path in files:
         for raw in orjson.loads(path.read_bytes())["therapists"]:
             if raw["status"] != "deleted":

@@ -7,12 +7,16 @@ row and an outcome row for each that changed. No validation, no identity, no mer
 import hashlib
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 import psycopg
 
 from benchmarks.contenders import Week, flat, run_contender
+
+if TYPE_CHECKING:
+    # Not at run time: what it imports would count in the memory that is measured.
+    from curavani.demo.samples.practices import Record
 
 _COLUMNS = (
     "key, hash, anrede, geschlecht, titel, vorname, nachname, strasse, plz, ort, telefon, fax, email, webseite,"
@@ -59,7 +63,7 @@ def import_weeks(url: str, weeks: list[Week]) -> None:
                     _import_file(connection, path)
 
 
-def _import_file(connection: psycopg.Connection[Any], path: Path) -> None:
+def _import_file(connection: psycopg.Connection, path: Path) -> None:
     data = path.read_bytes()
     hashlib.sha256(data).hexdigest()
     with connection.cursor() as cursor:
@@ -72,7 +76,7 @@ def _import_file(connection: psycopg.Connection[Any], path: Path) -> None:
     connection.commit()
 
 
-def _row(raw: dict[str, Any]) -> tuple[Any, ...]:
+def _row(raw: "Record") -> tuple[str | None, ...]:
     fields = flat(raw)
     digest = hashlib.sha256(orjson.dumps(fields)).hexdigest()
     return f"{raw['location']['postal_code'][:2]}/{raw['id']}", digest, *fields.values(), orjson.dumps(raw).decode()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from importlib import import_module
 from typing import Literal, TypeVar
 
 from sqlalchemy.engine import Engine
@@ -138,10 +137,10 @@ def _database(settings: DatabaseSettings) -> Dependency:
 
 
 def _bucket(settings: StorageSettings) -> Dependency:
-    bootstrap = import_module("patient_service.bootstrap")
+    from patient_service.imports.bucket import GcsBucket  # noqa: PLC0415 - the other image has no storage client
 
     def probe() -> None:
-        bucket = bootstrap.GcsBucket(settings)
+        bucket = GcsBucket(settings)
         try:
             bucket.ping()
         finally:
@@ -151,8 +150,9 @@ def _bucket(settings: StorageSettings) -> Dependency:
 
 
 def _copies(settings: PatientImportSettings, engine: Engine | None) -> Dependency:
-    found: Dependency = import_module("patient_service.bootstrap").copies_dependency(settings, engine)
-    return found
+    from patient_service.bootstrap import copies_dependency  # noqa: PLC0415 - the other image has no storage client
+
+    return copies_dependency(settings, engine)
 
 
 def _kafka(settings: KafkaSettings) -> Dependency:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -89,8 +88,9 @@ def differences(connection: Connection) -> list[str]:
     context = MigrationContext.configure(
         connection, opts={"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
     )
-    both: Any = [patient_models.metadata, therapist_models.metadata]
-    return [str(change) for change in compare_metadata(context, both)]
+    both = [patient_models.metadata, therapist_models.metadata]
+    found = compare_metadata(context, both)  # type: ignore[arg-type]  # Alembic takes a list, and says so in its manual
+    return [str(change) for change in found]
 
 
 def _config() -> Config:

@@ -5,8 +5,7 @@ from datetime import date
 from pydantic import Field
 
 from patient_service.erasure import Erasure
-from patient_service.patient import Patient
-from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate, patient_payload
+from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -71,7 +70,7 @@ def _list(query: PatientQuery) -> PatientPage:
         found, total = list_patients(
             connection, status=query.status, search=query.search, offset=query.offset, limit=query.limit
         )
-    return PatientPage.of([_out(patient) for patient in found], query, total)
+    return PatientPage.of(found, query, total)
 
 
 @ROUTES.add("POST", "", Role.WRITE, status=201)
@@ -79,14 +78,14 @@ def _create(body: PatientCreate) -> PatientOut:
     """Creates a patient."""
     with transaction(current_service().engine) as connection:
         patient_id = create_patient(connection, body.model_dump(), actor())
-        return _out(get_patient(connection, patient_id))
+        return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
 @ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
 def _get(patient_id: int) -> PatientOut:
     """One patient."""
     with transaction(current_service().engine) as connection:
-        return _out(get_patient(connection, patient_id))
+        return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
 @ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
@@ -94,7 +93,7 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        return _out(update_patients(connection, {patient_id: changes}, actor())[patient_id])
+        return PatientOut.model_validate(update_patients(connection, {patient_id: changes}, actor())[patient_id])
 
 
 @ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))
@@ -123,8 +122,3 @@ def _communication(patient_id: int) -> CommunicationOut:
 def _import_status() -> ImportStatusOut:
     """How the import is doing, from the database."""
     return ImportStatusOut.model_validate(read_import_status())
-
-
-def _out(patient: Patient) -> PatientOut:
-    """As events carry them, too."""
-    return PatientOut.model_validate(patient_payload(patient))

@@ -57,7 +57,7 @@ class PatientParts:
     engine: Engine
     bucket: GcsBucket
     importer: Importer[StoredObject, Content]
-    monitor: ImportMonitor
+    monitor: ImportMonitor[StoredObject, Content]
     erasure: Erasure
     relay: EventRelay
     mailer: Mailer

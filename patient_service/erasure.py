@@ -7,12 +7,11 @@ back: the next pass recognises them by their tombstones and tells a person, who 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from patient_service.erasure_rows import erase_rows
+from patient_service.erasure_rows import Certificate, erase_rows
 from patient_service.imports.bucket import Bucket
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import returned_patients, synchronise
@@ -43,7 +42,7 @@ class Erasure:
     bucket: Bucket
     copies: LocalCopies
 
-    def erase(self, patient_id: int, actor: str) -> dict[str, Any]:
+    def erase(self, patient_id: int, actor: str) -> Certificate:
         """Erases the patient and returns the certificate. Raises `NotFound`, or `DatabaseUnavailable`."""
         with transaction(self.engine) as connection:
             erasure_id = erase_rows(connection, patient_id, actor)
@@ -57,7 +56,7 @@ class Erasure:
             synchronise(connection, self.copies)
             return returned_patients(connection)
 
-    def erase_again(self, patient_ids: Sequence[int], actor: str) -> list[dict[str, Any]]:
+    def erase_again(self, patient_ids: Sequence[int], actor: str) -> list[Certificate]:
         """Erases those people and closes the alert; returns their certificates."""
         certificates = [self.erase(patient_id, actor) for patient_id in patient_ids]
         with transaction(self.engine) as connection:
@@ -78,10 +77,10 @@ class Erasure:
         if synchronise(connection, self.copies) or is_open(connection, kernel, _RETURNED):
             self._report_returned(connection)
 
-    def _finish(self, connection: Connection, erasure_id: int) -> dict[str, Any]:
+    def _finish(self, connection: Connection, erasure_id: int) -> Certificate:
         """Removes what lies outside the database, and writes into the certificate how far that went."""
         statement = sa.select(erasures.c.certificate).where(erasures.c.id == erasure_id).with_for_update()
-        certificate: dict[str, Any] = connection.execute(statement).scalar_one()
+        certificate: Certificate = connection.execute(statement).scalar_one()
         files = _files(connection, certificate["files"])
         left = {
             "local_copies": sum(not self._remove_copy(connection, row) for row in files if row["local_path"]),

@@ -1,6 +1,7 @@
 """The database's part of an erasure: what is removed, what is only blanked, and which files are the person's."""
 
 from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -26,6 +27,20 @@ OUT_OF_REACH = (
 )
 
 _tracking = kernel.import_tracking
+
+
+class Certificate(TypedDict):
+    """What an erasure removed, found outside the database, and left; `files` are the ledger's numbers."""
+
+    patient_id: int
+    erased_at: str
+    erased_by: str
+    removed: dict[str, int]
+    found: dict[str, int]
+    files: list[int]
+    not_reached: list[str]
+    out_of_reach: list[str]
+    completed_at: NotRequired[str | None]
 
 
 def erase_rows(connection: Connection, patient_id: int, actor: str) -> int:
@@ -54,7 +69,7 @@ def _certify(
 ) -> int:
     """Puts the erasure on record, unfinished: a crash before the copies are gone leaves that to the next pass."""
     moment = now()
-    certificate = {
+    certificate: Certificate = {
         "patient_id": patient_id,
         "erased_at": moment.isoformat(),
         "erased_by": actor,

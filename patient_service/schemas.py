@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from patient_service.patient import PATIENT, Patient
-from shared.fields.schemas import answers, as_json, creates, updates
+from patient_service.patient import PATIENT
+from shared.fields.schemas import answers, creates, updates
 from shared.fields.validation import Input
 
 
@@ -26,6 +26,8 @@ class PatientCreate(Input):
 class PatientOut(BaseModel):
     """A patient as the API returns it and as events carry it."""
 
+    model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)
+
 
 class ConsentOut(BaseModel):
     """One consent as evidence: the whole section of the file, who gave it when and from where, and by which file."""
@@ -41,8 +43,3 @@ class ConsentOut(BaseModel):
     file_hash: str
     import_id: int
     created_at: datetime
-
-
-def patient_payload(patient: Patient) -> dict[str, object]:
-    """The patient as JSON values, in the fields and order of `PatientOut`."""
-    return as_json(PATIENT.announced, vars(patient))

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
@@ -171,7 +171,7 @@ class _Intake:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         return self._sink.receive(envelope)
 
-    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, data: Any) -> AuthResult:  # noqa: ARG002
+    def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, data: object) -> AuthResult:  # noqa: ARG002
         admitted = isinstance(data, LoginPassword) and self._sink.admits(data.login.decode(), data.password.decode())
         # Where it is not handled, aiosmtpd answers with 535 by itself.
         return AuthResult(success=admitted, handled=False)

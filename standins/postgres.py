@@ -17,13 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Self
 
 import psycopg
 from psycopg import sql
 
 from standins.local import free_port, wait_until
-from standins.postgres_account import Account, readable_binaries, server_account
+from standins.postgres_account import Account, AccountOptions, readable_binaries, server_account
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -280,7 +280,15 @@ def _initdb(binaries: Path, password_file: Path) -> list[str]:
     return [str(binaries / "initdb"), *access, *locale, "--no-instructions"]
 
 
-def _child_options(account: Account, log: IO[bytes]) -> dict[str, Any]:
+class _ChildOptions(AccountOptions):
+    stdin: int
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+    cwd: str
+    env: dict[str, str]
+
+
+def _child_options(account: Account, log: IO[bytes]) -> _ChildOptions:
     # The parent's environment stays out: PGDATA, PGPORT and the like would change what the server does.
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     return {

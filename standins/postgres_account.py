@@ -12,9 +12,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 _UNPRIVILEGED = "nobody"
+
+
+class AccountOptions(TypedDict, total=False):
+    """What `subprocess` needs to run a program as another account."""
+
+    user: int
+    group: int | None
+    extra_groups: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Account:
     group: int | None = None
 
     @property
-    def options(self) -> dict[str, Any]:
+    def options(self) -> AccountOptions:
         """What `subprocess` needs to run a program as this account."""
         if self.user is None:
             return {}

@@ -9,10 +9,9 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from standins.storage_objects import ObjectStore, Preconditions, Refusal, Version, page_of, whole_number
+from standins.storage_objects import Description, ObjectStore, Preconditions, Refusal, Version, page_of, whole_number
 
 _PATH = re.compile(
     r"(?:/(?P<area>upload|download))?/storage/v1/b(?:/(?P<bucket>[^/]+)(?P<objects>/o(?:/(?P<name>.+))?)?)?"
@@ -49,7 +48,7 @@ class _Upload:
     """A resumable upload: what came so far, and the object once it is complete."""
 
     described: Version
-    hashes: dict[str, Any]
+    hashes: dict[str, str | None]
     conditions: Preconditions
     received: bytearray = field(default_factory=bytearray)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,7 +100,7 @@ class StorageApi:
         versions = self._store.versions(request.bucket)
         soft_deleted = request.query.get("softDeleted", "").lower() == "true"  # Google's client writes "True"
         page = page_of([v for v in versions if (v.deleted_at is not None) == soft_deleted], request.query)
-        answer: dict[str, Any] = {"kind": "storage#objects"}
+        answer: dict[str, object] = {"kind": "storage#objects"}
         if page.versions:
             answer["items"] = [self._resource(version) for version in page.versions]
         if page.prefixes:
@@ -165,7 +164,7 @@ class StorageApi:
         description = _json_object(request.body or b"{}")
         description.setdefault("contentType", request.headers.get("x-upload-content-type"))
         upload_id = secrets.token_urlsafe(24)
-        self._uploads[upload_id] = _Upload(_described(request, description, b""), description, conditions)
+        self._uploads[upload_id] = _Upload(_described(request, description, b""), _hashes(description), conditions)
         where = f"{self._host}/upload/storage/v1/b/{quote(request.bucket)}/o?uploadType=resumable&upload_id={upload_id}"
         return Response(200, headers={"Location": where, "X-GUploader-UploadID": upload_id})
 
@@ -204,18 +203,18 @@ class StorageApi:
                 content_encoding=described.content_encoding,
                 metadata=described.metadata,
             )
-            upload.done = self._store.put(new, upload.conditions, **_hashes(upload.hashes))
+            upload.done = self._store.put(new, upload.conditions, **upload.hashes)
             upload.received.clear()
         return upload.done
 
-    def _store_upload(self, new: Version, description: Mapping[str, Any], conditions: Preconditions) -> Response:
+    def _store_upload(self, new: Version, description: Description, conditions: Preconditions) -> Response:
         return _json(self._resource(self._store.put(new, conditions, **_hashes(description))))
 
     def _read_version(self, request: Request) -> Version:
         generation = whole_number(request.query, "generation")
         return self._store.get(request.bucket, request.name or "", generation, Preconditions.of(request.query))
 
-    def _resource(self, version: Version) -> dict[str, Any]:
+    def _resource(self, version: Version) -> dict[str, object]:
         path = f"storage/v1/b/{quote(version.bucket)}/o/{quote(version.name, safe='')}"
         resource = {
             "kind": "storage#object",
@@ -274,7 +273,7 @@ def _upload_name(query: Mapping[str, str], headers: Mapping[str, str], body: byt
     return str(description["name"]) if "name" in description else None
 
 
-def _described(request: Request, description: Mapping[str, Any], data: bytes) -> Version:
+def _described(request: Request, description: Description, data: bytes) -> Version:
     """The object that is uploaded, without a generation. Raises `Refusal` where it has no name."""
     if not request.name:
         raise Refusal(400, "required", "Required object name")
@@ -290,11 +289,11 @@ def _described(request: Request, description: Mapping[str, Any], data: bytes) ->
     )
 
 
-def _hashes(description: Mapping[str, Any]) -> dict[str, Any]:
+def _hashes(description: Description) -> dict[str, str | None]:
     return {"crc32c": description.get("crc32c"), "md5": description.get("md5Hash")}
 
 
-def _multipart(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes, str]:
+def _multipart(content_type: str, body: bytes) -> tuple[Description, bytes, str]:
     """The description, the data and the data's content type of a multipart upload. Raises `Refusal`."""
     match = re.search(r"boundary=(?:\"([^\"]+)\"|'([^']+)'|([^;\s]+))", content_type)
     boundary = b"\r\n--" + next(group for group in match.groups() if group).encode() if match else b""
@@ -322,21 +321,21 @@ def _span(header: str | None, size: int) -> tuple[int, int] | None:
     return first, last
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
+def _json_object(body: bytes) -> Description:
     try:
-        found = json.loads(body)
+        found: Description = json.loads(body)
     except ValueError:
-        found = None
+        raise Refusal(400, "parseError", "Parse Error") from None
     if not isinstance(found, dict):
         raise Refusal(400, "parseError", "Parse Error")
     return found
 
 
-def _json(content: Mapping[str, Any], status: int = 200) -> Response:
+def _json(content: Mapping[str, object], status: int = 200) -> Response:
     return Response(status, json.dumps(content).encode(), {"Content-Type": "application/json; charset=UTF-8"})
 
 
-def _bucket_resource(bucket: str) -> dict[str, Any]:
+def _bucket_resource(bucket: str) -> dict[str, str]:
     return {"kind": "storage#bucket", "id": bucket, "name": bucket, "location": "EU", "metageneration": "1"}
 
 

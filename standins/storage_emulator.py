@@ -11,7 +11,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+from weakref import WeakSet
 
 from standins.local import LOOPBACK
 from standins.storage_api import Request, Response, StorageApi, refused
@@ -121,20 +122,16 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, port: int, faults: Faults) -> None:
         super().__init__((LOOPBACK, port), _Handler)
         self.faults = faults
-        self._connections: set[socket.socket] = set()
+        self._connections: WeakSet[socket.socket] = WeakSet()
         self._connections_lock = threading.Lock()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def get_request(self) -> tuple[socket.socket, object]:
+        connection, address = super().get_request()
         with self._connections_lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
+            self._connections.add(connection)
+        return connection, address
 
-    def shutdown_request(self, request: Any) -> None:
-        with self._connections_lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """Says nothing: a connection that breaks is what this server is there for."""
 
     def cut_connections(self) -> None:
@@ -143,7 +140,7 @@ class _Server(ThreadingHTTPServer):
                 try:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
-                    continue  # the client was faster
+                    continue  # closed already
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -181,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_PATCH = _serve  # noqa: N815 - the base class looks for this name
     do_DELETE = _serve  # noqa: N815 - the base class looks for this name
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Writes nothing: the names of objects are in the paths."""
 
     def _control(self, body: bytes) -> Response:

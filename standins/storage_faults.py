@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 STALL_SECONDS: Final = 120.0
 OPERATIONS: Final = frozenset({"list", "download", "get", "update", "delete", "upload", "bucket", "any"})
@@ -55,7 +55,7 @@ class Faults:
         with self._lock:
             self._faults.append(Fault(operation, kind, times, name))
 
-    def add_from(self, description: Any) -> None:
+    def add_from(self, description: object) -> None:
         """Puts a fault in force that is described as JSON, with the arguments of `add`. Raises ValueError."""
         if not isinstance(description, dict):
             raise ValueError("a fault is an object with operation, kind, times and name")  # noqa: TRY004

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import google_crc32c
 
@@ -29,6 +29,17 @@ class Refusal(Exception):
         self.status = status
         self.reason = reason
         self.message = message
+
+
+class Description(TypedDict, total=False):
+    """What a client says about an object, in the JSON API's names."""
+
+    name: str
+    contentType: str | None
+    contentEncoding: str | None
+    metadata: dict[str, str] | None
+    crc32c: str | None
+    md5Hash: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,7 @@ class ObjectStore:
                 self._keep(replace(old, deleted_at=_now()))
             return stored
 
-    def update(self, bucket: str, name: str, changes: Mapping[str, Any], conditions: Preconditions) -> Version:
+    def update(self, bucket: str, name: str, changes: Description, conditions: Preconditions) -> Version:
         """Changes the live generation's own description, which makes a new metageneration. Raises `Refusal`."""
         with self._lock:
             version = self._required(bucket, name, None)

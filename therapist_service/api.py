@@ -14,8 +14,7 @@ from shared.http.imports_api import ImportStatusOut, read_import_status
 from shared.http.requests import PageQuery, Word, YesOrNo
 from shared.http.service import current_service
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate, therapist_payload
-from therapist_service.therapist import Therapist
+from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate
 from therapist_service.use_cases import (
     create_therapists,
     delete_therapist,
@@ -71,7 +70,7 @@ def _list(query: TherapistQuery) -> TherapistPage:
             offset=query.offset,
             limit=query.limit,
         )
-    return TherapistPage.of([_out(therapist) for therapist in found], query, total)
+    return TherapistPage.of(found, query, total)
 
 
 @ROUTES.add("POST", "", Role.WRITE, status=201)
@@ -79,14 +78,14 @@ def _create(body: TherapistCreate) -> TherapistOut:
     """Creates a therapist."""
     with transaction(current_service().engine) as connection:
         (therapist_id,) = create_therapists(connection, [body.model_dump()], actor())
-        return _out(get_therapist(connection, therapist_id))
+        return TherapistOut.model_validate(get_therapist(connection, therapist_id))
 
 
 @ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
 def _get(therapist_id: int) -> TherapistOut:
     """One therapist."""
     with transaction(current_service().engine) as connection:
-        return _out(get_therapist(connection, therapist_id))
+        return TherapistOut.model_validate(get_therapist(connection, therapist_id))
 
 
 @ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
@@ -94,7 +93,7 @@ def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
-        return _out(update_therapist(connection, therapist_id, changes, actor()))
+        return TherapistOut.model_validate(update_therapist(connection, therapist_id, changes, actor()))
 
 
 @ROUTES.add("DELETE", _ONE, Role.WRITE, errors=(404,))
@@ -129,8 +128,3 @@ def _communication(therapist_id: int) -> CommunicationOut:
 def _import_status() -> TherapistImportStatusOut:
     """How the import is doing, from the database."""
     return TherapistImportStatusOut.model_validate(read_import_status())
-
-
-def _out(therapist: Therapist) -> TherapistOut:
-    """As events carry them, too."""
-    return TherapistOut.model_validate(therapist_payload(therapist))

@@ -58,7 +58,7 @@ class TherapistParts:
     engine: Engine
     source: ScrapeSource
     importer: Importer[ScrapeFile, Scrape]
-    monitor: ImportMonitor
+    monitor: ImportMonitor[ScrapeFile, Scrape]
     relay: EventRelay
     mailer: Mailer
     metrics: ProcessMetrics

@@ -1,10 +1,10 @@
 """What therapists look like on the outside: the fields of their declaration, as callers send them and are answered."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from shared.fields.schemas import answers, as_json, creates, updates
+from shared.fields.schemas import answers, creates, updates
 from shared.fields.validation import Input
-from therapist_service.therapist import THERAPIST, Therapist
+from therapist_service.therapist import THERAPIST
 
 
 @updates(THERAPIST)
@@ -21,7 +21,4 @@ class TherapistCreate(Input):
 class TherapistOut(BaseModel):
     """A therapist as the API returns it and as events carry it."""
 
-
-def therapist_payload(therapist: Therapist) -> dict[str, object]:
-    """The therapist as JSON values, in the fields and order of `TherapistOut`."""
-    return as_json(THERAPIST.announced, vars(therapist))
+    model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)

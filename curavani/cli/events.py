@@ -1,10 +1,10 @@
 """`curavani events`: what waits for the brokers, sending again, and deciding about what the brokers refuse."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from curavani.cli.output import USAGE, end, examples, operator, print_json, prin
 from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered
 from shared.core.settings import KafkaSettings, read_settings
 from shared.database.tables import ServiceName
-from shared.events.control import drop, parked, problems, release, replay
+from shared.events.control import ParkedEvent, drop, parked, problems, release, replay
 from shared.events.outbox import topic_of
 from shared.state.reading import read_snapshot
 from shared.words.codes import Code, describe
@@ -29,20 +29,20 @@ _Number = Annotated[str, typer.Argument(help="Number as `events status` shows it
 def status(as_json: Json = False) -> None:
     """What waits for the brokers and for how long, and which events are parked until somebody decides."""
     with connected() as connection:
-        found = {entry.name: _state(connection, entry) for entry in SERVICES.values()}
+        backlogs = [_backlog(connection, entry) for entry in SERVICES.values()]
     if as_json:
-        print_json(found)
+        print_json({backlog.entry.name: backlog.as_json() for backlog in backlogs})
         return
-    rows = [
-        (name, state["waiting"], _age(state["oldest_seconds"]), len(state["parked"])) for name, state in found.items()
-    ]
+    rows = [(it.entry.name, it.waiting, _age(it.oldest_seconds), len(it.parked)) for it in backlogs]
     print_table(("service", "waiting", "oldest", "parked"), rows, title="Not sent")
-    refused = [event for state in found.values() for event in state["parked"]]
+    refused = [
+        (it.entry.number(event.number), event.event_type, event.entity_id, event.created_at, event.code,
+         event.waiting_behind)
+        for it in backlogs for event in it.parked
+    ]  # fmt: skip
     if refused:
-        columns = ("number", "event", "of", "since", "code", "waiting behind")
-        names = ("id", "event_type", "entity_id", "created_at", "code", "waiting_behind")
-        print_table(columns, [[event[name] for name in names] for event in refused], title="Parked")
-    for advice in _advice(found):
+        print_table(("number", "event", "of", "since", "code", "waiting behind"), refused, title="Parked")
+    for advice in _advice(backlogs):
         talk(advice)
 
 
@@ -96,28 +96,51 @@ def drop_command(
     talk(f"Event {number} is dropped.")
 
 
-def _state(connection: Connection, entry: ServiceEntry) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Backlog:
+    """What one service has not sent yet, and what stands in the way."""
+
+    entry: ServiceEntry
+    waiting: int
+    oldest_seconds: float | None
+    problems: Sequence[str]
+    parked: Sequence[ParkedEvent]
+
+    @property
+    def topic(self) -> str:
+        return topic_of(self.entry.kernel)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "topic": self.topic,
+            "waiting": self.waiting,
+            "oldest_seconds": self.oldest_seconds,
+            "problems": self.problems,
+            "parked": [{"id": self.entry.number(event.number), **asdict(event)} for event in self.parked],
+        }
+
+
+def _backlog(connection: Connection, entry: ServiceEntry) -> _Backlog:
     snapshot = read_snapshot(connection, entry.kernel)
-    events = snapshot.events
-    return {
-        "topic": topic_of(entry.kernel),
-        "waiting": events.number,
-        "oldest_seconds": snapshot.age(events.oldest) if events.oldest else None,
-        "problems": list(problems(connection, entry.kernel)),
-        "parked": [{"id": entry.number(event.number), **asdict(event)} for event in parked(connection, entry.kernel)],
-    }
+    return _Backlog(
+        entry,
+        snapshot.events.number,
+        snapshot.age(snapshot.events.oldest) if snapshot.events.oldest else None,
+        list(problems(connection, entry.kernel)),
+        parked(connection, entry.kernel),
+    )
 
 
-def _advice(found: Mapping[Any, dict[str, Any]]) -> list[str]:
+def _advice(backlogs: Sequence[_Backlog]) -> list[str]:
     """What to do about all this, each thing once."""
     servers = read_settings(os.environ, KafkaSettings)[KafkaSettings].bootstrap_servers
     said = []
     if servers is None:
         said.append("KAFKA_BOOTSTRAP_SERVERS is not set here: without it a service sends nothing, and events wait.")
-    for state in found.values():
-        said += [_about_topic(state["topic"], servers) for code in state["problems"] if code == Code.TOPIC_MISSING]
-        said += [describe(code).english for code in state["problems"] if code != Code.TOPIC_MISSING]
-        said += [describe(event["code"]).english for event in state["parked"]]
+    for backlog in backlogs:
+        said += [_about_topic(backlog.topic, servers) for code in backlog.problems if code == Code.TOPIC_MISSING]
+        said += [describe(code).english for code in backlog.problems if code != Code.TOPIC_MISSING]
+        said += [describe(event.code).english for event in backlog.parked]
     return list(dict.fromkeys(said))
 
 

@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import sqlalchemy as sa
 import typer
@@ -68,7 +68,6 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
     if scrape is None:
         end(f"{file.name} is no therapist file: its name is not a postal code, such as 52066.json", USAGE)
     engine = database()
-    found: dict[str, Any] = {}
     try:
         with transaction(engine) as connection:
             found = _rehearse(connection, scrape, _audience(file))
@@ -78,14 +77,14 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
     if as_json:
         print_json(found)
         return
-    changes = [(c["entity_id"], c["field"], c["old_value"], c["new_value"]) for c in found["changes"]]
-    records = [(o["record_index"], o["outcome"], o["entity_id"], o["rule"], o["code"]) for o in found["outcomes"]]
     if found["error_code"]:
         talk(f"Nothing of it would be applied. {found['error_code']}: {describe(found['error_code']).english}")
     print_table(("", "records"), sorted(found["counts"].items()), title=f"Importing {file.name} would give")
-    if records:
+    if found["outcomes"]:
+        records = [list(outcome.values()) for outcome in found["outcomes"]]
         print_table(("record", "outcome", "row", "rule", "code"), records, title="Records")
-    if changes:
+    if found["changes"]:
+        changes = [list(change.values()) for change in found["changes"]]
         print_table(("row", "field", "from", "to"), changes, title="Changes")
 
 
@@ -95,26 +94,38 @@ def _audience(file: Path) -> Audience:
     return audience_of(read_settings(anywhere | dict(os.environ), TherapistImportSettings)[TherapistImportSettings])
 
 
-def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> dict[str, Any]:
+class Rehearsal(TypedDict):
+    """What an import would give."""
+
+    status: str
+    error_code: str | None
+    counts: dict[str, int]
+    outcomes: list[dict[str, object]]
+    changes: list[dict[str, object]]
+
+
+def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> Rehearsal:
     """Imports the scrape for real, in a transaction that is never committed."""
     key = f"plan|{datetime.now(UTC).isoformat()}"
     import_id = ledger.register(connection, kernel, [Found(key, None, {"zip": scrape.envelope.zip})])[key].id
     settlement = apply_if_sound(connection, import_id, scrape, audience)
-    outcomes, changes = kernel.import_outcomes, kernel.field_changes
-    of_outcomes = sa.select(outcomes).where(outcomes.c.import_id == import_id).order_by(outcomes.c.record_index)
-    of_changes = sa.select(changes).where(changes.c.changed_by == f"import:{import_id}").order_by(changes.c.id)
+    outcomes, changes = kernel.import_outcomes.c, kernel.field_changes.c
+    of_outcomes = (
+        sa.select(outcomes.record_index, outcomes.outcome, outcomes.entity_id, outcomes.rule, outcomes.code)
+        .where(outcomes.import_id == import_id)
+        .order_by(outcomes.record_index)
+    )
+    of_changes = (
+        sa.select(changes.entity_id, changes.field, changes.old_value, changes.new_value)
+        .where(changes.changed_by == f"import:{import_id}")
+        .order_by(changes.id)
+    )
     return {
         "status": settlement.status,
         "error_code": settlement.error_code,
         "counts": dict(settlement.counts),
-        "outcomes": [
-            {name: o[name] for name in ("record_index", "outcome", "entity_id", "rule", "code")}
-            for o in connection.execute(of_outcomes).mappings()
-        ],
-        "changes": [
-            {name: c[name] for name in ("entity_id", "field", "old_value", "new_value")}
-            for c in connection.execute(of_changes).mappings()
-        ],
+        "outcomes": [dict(row) for row in connection.execute(of_outcomes).mappings()],
+        "changes": [dict(row) for row in connection.execute(of_changes).mappings()],
     }
 
 
@@ -157,7 +168,7 @@ def _check_scrape(scrape: Scrape) -> list[Finding]:
     return [*found, Finding("/therapists", implausible)] if implausible else found
 
 
-def _shown(finding: Finding) -> dict[str, Any]:
+def _shown(finding: Finding) -> dict[str, object]:
     return {
         "record_index": finding.record_index,
         "pointer": finding.pointer,

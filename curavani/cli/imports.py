@@ -1,22 +1,33 @@
 """`curavani imports`: passes and files."""
 
 import os
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Literal
 
 import typer
 from sqlalchemy.engine import Connection
 
 from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
-from curavani.cli.services import SERVICES, ServiceEntry, connected, log_to_stderr, numbered, settings_of
+from curavani.cli.services import (
+    SERVICES,
+    ServiceEntry,
+    ServiceParts,
+    connected,
+    log_to_stderr,
+    numbered,
+    settings_of,
+)
 from shared.core.errors import LockHeld, NotFound
 from shared.database.locks import LockName, hold, wait_for
 from shared.database.tables import ServiceName
 from shared.imports import ledger, mend
 from shared.imports.passes import PassReport
-from shared.imports.queries import list_imports, show_import, visible
+from shared.imports.queries import FileStory, list_imports, show_import, visible
 from shared.words.codes import describe
 from shared.words.statuses import Work
+from therapist_service.bootstrap import TherapistParts
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
 
@@ -82,7 +93,7 @@ def list_command(
 ) -> None:
     """Files that the imports know, newest first."""
     most = limit or (_ALL if as_json else FEW)
-    found: list[dict[str, Any]] = []
+    found: list[Mapping[str, object]] = []
     in_all = 0
     with connected() as connection:
         for entry in [SERVICES[service]] if service else SERVICES.values():
@@ -108,13 +119,13 @@ def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
-        found = show_import(connection, entry.kernel, import_id)
-    found["id"] = entry.number(import_id)
-    found["reviews"] = [review | {"id": entry.kernel.review_number(review["id"])} for review in found["reviews"]]
+        story = show_import(connection, entry.kernel, import_id)
+    number = entry.kernel.number(import_id)
+    reviews = [asdict(review) | {"id": entry.kernel.review_number(review.id)} for review in story.reviews]
     if as_json:
-        print_json(found)
+        print_json(story.as_json() | {"id": number, "reviews": reviews})
     else:
-        _print_file(found)
+        _print_file(number, story, reviews)
 
 
 @app.command(
@@ -176,12 +187,12 @@ def discard(
     talk(f"{entry.number(import_id)} is discarded.")
 
 
-def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, Stop]:
+def _pass(entry: ServiceEntry, parts: ServiceParts, *, wait: bool) -> tuple[PassReport, Stop]:
     while True:
         try:
             with stopping_by_signal() as stop, progress_bar(entry.name) as bar:
                 parts.importer.watch = bar.file_done
-                if entry.name == "therapist":
+                if isinstance(parts, TherapistParts):
                     parts.source.watch_records = bar.records_done
                 return parts.monitor.run_once(operator(), stop.asked), stop
         except LockHeld as held:
@@ -191,7 +202,7 @@ def _pass(entry: ServiceEntry, parts: Any, *, wait: bool) -> tuple[PassReport, S
             wait_for(parts.engine, LockName(entry.kernel.schema, Work.IMPORT))
 
 
-def _deliver(entry: ServiceEntry, parts: Any) -> None:
+def _deliver(entry: ServiceEntry, parts: ServiceParts) -> None:
     """One turn of relay and mailer, where no service does that."""
     for work, deliver in ((Work.RELAY, parts.relay.run_once), (Work.MAILER, parts.mailer.run_once)):
         try:
@@ -219,29 +230,29 @@ def _print_report(entry: ServiceEntry, report: PassReport, *, as_json: bool) -> 
     print_table(("what became of it", "files"), rows or [("nothing to do", 0)], title=f"{entry.name} import")
 
 
-def _print_file(found: dict[str, Any]) -> None:
-    counts = [(name, number) for name, number in found.items() if name.endswith("_count") and number]
+def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, object]]) -> None:
+    counts = [(name, counted) for name, counted in story.row.items() if name.endswith("_count") and counted]
     head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
-    facts = [*[(name, found[name]) for name in head], *counts, ("next", found["next_step"])]
-    print_table(("", ""), facts, title=found["id"])
-    attempts = _picked(found["attempts_made"], ("number", "started_at", "ended_at", "status", "code"))
+    facts = [*[(name, story.row[name]) for name in head], *counts, ("next", story.next_step)]
+    print_table(("", ""), facts, title=number)
+    attempts = _picked(story.attempts_made, ("number", "started_at", "ended_at", "status", "code"))
     _print_section(("attempt", "began (UTC)", "ended (UTC)", "how", "code"), attempts, "Attempts")
-    findings = [(f["record_index"], f["pointer"], f["code"], describe(f["code"]).english) for f in found["findings"]]
+    findings = [(f["record_index"], f["pointer"], f["code"], describe(str(f["code"])).english) for f in story.findings]
     _print_section(("record", "place", "code", "meaning"), findings, "Findings")
     outcomes = ("record_index", "outcome", "entity_id", "code", "rule")
-    _print_section(("record", "outcome", "row", "code", "rule"), _picked(found["outcomes"], outcomes), "Records")
-    changed = _picked(found["changed_fields"], ("entity_id", "field"))
+    _print_section(("record", "outcome", "row", "code", "rule"), _picked(story.outcomes, outcomes), "Records")
+    changed = _picked(story.changed_fields, ("entity_id", "field"))
     _print_section(("row", "field"), changed, "Changed fields")
-    reviews = _picked(found["reviews"], ("id", "kind", "state"))
-    _print_section(("review", "kind", "state"), reviews, "Reviews: curavani reviews show ID")
-    actions = _picked(found["actions"], ("at", "action", "actor", "reason"))
+    opened = _picked(reviews, ("id", "kind", "state"))
+    _print_section(("review", "kind", "state"), opened, "Reviews: curavani reviews show ID")
+    actions = _picked(story.actions, ("at", "action", "actor", "reason"))
     _print_section(("when (UTC)", "what", "who", "why"), actions, "What people did")
 
 
-def _print_section(columns: tuple[str, ...], rows: list[list[Any]] | list[tuple[Any, ...]], title: str) -> None:
+def _print_section(columns: tuple[str, ...], rows: Sequence[Sequence[object]], title: str) -> None:
     if rows:
         print_table(columns, rows, title=title)
 
 
-def _picked(rows: list[dict[str, Any]], names: tuple[str, ...]) -> list[list[Any]]:
+def _picked(rows: Sequence[Mapping[str, object]], names: Sequence[str]) -> list[list[object]]:
     return [[row[name] for name in names] for row in rows]

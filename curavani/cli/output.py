@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 from rich import box
@@ -73,12 +73,12 @@ def talk(message: str) -> None:
     typer.echo(printable(message, keep="\n"), err=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Prints data for programs."""
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=json_default))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """Prints data for people. Long columns fold where the terminal is narrow; nothing is cut off."""
     cells = [[shown(cell) for cell in row] for row in rows]
     table = Table(box=box.SIMPLE_HEAD, show_header=any(columns), header_style="bold", padding=(0, 1, 0, 0))
@@ -98,7 +98,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
         console.print()
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """One cell's text: times to the minute, in UTC; lists and objects as JSON; nothing that could steer a terminal."""
     if value is None:
         return ""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from curavani.cli.imports import Json
 from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import SERVICES, connected, settings_of
 from patient_service.use_cases import list_consents
+
+if TYPE_CHECKING:
+    from patient_service.erasure import Erasure
 
 app = typer.Typer(no_args_is_help=True, help="Evidence of consent, and erasure.")
 
@@ -41,33 +44,34 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
 ) -> None:
     """Erases every copy of a patient's data and prints the certificate. It cannot be undone."""
-    with _patient_parts() as parts:
+    with _erasure() as erasure:
         if not yes and _typed_again() != str(patient_id):
             end("That is not the number; nothing was erased.", USAGE)
-        print_json(parts.erasure.erase(patient_id, operator()))
+        print_json(erasure.erase(patient_id, operator()))
 
 
 @app.command("re-erase", epilog=examples("curavani patients re-erase", "curavani patients re-erase --yes"))
 @with_exit_codes
 def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Erases again those whom a restored database backup has brought back, and prints the certificates."""
-    with _patient_parts() as parts:
-        returned = parts.erasure.returned()
+    with _erasure() as erasure:
+        returned = erasure.returned()
         if not returned:
             talk("Nobody who was erased is in the database.")
             return
         talk(f"Erased before, and back again: {', '.join(map(str, returned))}.")
         if not yes and not typer.confirm("Erase them again?", err=True):
             end("Nothing was erased.", USAGE)
-        print_json(parts.erasure.erase_again(returned, operator()))
+        print_json(erasure.erase_again(returned, operator()))
 
 
 @contextmanager
-def _patient_parts() -> Iterator[Any]:
-    bootstrap = SERVICES["patient"].bootstrap
+def _erasure() -> Iterator["Erasure"]:
+    from patient_service import bootstrap  # noqa: PLC0415 - the other service's image has no storage client
+
     parts = bootstrap.build_parts(settings_of(*bootstrap.IMPORT_GROUPS))
     try:
-        yield parts
+        yield parts.erasure
     finally:
         parts.close()
 

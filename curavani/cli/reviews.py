@@ -1,6 +1,6 @@
 """`curavani reviews`: what a person has to decide."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from sqlalchemy.engine import Connection
@@ -62,10 +62,10 @@ def show(number: Number, as_json: Json = False) -> None:
         print_json(shown)
         return
     facts = [(name, shown[name]) for name in shown if name != "detail" and shown[name] is not None]
-    print_table(("", ""), [*facts, ("choices", _choices(review))], title=shown["id"])
+    print_table(("", ""), [*facts, ("choices", _choices(review))], title=entry.kernel.review_number(review.id))
     if subject is not None:
         _print_subject(subject)
-    earlier = shown["detail"].get("earlier", [])
+    earlier = review_json(review)["detail"].get("earlier", [])
     if earlier:
         rows = [list(undone.values()) for undone in earlier]
         print_table(tuple(earlier[0]), rows, title="Decided and undone before")
@@ -124,7 +124,7 @@ def _find(connection: Connection, entry: ServiceEntry, review_id: int) -> Review
         raise NotFound(f"There is no review {number}. Known ones: curavani reviews list --all") from None
 
 
-def _as_json(entry: ServiceEntry, review: Review) -> dict[str, Any]:
+def _as_json(entry: ServiceEntry, review: Review) -> dict[str, object]:
     """The review as people and programs see it, with the numbers that they type."""
     return review_json(review) | {
         "id": entry.kernel.review_number(review.id),

@@ -3,57 +3,72 @@
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, TextIO, cast
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias, cast
 
 import typer
 from sqlalchemy.engine import Connection, Engine
 
 from curavani.cli.output import printable
 from patient_service import models as patient_models
+from patient_service import review_subjects as patient_subjects
+from patient_service import reviews as patient_reviews
+from patient_service import undo as patient_undo
 from shared.core.errors import SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
 from shared.database.tables import KernelTables, ServiceName
+from shared.reviews.subjects import Subject
+from shared.reviews.values import Resolution, Review
+from shared.state.health import Expectations
+from therapist_service import bootstrap as therapist_bootstrap
 from therapist_service import models as therapist_models
+from therapist_service import review_subjects as therapist_subjects
+from therapist_service import reviews as therapist_reviews
+from therapist_service import undo as therapist_undo
+
+if TYPE_CHECKING:
+    from patient_service.bootstrap import PatientParts
+    from therapist_service.bootstrap import TherapistParts
 
 _NUMBER = re.compile(r"([PT])([0-9]{1,15})", re.IGNORECASE)
 _REVIEW_NUMBER = re.compile(r"([PT])E?([0-9]{1,15})", re.IGNORECASE)
+ServiceParts: TypeAlias = "PatientParts | TherapistParts"
+
+
+class Bootstrap(Protocol):
+    """The module that puts a service together."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - a module's constant
+    @property
+    def IMPORT_GROUPS(self) -> tuple[type[SettingsGroup], ...]: ...  # noqa: N802 - a module's constant
+    def read_service_settings(self, environ: Mapping[str, str]) -> Settings: ...
+    def build_parts(self, settings: Settings, *, console_base_url: str | None = None) -> ServiceParts: ...
+    def expectations(self, settings: Settings) -> Expectations: ...
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """One service: its word, its tables, how its parts are made, how its reviews are decided.
-
-    Its modules are loaded when they are asked for: the image of one service has not what the other one needs.
-    """
+    """One service: its word, its tables, what reads, decides and undoes its reviews, and how its parts are made."""
 
     name: ServiceName
     kernel: KernelTables
+    subject_of: Callable[[Connection, Review], Subject | None]
+    resolve: Callable[[Connection, int, Resolution], Review]
+    undo: Callable[[Connection, int, str, str | None], Review]
 
     @property
-    def bootstrap(self) -> Any:
+    def bootstrap(self) -> Bootstrap:
         """The module that puts the service together."""
-        return import_module(f"{self.name}_service.bootstrap")
+        if self.name == "therapist":
+            return therapist_bootstrap
+        from patient_service import bootstrap  # noqa: PLC0415 - the other service's image has no storage client
 
-    @property
-    def resolve(self) -> Any:
-        """The function that decides a review."""
-        return import_module(f"{self.name}_service.reviews").resolve_review
-
-    @property
-    def subject_of(self) -> Any:
-        """The function that reads what a review is about."""
-        return import_module(f"{self.name}_service.review_subjects").subject_of
-
-    @property
-    def undo(self) -> Any:
-        """The function that undoes a review's decision."""
-        return import_module(f"{self.name}_service.undo").undo_review
+        return bootstrap
 
     def number(self, row_id: int | None) -> str | None:
         """How people name a file of this service: `P12`."""
@@ -61,8 +76,20 @@ class ServiceEntry:
 
 
 SERVICES: dict[str, ServiceEntry] = {
-    "patient": ServiceEntry("patient", patient_models.kernel),
-    "therapist": ServiceEntry("therapist", therapist_models.kernel),
+    "patient": ServiceEntry(
+        "patient",
+        patient_models.kernel,
+        patient_subjects.subject_of,
+        patient_reviews.resolve_review,
+        patient_undo.undo_review,
+    ),
+    "therapist": ServiceEntry(
+        "therapist",
+        therapist_models.kernel,
+        therapist_subjects.subject_of,
+        therapist_reviews.resolve_review,
+        therapist_undo.undo_review,
+    ),
 }
 
 

@@ -5,14 +5,13 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
-from typing import Any
 
 import requests
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from curavani.cli.output import out, print_table, talk
 from curavani.cli.services import SERVICES, ServiceEntry
@@ -24,7 +23,6 @@ from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, read_settings
 from shared.database.engine import transaction
 from shared.database.locks import LockName, hold
-from shared.imports.passes import PassReport
 from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, Work
 from standins.local import wait_until
@@ -105,7 +103,7 @@ def _import_twice(entry: ServiceEntry, stack: DemoStack, ending: _Ending) -> Non
         with transaction(parts.engine) as connection:
             _print_files(connection, entry)
             before = _rows(connection, entry)
-        again: PassReport = parts.monitor.run_once("demo")
+        again = parts.monitor.run_once("demo")
         with transaction(parts.engine) as connection:
             unchanged = before == _rows(connection, entry)
     finally:
@@ -134,7 +132,7 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
     talk(f"Events: {sent} sent to the broker, {waiting} waiting.")
 
 
-def _print_trouble(files: Any, entry: ServiceEntry) -> None:
+def _print_trouble(files: Sequence[RowMapping], entry: ServiceEntry) -> None:
     trouble = [row for row in files if row["status"] in (FileStatus.FAILED, FileStatus.PARTIAL, FileStatus.RETRYING)]
     rows = [(entry.kernel.number(row["id"]), row["status"], row["error_code"] or "see its records") for row in trouble]
     if rows:
@@ -158,7 +156,7 @@ def _events(connection: Connection, entry: ServiceEntry) -> tuple[int, int]:
     return total - waiting, waiting
 
 
-def _rows(connection: Connection, entry: ServiceEntry) -> list[Any]:
+def _rows(connection: Connection, entry: ServiceEntry) -> list[object]:
     """What an import must leave alone when there is nothing new: every row of people, history, events and ledger."""
     kernel = entry.kernel
     people = kernel.import_tracking.metadata.tables[f"{kernel.schema}.{_PEOPLE[entry.name]}"]

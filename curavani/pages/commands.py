@@ -1,9 +1,9 @@
 """The page of all commands, `docs/commands.md`, made from the command line's own help."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from curavani.__main__ import app
 
@@ -28,27 +28,26 @@ The two services number their files and reviews separately: `P12` is a patient's
 
 def commands_page() -> str:
     """The page's text."""
-    group: Any = typer.main.get_command(app)
-    return _HEADER + "".join(_section(path, command) for path, command in all_commands(group, "curavani"))
+    commands = all_commands(typer.main.get_command(app), "curavani")
+    return _HEADER + "".join(_section(path, command) for path, command in commands)
 
 
-def all_commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+def all_commands(command: object, path: str) -> Iterator[tuple[str, TyperCommand]]:
     """Every command that can be run, with the words that call it."""
-    for name, command in group.commands.items():
-        words = f"{path} {name}"
-        if hasattr(command, "commands"):
-            yield from all_commands(command, words)
-        else:
-            yield words, command
+    if isinstance(command, TyperGroup):
+        for name, inner in command.commands.items():
+            yield from all_commands(inner, f"{path} {name}")
+    elif isinstance(command, TyperCommand):
+        yield path, command
 
 
-def _section(path: str, command: Any) -> str:
+def _section(path: str, command: TyperCommand) -> str:
     context = typer.Context(command, info_name=path)
     usage = " ".join(command.collect_usage_pieces(context))
     records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
     rows = [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records) if name != "--help"]
     table = "\n| | |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
-    lines = "\n".join(line.strip() for line in command.epilog.split("\n\n")[1:])
+    lines = "\n".join(line.strip() for line in (command.epilog or "").split("\n\n")[1:])
     return f"\n## {path}\n\n`{path} {usage}`\n\n{command.help}\n{table}\n```\n{lines}\n```\n"
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, Protocol
+from typing import Protocol
 
 import requests
 import urllib3
@@ -97,7 +97,7 @@ class GcsBucket:
         self._settings = settings
         self._timeout = patience.timeout
         self._retry = patience.retries
-        self._client: Any = None
+        self._client: storage.Client | None = None
 
     def close(self) -> None:
         """Ends the connections; a later call opens new ones."""
@@ -142,7 +142,7 @@ class GcsBucket:
         with _storage_wide():
             next(iter(self._bucket().list_blobs(max_results=1, timeout=self._timeout, retry=None)), None)
 
-    def _bucket(self) -> Any:
+    def _bucket(self) -> storage.Bucket:
         # Made on first use: the client reads credentials, and importing or building must not fail or call out.
         if self._client is None:
             self._client = storage.Client(project=self._settings.project)
@@ -198,5 +198,5 @@ def _let_go(error: Exception) -> None:
         response.close()
 
 
-def _stored(blob: Any) -> StoredObject:
+def _stored(blob: storage.Blob) -> StoredObject:
     return StoredObject(blob.name, int(blob.generation), int(blob.size or 0), blob.crc32c, blob.updated)

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -128,7 +127,7 @@ def _written(entry: _Entry) -> str:
 def _read(line: str) -> _Entry | None:
     """The entry; None for a line that a crash cut off: the database writes it again."""
     try:
-        found: dict[str, Any] = json.loads(line)
+        found = json.loads(line)
         datetime.fromisoformat(found["erased_at"])
         digests = tuple(_pair(text) for text in found["tombstones"])
         return _Entry(int(found["patient_id"]), str(found["erased_by"]), found["erased_at"], digests)

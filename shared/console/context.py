@@ -17,7 +17,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
     """Hands the templates their common values."""
 
     @console.context_processor
-    def values() -> dict[str, Any]:
+    def values() -> dict[str, object]:
         service = current_service()
         return {
             "service_title": words.SERVICES[service.kernel.service_name],

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from flask_babel import format_decimal, gettext, ngettext
 from sqlalchemy.engine import Connection, RowMapping
@@ -37,7 +36,7 @@ class Term:
     state: words.Badge
 
 
-def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: PageQuery) -> dict[str, Any]:
+def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: PageQuery) -> dict[str, object]:
     """The values of the page. Raises `NotFound`."""
     row = ledger.find(connection, kernel, import_id)
     reviews = story.reviews(connection, kernel, import_id)

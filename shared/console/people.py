@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -50,7 +50,7 @@ class Erasing:
     """Erasing a person, where a service does that: `erase` takes the number and the actor; `certificates` is the table
     of what was erased, with `id`, `patient_id`, `erased_by`, `erased_at` and `certificate`."""
 
-    erase: Callable[[int, str], Any]
+    erase: Callable[[int, str], object]
     certificates: sa.Table
 
 
@@ -133,10 +133,10 @@ class _Pages:
             rows, total = self._find(connection, search=wanted or None, offset=0, limit=_MOST_FOUND)
         return self._list(counts, rows, total, search=wanted)
 
-    def _find(self, connection: Connection, **wanted: Any) -> tuple[Sequence[Person], int]:
+    def _find(self, connection: Connection, **wanted: object) -> tuple[Sequence[Person], int]:
         return self._people.find(connection, **wanted) if may(Role.WRITE) else ([], 0)
 
-    def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: Any) -> str:
+    def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: object) -> str:
         if rows:
             note_view("people")
         shown = {"page": 1, "pages": 1, "status": None, "search": "", **values}

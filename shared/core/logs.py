@@ -9,11 +9,10 @@ import logging
 import re
 import sys
 import traceback
-from collections.abc import MutableMapping
-from typing import Any, TextIO
+from typing import TextIO
 
 import structlog
-from structlog.types import Processor
+from structlog.types import EventDict, Processor, WrappedLogger
 
 from shared.core.settings import LogSettings
 
@@ -74,7 +73,7 @@ def configure_logging(settings: LogSettings, stream: TextIO = sys.stdout, **boun
     logging.captureWarnings(capture=True)
 
 
-def redact(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def redact(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
     """Drops every field that is not listed, reduces exceptions to their types and places, cuts long texts."""
     exception = _exception(fields.pop("exc_info", None))
     kept = {name: _plain(value) for name, value in fields.items() if name in ALLOWED_FIELDS or name in _META}
@@ -89,18 +88,18 @@ _META = ("_record", "_from_structlog")
 
 
 def _binding(bound: dict[str, str]) -> Processor:
-    def bind(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    def bind(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
         return {**bound, **fields}
 
     return bind
 
 
-def _only_the_place(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _only_the_place(_logger: WrappedLogger, _method: str, fields: EventDict) -> EventDict:
     record: logging.LogRecord = fields["_record"]
     return {**fields, "event": "library_message", "place": f"{record.module}:{record.lineno}"}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, dict):
@@ -121,7 +120,7 @@ def _tells_something(record: logging.LogRecord) -> bool:
     return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
-def _exception(exc_info: Any) -> BaseException | None:
+def _exception(exc_info: object) -> BaseException | None:
     if exc_info is True:
         exc_info = sys.exc_info()
     if isinstance(exc_info, tuple):

@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Any
 
 import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
+from shared.database.driver import driver_of
 from shared.database.json_text import json_text
 
 
-def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Appends the rows, values in the order of `columns`, in the connection's transaction; returns how many there were.
 
     Rows that are made while they are asked for are made while the server stores those before. No rows: does nothing.
@@ -25,7 +25,7 @@ def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], r
     documents = [isinstance(table.c[name].type, JSONB) for name in columns]
     # The driver would send a list as an array; a JSON column takes its text.
     positions = [position for position, is_document in enumerate(documents) if is_document]
-    driver: Any = connection.connection.driver_connection
+    driver = driver_of(connection)
     second = next(remaining, None)
     if second is None:
         # COPY is never prepared and takes three round trips; of one row that is most of the cost.
@@ -39,7 +39,7 @@ def copy_rows(connection: Connection, table: sa.Table, columns: Sequence[str], r
     return count
 
 
-def _with_json_text(row: Sequence[Any], positions: Sequence[int]) -> list[Any]:
+def _with_json_text(row: Sequence[object], positions: Sequence[int]) -> list[object]:
     values = list(row)
     for position in positions:
         if values[position] is not None:

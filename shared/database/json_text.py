@@ -2,12 +2,11 @@
 
 import json
 from datetime import date
-from typing import Any
 
 import orjson
 
 
-def json_text(value: Any) -> str:
+def json_text(value: object) -> str:
     """The value as compact JSON text; dates in ISO form, numbers with every digit."""
     try:
         return orjson.dumps(value).decode()
@@ -16,5 +15,5 @@ def json_text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, default=_as_text)
 
 
-def _as_text(value: Any) -> str:
+def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -9,12 +9,12 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from shared.core.errors import LockHeld, LockLost
+from shared.database.driver import driver_of
 from shared.database.engine import translated_errors
 
 
@@ -39,7 +39,7 @@ class LockedConnection:
     def transaction(self) -> Iterator[Connection]:
         """A transaction that can only commit while the lock is held.
 
-        Raises `LockLost` where the connection is gone already, `DatabaseUnavailable` where it breaks meanwhile.
+        Raises `LockLost` where the connection is gone already, `DatabaseUnavailable` where it breaks during the block.
         """
         # SQLAlchemy would silently reconnect an invalidated connection, without the lock.
         if self._connection.invalidated or self._connection.closed:
@@ -54,7 +54,7 @@ class LockedConnection:
         Raises as `transaction` does.
         """
         with self.transaction() as connection:
-            driver: Any = connection.connection.driver_connection
+            driver = driver_of(connection)
             driver.autocommit = True
             try:
                 yield connection
@@ -74,7 +74,7 @@ class LockedConnection:
         """
         if self._connection.invalidated or self._connection.closed:
             raise LockLost
-        driver: Any = self._connection.connection.driver_connection
+        driver = driver_of(self._connection)
         with translated_errors():
             return any(True for _ in driver.notifies(timeout=seconds, stop_after=1))
 
@@ -145,7 +145,7 @@ _HOLDERS = sa.text("""
 # The work repeats the same few statements. They are planned once and for no values in particular: of those the planner
 # would think that they find a large part of a table that was just filled and has no statistics yet, and read all of it.
 _SETTLE_IN = sa.text(
-    "SELECT set_config('application_name', :who, false), set_config('plan_cache_mode', 'force_generic_plan', false)"
+    "SELECT set_config('application_name', :process, false), set_config('plan_cache_mode', 'force_generic_plan', false)"
 )
 
 
@@ -156,7 +156,7 @@ def _acquire(connection: Connection, name: LockName) -> None:
         ).scalar()
         if not taken:
             raise LockHeld(holder(connection, name) or "another process")
-        connection.execute(_SETTLE_IN, {"who": identity()[:63]})
+        connection.execute(_SETTLE_IN, {"process": identity()[:63]})
 
 
 def _unlock(connection: Connection) -> None:

@@ -9,13 +9,14 @@ from typing import Any
 
 import sqlalchemy as sa
 from psycopg import Cursor
-from psycopg.rows import dict_row, namedtuple_row
+from psycopg.rows import RowFactory, dict_row, namedtuple_row
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection
 
+from shared.database.driver import driver_of
 from shared.database.tables import KernelTables
 
-_DIALECT: Any = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class Statement:
@@ -25,17 +26,16 @@ class Statement:
     to be text already. Rows are named tuples, or dictionaries where `as_dicts`.
     """
 
-    def __init__(self, statement: str | sa.Executable, *, as_dicts: bool = False) -> None:
-        executable = sa.text(statement) if isinstance(statement, str) else statement
-        compiled: Any = executable.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+    def __init__(self, statement: str | sa.ClauseElement, *, as_dicts: bool = False) -> None:
+        clause = sa.text(statement) if isinstance(statement, str) else statement
+        compiled = clause.compile(dialect=_DIALECT)
         self._text = str(compiled)
         # What the statement says itself, such as a word in a condition.
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        self._rows: Any = dict_row if as_dicts else namedtuple_row
+        self._rows: RowFactory[Any] = dict_row if as_dicts else namedtuple_row
 
     def __call__(self, connection: Connection, **values: object) -> Cursor[Any]:
-        driver: Any = connection.connection.driver_connection
-        cursor: Cursor[Any] = driver.cursor(row_factory=self._rows)
+        cursor = driver_of(connection).cursor(row_factory=self._rows)
         return cursor.execute(self._text, {**self._fixed, **values})
 
     def one(self, connection: Connection, **values: object) -> Any:
@@ -59,7 +59,7 @@ class KernelStatement:
         return Statement(self._text.replace("{schema}", schema))
 
 
-def per_service(build: Callable[..., sa.Executable]) -> Callable[..., Statement]:
+def per_service(build: Callable[..., sa.ClauseElement]) -> Callable[..., Statement]:
     """Makes a function that builds a statement on a service's tables compile it once for each service."""
 
     @lru_cache(maxsize=64)

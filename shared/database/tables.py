@@ -5,12 +5,14 @@ Built once per schema by `kernel_tables`; whoever works on them gets the `Kernel
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.schema import SchemaItem
 
 from shared.words.statuses import (
     AlertKind,
@@ -83,9 +85,7 @@ class KernelTables:
         return f"curavani_{self.schema}_{work}"
 
 
-def kernel_tables(
-    metadata: MetaData, *, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]
-) -> KernelTables:
+def kernel_tables(metadata: MetaData, *, service_name: ServiceName, of_source: Sequence[SchemaItem]) -> KernelTables:
     """Adds the kernel's tables to `metadata`, whose `schema` they take.
 
     `of_source` are the columns of the ledger, and their indexes, that only this service's source keeps.
@@ -108,12 +108,14 @@ def kernel_tables(
     )
 
 
-def timestamp(name: str, **options: Any) -> Column[Any]:
+def timestamp(
+    name: str, *, nullable: bool = True, server_default: sa.ColumnElement[datetime] | None = None
+) -> Column[datetime]:
     """A point in time, with its zone."""
-    return Column(name, sa.DateTime(timezone=True), **options)
+    return Column(name, sa.DateTime(timezone=True), nullable=nullable, server_default=server_default)
 
 
-def created_at(name: str = "created_at") -> Column[Any]:
+def created_at(name: str = "created_at") -> Column[datetime]:
     """The time of the row's transaction, by the database's clock."""
     return timestamp(name, nullable=False, server_default=sa.func.now())
 
@@ -132,11 +134,11 @@ def _count(name: str) -> Column[int]:
     return Column(name, sa.Integer, nullable=False, server_default="0")
 
 
-def _import_id(*, nullable: bool = False) -> Column[Any]:
+def _import_id(*, nullable: bool = False) -> Column[int]:
     return Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=nullable)
 
 
-def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: Sequence[Column[Any] | Index]) -> Table:
+def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: Sequence[SchemaItem]) -> Table:
     total = f"{service_name}_count"
     counts = [f"{outcome}_count" for outcome in RecordOutcome]
     return Table(
@@ -149,7 +151,7 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: S
         Column("file_version", sa.Text),
         Column("file_size", sa.BigInteger),
         Column("file_hash", sa.String(64)),
-        Column("status", sa.Text, nullable=False, server_default=FileStatus.PENDING),
+        Column("status", sa.Text, nullable=False, server_default=FileStatus.PENDING.value),
         _count("attempts"),
         # Attempts since the operator's last retry: the limit counts these.
         _count("round_attempts"),
@@ -263,7 +265,7 @@ def _reviews(metadata: MetaData) -> Table:
         metadata,
         _id(),
         Column("kind", sa.Text, nullable=False),
-        Column("state", sa.Text, nullable=False, server_default=ReviewState.OPEN),
+        Column("state", sa.Text, nullable=False, server_default=ReviewState.OPEN.value),
         Column("entity_id", sa.BigInteger),
         Column("other_id", sa.BigInteger),
         _import_id(nullable=True),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as Client
@@ -184,7 +184,7 @@ class Producer:
             self._fail(receipt, exception.args[0])
             return 0
 
-    def _note_delivery(self, receipt: Receipt, row_id: int, error: KafkaError | None, _message: Any) -> None:
+    def _note_delivery(self, receipt: Receipt, row_id: int, error: KafkaError | None, _message: object) -> None:
         if error is None:
             receipt.confirmed.append(row_id)
         elif error.code() in _REFUSALS:
@@ -210,7 +210,7 @@ class Producer:
             self._telling_error = error.name()
 
 
-def client_configuration(settings: KafkaSettings, name: str) -> dict[str, Any]:
+def client_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:
     """librdkafka's configuration for these settings, without anything it should keep to its own default."""
     given = {
         "bootstrap.servers": settings.bootstrap_servers,

@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -24,7 +24,7 @@ class Envelope(BaseModel):
     version: Literal["1.0"] = Field(description="Version of this format.")
     timestamp: AwareDatetime = Field(description="When the change was made, in UTC with microseconds.")
     producer: str = Field(description="The service that made the change.")
-    payload: dict[str, Any] = Field(description="Whom it concerns, and their data after the change.")
+    payload: dict[str, object] = Field(description="Whom it concerns, and their data after the change.")
 
 
 class CloudEventHeaders(BaseModel):

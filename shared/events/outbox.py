@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,7 +23,7 @@ class Event:
 
     event_type: str
     entity_id: int
-    payload: Mapping[str, Any]
+    payload: Mapping[str, object]
 
 
 def topic_of(kernel: KernelTables) -> str:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -218,7 +217,7 @@ class EventRelay:
         about = {"event_row": event.id, "event_id": event.event_id, "entity": event.key}
         self._raise(connection, code, parked_problem(event.id), about)
 
-    def _raise(self, connection: Connection, code: str, fingerprint: str, detail: dict[str, Any]) -> None:
+    def _raise(self, connection: Connection, code: str, fingerprint: str, detail: dict[str, object]) -> None:
         raise_problem(connection, self._kernel, code=code, fingerprint=fingerprint, detail=detail)
 
 

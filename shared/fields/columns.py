@@ -33,7 +33,7 @@ def columns_of(fields: Fields, metadata: sa.MetaData) -> list[sa.Column[object]]
     return [_column(field, metadata) for field in fields]
 
 
-def _column(field: Field, metadata: sa.MetaData) -> sa.Column[object]:
+def _column(field: Field, metadata: sa.MetaData) -> sa.Column[Any]:
     match field.kind:
         case RowNumber():
             return sa.Column(field.name, sa.Integer, sa.Identity(), primary_key=True)

@@ -135,7 +135,7 @@ class Field:
     searched: bool
     given_default: str | None
     name: str = ""
-    type: Any = None
+    type: object = None
 
     @property
     def nullable(self) -> bool:

@@ -3,13 +3,13 @@
 The document of the API says the same as the checks, because both are made here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
-from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema, create_model
 from pydantic import Field as Described
+from pydantic.json_schema import JsonSchemaValue
 
 from shared.fields.declaration import (
     Age,
@@ -22,9 +22,7 @@ from shared.fields.declaration import (
     JsonList,
     JsonObject,
     Kind,
-    Moment,
     Text,
-    Values,
     Word,
 )
 from shared.fields.readers import missing, reader_of
@@ -51,24 +49,13 @@ def answers(fields: Fields) -> Callable[[type[M]], type[M]]:
     return lambda model: _extended(model, {field.name: (_answered(field), ...) for field in fields.announced})
 
 
-def as_json(fields: Iterable[Field], values: Values) -> dict[str, object]:
-    """The fields' values as JSON has them; times always with microseconds."""
-    return {field.name: _plain(values[field.name]) for field in fields}
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="microseconds")
-    return value.isoformat() if isinstance(value, date) else value
-
-
 def _extended(model: type[M], definitions: dict[str, Any]) -> type[M]:
     return create_model(
         model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **definitions
     )
 
 
-def _taken(field: Field, required: bool) -> Any:
+def _taken(field: Field, required: bool) -> object:
     """The type of a field in what callers send. Null blanks it, sets it back to its default, or is nothing at all."""
     read = reader_of(field)
     blanks, resets = field.nullable and not required, field.null_is_default and not required
@@ -82,10 +69,10 @@ def _taken(field: Field, required: bool) -> Any:
         raise missing()
 
     schema = _schema(field.kind, may_be_empty=blanks)
-    return Annotated[Any, BeforeValidator(taken), WithJsonSchema(_nullable(schema) if blanks or resets else schema)]
+    return Annotated[object, BeforeValidator(taken), WithJsonSchema(_nullable(schema) if blanks or resets else schema)]
 
 
-def _left_out(field: Field) -> Any:
+def _left_out(field: Field) -> object:
     if field.required:
         return Described()
     if isinstance(field.default, (dict, list)):
@@ -97,15 +84,13 @@ def _nothing() -> None:
     """No default that the document could name."""
 
 
-def _answered(field: Field) -> Any:
-    if isinstance(field.kind, Moment):
-        return Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+def _answered(field: Field) -> object:
     if not isinstance(field.kind, Word):
         return field.type
     return field.kind.vocabulary | None if field.nullable else field.kind.vocabulary
 
 
-def _schema(kind: Kind, *, may_be_empty: bool) -> dict[str, Any]:
+def _schema(kind: Kind, *, may_be_empty: bool) -> JsonSchemaValue:
     """The kind in the words of JSON Schema."""
     match kind:
         case Text(longest=longest) | FreeText(longest=longest) | Email(longest=longest):
@@ -117,7 +102,7 @@ def _schema(kind: Kind, *, may_be_empty: bool) -> dict[str, Any]:
     return dict(_SCHEMAS[type(kind)])
 
 
-_SCHEMAS: dict[type[Kind], dict[str, Any]] = {
+_SCHEMAS: dict[type[Kind], JsonSchemaValue] = {
     Day: {"type": "string", "format": "date"},
     Flag: {"type": "boolean"},
     JsonObject: {"type": "object"},
@@ -125,5 +110,5 @@ _SCHEMAS: dict[type[Kind], dict[str, Any]] = {
 }
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+def _nullable(schema: JsonSchemaValue) -> JsonSchemaValue:
     return {"anyOf": [schema, {"type": "null"}]}

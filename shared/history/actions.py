@@ -11,9 +11,18 @@ from shared.words.statuses import Action
 
 
 def record_action(
-    connection: Connection, kernel: KernelTables, action: Action, actor: str, **about: int | str | None
+    connection: Connection,
+    kernel: KernelTables,
+    action: Action,
+    actor: str,
+    *,
+    import_id: int | None = None,
+    review_id: int | None = None,
+    entity_id: int | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Keeps who did what: `import_id`, `review_id`, `entity_id` and `reason` as far as they apply."""
+    """Keeps who did what, and about which file, review or person as far as that applies."""
+    about = {"import_id": import_id, "review_id": review_id, "entity_id": entity_id, "reason": reason}
     connection.execute(sa.insert(kernel.operator_actions).values(action=action, actor=actor, **about))
 
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
@@ -18,8 +17,8 @@ class FieldChange:
 
     entity_id: int
     field: str
-    old: Any
-    new: Any
+    old: object
+    new: object
     changed_by: str
 
 
@@ -33,7 +32,7 @@ def write_changes(connection: Connection, kernel: KernelTables, changes: Sequenc
     copy_rows(connection, kernel.field_changes, columns, rows)
 
 
-def as_text(value: Any) -> str | None:
+def as_text(value: object) -> str | None:
     """A column's value as the history shows it."""
     if value is None or isinstance(value, str):
         return value

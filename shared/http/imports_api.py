@@ -196,7 +196,7 @@ def _show(import_id: int) -> ImportOut:
     """One file: findings, outcomes, changed fields, what happens next."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return ImportOut.model_validate(show_import(connection, service.kernel, import_id))
+        return ImportOut.model_validate(show_import(connection, service.kernel, import_id).as_json())
 
 
 @ROUTES.add("POST", "/run", Role.OPERATE, status=202)

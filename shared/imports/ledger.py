@@ -8,7 +8,6 @@ States: `pending` (seen, or asked for again) → `success` | `partial` | `skippe
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -17,13 +16,13 @@ from shared.core.clock import now
 from shared.core.errors import CuravaniError, NotFound
 from shared.database.statements import KernelStatement, Statement
 from shared.database.tables import KernelTables
-from shared.imports.source import File, Found, Settlement
+from shared.imports.source import File, Found, Item, Settlement
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 
 RETRYABLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PENDING)
 WAITING = (FileStatus.PENDING, FileStatus.RETRYING)
-"""Waits for an attempt; what is discarded meanwhile does so no longer."""
+"""Waits for an attempt; what a person discards before then does so no longer."""
 INTERRUPTIONS = 3
 """So often in a row a pass may be cut off at a file before the file pays for it."""
 
@@ -40,7 +39,7 @@ def known_files(connection: Connection, kernel: KernelTables, keys: Sequence[str
     return {file.source_key: file for file in _files(connection, kernel, statement)}
 
 
-def register(connection: Connection, kernel: KernelTables, found: Sequence[Found[Any]]) -> dict[str, File]:
+def register(connection: Connection, kernel: KernelTables, found: Sequence[Found[Item]]) -> dict[str, File]:
     """Makes files known, `pending`. Only for keys that are not known yet, so that numbers have no gaps."""
     if not found:
         return {}
@@ -234,17 +233,17 @@ _COMMON = (
 )  # fmt: skip
 
 
-def _select_files(kernel: KernelTables) -> sa.Select[Any]:
+def _select_files(kernel: KernelTables) -> sa.Select[tuple[object, ...]]:
     columns = kernel.import_tracking.c
     return sa.select(*[columns[name] for name in (*_COMMON, *kernel.own_columns)])
 
 
-def _files(connection: Connection, kernel: KernelTables, statement: sa.Select[Any]) -> list[File]:
+def _files(connection: Connection, kernel: KernelTables, statement: sa.Select[tuple[object, ...]]) -> list[File]:
     return [
         File(**{name: row[name] for name in _COMMON}, own={name: row[name] for name in kernel.own_columns})
         for row in connection.execute(statement).mappings()
     ]
 
 
-def _any(keys: Sequence[str]) -> sa.ColumnElement[Any]:
+def _any(keys: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text)))

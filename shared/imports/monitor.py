@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Generic
 
 import structlog
 from sqlalchemy.engine import Engine
@@ -18,6 +18,7 @@ from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.imports.engine import Importer
 from shared.imports.passes import PassReport, close_interrupted, finish_pass, start_pass
+from shared.imports.source import Content, Item
 from shared.words.codes import Code
 from shared.words.statuses import PassTrigger, Work
 from shared.workers.leader import Job
@@ -29,12 +30,12 @@ _RETRY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class ImportMonitor:
+class ImportMonitor(Generic[Item, Content]):
     """Runs the passes of one service's import and keeps a row of each."""
 
     engine: Engine
     kernel: KernelTables
-    importer: Importer[Any, Any]
+    importer: Importer[Item, Content]
     interval_seconds: float
     watch: Callable[[str], None] = field(default=lambda _outcome: None)
     """Told how each attempt at a file ended."""

@@ -1,8 +1,9 @@
 """Reading the ledger for people: lists and single files with all that is known of them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -41,8 +42,42 @@ def list_imports(
     return list(connection.execute(page).mappings()), total
 
 
-def show_import(connection: Connection, kernel: KernelTables, import_id: int) -> dict[str, Any]:
-    """One file: its row, findings, outcomes, the fields that it changed (names only) and what happens next.
+Entries = list[dict[str, object]]
+"""What a program is shown of rows: names and values."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOfFile:
+    """A review of a record of the file, without its details."""
+
+    id: int
+    kind: str
+    state: str
+    record_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileStory:
+    """One file: its row, findings, outcomes, the fields that it changed (names only) and what happens next."""
+
+    row: dict[str, object]
+    next_step: str
+    attempts_made: Entries
+    findings: Entries
+    outcomes: Entries
+    changed_fields: Entries
+    reviews: list[ReviewOfFile]
+    actions: Entries
+
+    def as_json(self) -> dict[str, object]:
+        """The row's columns and all the rest in one object."""
+        named: dict[str, object] = asdict(self)
+        del named["row"]
+        return self.row | named
+
+
+def show_import(connection: Connection, kernel: KernelTables, import_id: int) -> FileStory:
+    """All that is known of one file, at most a thousand entries of a kind.
 
     Raises `NotFound`.
     """
@@ -54,19 +89,26 @@ def show_import(connection: Connection, kernel: KernelTables, import_id: int) ->
         .order_by(changes.entity_id, changes.id)
         .limit(_MANY)
     )
-    return {
-        **visible(row),
-        "next_step": next_step(row),
-        "attempts_made": attempts_at(connection, kernel, import_id),
-        "findings": _of_import(connection, kernel.import_findings, import_id),
-        "outcomes": _of_import(connection, kernel.import_outcomes, import_id),
-        "changed_fields": [dict(entry) for entry in connection.execute(changed).mappings()],
-        "reviews": _of_import(connection, kernel.reviews, import_id, ("id", "kind", "state", "record_index")),
-        "actions": _of_import(connection, kernel.operator_actions, import_id, ("action", "actor", "reason", "at")),
-    }
+    return FileStory(
+        row=visible(row),
+        next_step=next_step(row),
+        attempts_made=attempts_at(connection, kernel, import_id),
+        findings=_of_import(connection, kernel.import_findings, import_id),
+        outcomes=_of_import(connection, kernel.import_outcomes, import_id),
+        changed_fields=[dict(entry) for entry in connection.execute(changed).mappings()],
+        reviews=_reviews(connection, kernel, import_id),
+        actions=_of_import(connection, kernel.operator_actions, import_id, ("action", "actor", "reason", "at")),
+    )
 
 
-def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, Any]]:
+def _reviews(connection: Connection, kernel: KernelTables, import_id: int) -> list[ReviewOfFile]:
+    columns = kernel.reviews.c
+    shown = sa.select(columns.id, columns.kind, columns.state, columns.record_index)
+    rows = connection.execute(shown.where(columns.import_id == import_id).order_by(columns.id).limit(_MANY))
+    return [ReviewOfFile(*row) for row in rows]
+
+
+def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, object]]:
     """Every attempt at the file, in order: when, and how it ended."""
     columns = kernel.import_attempts.c
     shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
@@ -74,7 +116,7 @@ def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) ->
     return [dict(row) for row in rows.mappings()]
 
 
-def visible(row: RowMapping) -> dict[str, Any]:
+def visible(row: RowMapping) -> dict[str, object]:
     """The ledger's row as people may see it."""
     return {name: value for name, value in row.items() if name not in HIDDEN}
 
@@ -125,7 +167,7 @@ _NEXT_STEPS: Mapping[NextMove, str] = {
 
 def _of_import(
     connection: Connection, table: sa.Table, import_id: int, names: Sequence[str] | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     shown = [
         column for column in table.c if (names is None and column.name != "import_id") or column.name in (names or ())
     ]

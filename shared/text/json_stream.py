@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from shared.core.errors import Finding, RejectedError
 from shared.text.strict_json import MAX_DEPTH, escaped, finite, is_too_deep, object_without_duplicates, refuse_constant
@@ -39,12 +39,12 @@ class JsonStream:
     """
 
     def __init__(self, file: BinaryIO, list_key: str, watch: Callable[[bytes], None] = lambda _chunk: None) -> None:
-        self.others: dict[str, Any] = {}
+        self.others: dict[str, object] = {}
         self.found_list = False
         self._text = _Text(file, watch)
         self._list_key = list_key
 
-    def elements(self) -> Iterator[Any]:
+    def elements(self) -> Iterator[object]:
         """Every element of the list, in order."""
         text = self._text
         if text.peek() == "":
@@ -57,7 +57,7 @@ class JsonStream:
         if text.peek() != "":
             raise _invalid()
 
-    def _members(self) -> Iterator[Any]:
+    def _members(self) -> Iterator[object]:
         text = self._text
         while True:
             key = text.value()
@@ -75,7 +75,7 @@ class JsonStream:
             if not text.goes_on("}"):
                 return
 
-    def _list(self) -> Iterator[Any]:
+    def _list(self) -> Iterator[object]:
         text = self._text
         text.take("[")
         if text.peek() == "]":
@@ -120,7 +120,7 @@ class _Text:
         self._at += 1
         return following == ","
 
-    def value(self) -> Any:
+    def value(self) -> object:
         """The next value, whole, or `TOO_LONG`."""
         self.peek()
         while True:
@@ -139,13 +139,13 @@ class _Text:
             if not self._more():
                 raise _invalid()
 
-    def _taken(self, found: Any, end: int) -> Any:
+    def _taken(self, found: object, end: int) -> object:
         if is_too_deep(found, outside=_OUTSIDE):
             raise _invalid()
         length, self._at = end - self._at, end
         return found if length <= MAX_ELEMENT_CHARACTERS else TOO_LONG
 
-    def _passed_over(self, fault: int) -> Any:
+    def _passed_over(self, fault: int) -> object:
         """Goes behind a value whose end is not in sight, keeping nothing of it; `fault` is where decoding ended.
 
         What ended before the end of the window is no JSON, however it goes on.

@@ -3,8 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from shared.core.errors import Finding, RejectedError
 from shared.words.codes import Code
@@ -16,7 +15,7 @@ _CONTAINERS = (dict, list)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-def parse_document(data: bytes) -> dict[str, Any]:
+def parse_document(data: bytes) -> dict[str, object]:
     """The object in `data`; a byte order mark is accepted.
 
     Raises `RejectedError`: `empty_file`, or `invalid_json` for anything but UTF-8 with one object at the top, without
@@ -39,7 +38,7 @@ def parse_document(data: bytes) -> dict[str, Any]:
     return document
 
 
-def unstorable_pointers(document: Any) -> list[str]:
+def unstorable_pointers(document: object) -> list[str]:
     """Pointers of every text, or key, that PostgreSQL cannot hold: NUL characters and halves of surrogate pairs."""
     return list(_unstorable(document, ""))
 
@@ -49,7 +48,7 @@ def escaped(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def is_too_deep(value: Any, *, outside: int = 0) -> bool:
+def is_too_deep(value: object, *, outside: int = 0) -> bool:
     """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
     level = [value]
     for _ in range(MAX_DEPTH - outside + 1):
@@ -60,7 +59,7 @@ def is_too_deep(value: Any, *, outside: int = 0) -> bool:
     return True
 
 
-def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """For `object_pairs_hook`. Raises ValueError on a repeated key."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -86,11 +85,13 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
-def _inside(container: Any) -> Any:
-    return container.values() if type(container) is dict else container
+def _inside(container: object) -> Iterable[object]:
+    if isinstance(container, dict):
+        return container.values()
+    return container if isinstance(container, list) else ()
 
 
-def _unstorable(value: Any, pointer: str) -> Iterator[str]:
+def _unstorable(value: object, pointer: str) -> Iterator[str]:
     if isinstance(value, str):
         if not is_storable(value):
             yield pointer

@@ -15,9 +15,9 @@ from shared.console import sessions
 from shared.console.access import REFRESH_HEADER
 from shared.core.errors import Finding
 from shared.database.engine import transaction
-from shared.imports import ledger
+from shared.imports import ledger, records
 from shared.imports.records import Outcome
-from shared.imports.source import Settlement
+from shared.imports.source import Found, Settlement
 from therapist_service.app import create_app as create_therapist_app
 
 TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
@@ -113,15 +113,20 @@ def operator(person):
     return person
 
 
+def registered(connection, key, **columns):
+    """The number of a file that the ledger has just got to know."""
+    return ledger.register(connection, kernel, [Found(key, None, columns)])[key].id
+
+
 @pytest.fixture
 def failed_file(engine):
     """A failed file whose name and places come from somebody who means no good."""
     with transaction(engine) as connection:
-        row = ledger.register(connection, kernel, "key", bucket="b", file_name=f"{EVIL}.json", file_version="1")
+        file_id = registered(connection, "key", bucket="b", file_name=f"{EVIL}.json", file_version="1")
         finding = Finding(f"/patient_data/{EVIL}", "unknown_field")
-        ledger.write_findings(connection, kernel, row["id"], [finding])
-        ledger.settle(connection, kernel, row["id"], Settlement("failed", "validation_failed"))
-    return row["id"]
+        records.write_findings(connection, kernel, file_id, [finding])
+        ledger.settle(connection, kernel, file_id, Settlement("failed", "validation_failed"))
+    return file_id
 
 
 def test_the_address_with_a_slash_at_its_end_leads_to_the_overview(operator):
@@ -456,8 +461,8 @@ def test_a_discard_needs_a_reason_and_keeps_it_with_the_actor(operator, engine, 
 def test_failed_files_are_retried_together_by_their_code(operator, engine):
     with transaction(engine) as connection:
         for number, code in enumerate(("invalid_json", "empty_file", "invalid_json")):
-            row = ledger.register(connection, kernel, str(number), bucket="b")
-            ledger.settle(connection, kernel, row["id"], Settlement("failed", code))
+            file_id = registered(connection, str(number), bucket="b")
+            ledger.settle(connection, kernel, file_id, Settlement("failed", code))
     assert operator.form("/console/imports/retry-failed", code="invalid_json").status_code == 302
     assert [status_of(engine, number) for number in (1, 2, 3)] == ["pending", "failed", "pending"]
 
@@ -474,8 +479,8 @@ def test_failed_files_are_retried_together_by_their_code(operator, engine):
 def test_a_retry_of_all_says_that_it_takes_small_counts_for_right(operator, engine, query, warned):
     with transaction(engine) as connection:
         for number, code in enumerate(("invalid_json", "implausible_count") * 2):
-            row = ledger.register(connection, kernel, str(number))
-            ledger.settle(connection, kernel, row["id"], Settlement("failed", code))
+            file_id = registered(connection, str(number))
+            ledger.settle(connection, kernel, file_id, Settlement("failed", code))
     said = "von 2 Dateien, dass sie zu Recht so wenige Therapeuten nennen"
     assert (said in operator.page(f"/console/imports?{query}").text) == warned
 
@@ -524,10 +529,10 @@ def test_a_file_is_found_by_its_number(operator, failed_file, wanted, said):
 def test_the_list_is_filtered_and_paged(operator, engine):
     with transaction(engine) as connection:
         for number in range(25):
-            row = ledger.register(connection, kernel, str(number), bucket="b")
-            ledger.settle(connection, kernel, row["id"], Settlement("failed", "empty_file"))
-        row = ledger.register(connection, kernel, "good", bucket="b")
-        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"new": 1}))
+            file_id = registered(connection, str(number), bucket="b")
+            ledger.settle(connection, kernel, file_id, Settlement("failed", "empty_file"))
+        file_id = registered(connection, "good", bucket="b")
+        ledger.settle(connection, kernel, file_id, Settlement("success", counts={"new": 1}))
         old = kernel.import_tracking.update().where(kernel.import_tracking.c.id == 3)
         connection.execute(old.values(first_seen_at=sa.text("'2025-07-05 22:30+00'")))
     assert numbers(operator, "") == list(range(26, 6, -1))
@@ -542,12 +547,12 @@ def test_the_list_is_filtered_and_paged(operator, engine):
 
 def test_a_file_tells_its_counts_rules_and_changes(writer, engine):
     with transaction(engine) as connection:
-        row = ledger.register(connection, kernel, "key", bucket="b", file_name="a.json")
+        file_id = registered(connection, "key", bucket="b", file_name="a.json")
         outcome = Outcome(0, "updated", 7, rule="email_and_name")
-        ledger.write_outcomes(connection, kernel, row["id"], [outcome])
-        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"updated": 1}))
+        records.write_outcomes(connection, kernel, file_id, [outcome])
+        ledger.settle(connection, kernel, file_id, Settlement("success", counts={"updated": 1}))
         change = kernel.field_changes.insert().values(
-            entity_id=7, field="strasse", old_value="Weg 1", new_value=EVIL, changed_by=f"import:{row['id']}"
+            entity_id=7, field="strasse", old_value="Weg 1", new_value=EVIL, changed_by=f"import:{file_id}"
         )
         connection.execute(change)
     page = writer.page("/console/imports/1").text
@@ -560,12 +565,12 @@ def test_a_file_tells_its_counts_rules_and_changes(writer, engine):
 
 def test_the_number_of_records_does_not_make_the_page_longer(operator, engine):
     with transaction(engine) as connection:
-        row = ledger.register(connection, kernel, "key", bucket="b")
+        file_id = registered(connection, "key", bucket="b")
         many = [Outcome(number, "new", number + 1, rule="new") for number in range(500)]
-        ledger.write_outcomes(connection, kernel, row["id"], many)
+        records.write_outcomes(connection, kernel, file_id, many)
         findings = [Finding(f"/therapists/{number}", "missing_salutation", number) for number in range(500)]
-        ledger.write_findings(connection, kernel, row["id"], findings)
-        ledger.settle(connection, kernel, row["id"], Settlement("success", counts={"new": 500}))
+        records.write_findings(connection, kernel, file_id, findings)
+        ledger.settle(connection, kernel, file_id, Settlement("success", counts={"new": 500}))
     page = operator.page("/console/imports/1").text
     assert page.count("Diese Person war noch nicht bekannt.") == 20
     assert "Seite 1 von 25" in page

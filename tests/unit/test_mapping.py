@@ -101,6 +101,10 @@ def test_an_ordinary_record_fills_every_column_without_a_finding():
         ("basic_info/last_name", "Tietz -Roder", "nachname", "Tietz-Roder"),
         ("basic_info/last_name", " von  der  Heide ", "nachname", "von der Heide"),
         ("basic_info/last_name", "Mu\u0308ller", "nachname", "Müller"),
+        ("basic_info/last_name", "von  der Heide", "nachname", "von der Heide"),
+        ("basic_info/last_name", " Zeevaert", "nachname", "Zeevaert"),
+        ("basic_info/last_name", "Zeevaert ", "nachname", "Zeevaert"),
+        ("basic_info/last_name", "Zee\tvaert", "nachname", "Zee vaert"),
         ("basic_info/first_name", "Anna - Maria", "vorname", "Anna-Maria"),
         ("basic_info/first_name", "", "vorname", None),
         ("basic_info/title", "  ", "titel", None),
@@ -115,6 +119,12 @@ def test_an_ordinary_record_fills_every_column_without_a_finding():
             "telefonische_erreichbarkeit",
             {"montag": ["9", "14"]},
         ),
+        (
+            "telephone_hours",
+            {"Monday": ["9"], "Montag": ["14"]},
+            "telefonische_erreichbarkeit",
+            {"montag": ["9", "14"]},
+        ),
         ("telephone_hours", {"SATURDAY": "9-10", "sonntag": []}, "telefonische_erreichbarkeit", {"samstag": ["9-10"]}),
         ("telephone_hours", {"Feiertag": ["9"]}, "telefonische_erreichbarkeit", {"Feiertag": ["9"]}),
         ("languages", ["Englisch ", "Englisch", "", "Türkisch"], "fremdsprachen", ["Englisch", "Türkisch"]),
@@ -124,6 +134,19 @@ def test_an_ordinary_record_fills_every_column_without_a_finding():
             "psychotherapieverfahren",
             ["Verhaltenstherapie", "Systemische_Therapie"],
         ),
+        (
+            "therapy_methods",
+            ["Systemische Therapie", "Verhaltenstherapie"],
+            "psychotherapieverfahren",
+            ["Verhaltenstherapie", "Systemische_Therapie"],
+        ),
+        (
+            "therapy_methods",
+            [f"Verhaltenstherapie {'für Erwachsene ' * 20}"],
+            "psychotherapieverfahren",
+            ["Verhaltenstherapie"],
+        ),
+        ("location/street", "x" * 252, "strasse", f"{'x' * 252} 15"),
         (
             "therapy_methods",
             ["Hypnose", "Tiefenpsychologisch fundierte und analytische Psychotherapie"],
@@ -170,6 +193,12 @@ def test_oddity_is_reported_and_the_record_still_counts(path, value, expected):
         ("basic_info/first_name", "x" * 101, ("/basic_info/first_name", "too_long")),
         ("basic_info/title", "x" * 51, ("/basic_info/title", "too_long")),
         ("location/city", "x" * 101, ("/location/city", "too_long")),
+        ("location/postal_code", "5" * 256, ("/location/postal_code", "too_long")),
+        ("basic_info/salutation", 5, ("/basic_info/salutation", "invalid_type")),
+        ("basic_info/salutation", "x" * 256, ("/basic_info/salutation", "too_long")),
+        ("location/house_number", 15, ("/location/house_number", "invalid_type")),
+        ("location/house_number", "1" * 256, ("/location/house_number", "too_long")),
+        ("location/street", "x" * 253, ("/location/street", "too_long")),
         ("location/street", "x" * 255, ("/location/street", "too_long")),
         ("location/street", "x" * 256, ("/location/street", "too_long")),
         ("contact/phone", "1" * 51, ("/contact/phone", "too_long")),
@@ -182,6 +211,7 @@ def test_oddity_is_reported_and_the_record_still_counts(path, value, expected):
         ("status", "x" * 256, ("/status", "too_long")),
         ("contact", ["0241"], ("/contact", "invalid_type")),
         ("languages", "Englisch", ("/languages", "invalid_type")),
+        ("therapy_methods", "Hypnose", ("/therapy_methods", "invalid_type")),
         ("languages", ["Englisch", 5], ("/languages/1", "invalid_type")),
         ("telephone_hours", "mo", ("/telephone_hours", "invalid_type")),
         ("telephone_hours", {"montag": 9}, ("/telephone_hours/montag", "invalid_type")),
@@ -197,6 +227,10 @@ def test_fault_refuses_the_record_and_names_the_place(path, value, expected):
 @pytest.mark.parametrize("raw", [None, [], "text", 5])
 def test_what_is_no_object_is_no_record(raw):
     assert faults(raw) == [("", "invalid_type")]
+
+
+def test_a_place_that_cannot_be_stored_itself_is_the_record():
+    assert faults(changed("a\0b", "x\0")) == [("", "invalid_character")] * 2
 
 
 def test_every_fault_of_a_record_is_named():

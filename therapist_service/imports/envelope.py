@@ -80,16 +80,16 @@ def read_envelope(
     return envelope, [*findings, *area_findings, *total_findings]
 
 
-def count_findings(envelope: Envelope, counted: Mapping[str, int]) -> list[Finding]:
+def count_findings(envelope: Envelope, totals: Mapping[str, int]) -> list[Finding]:
     """One finding for each stated total that differs from what was counted, by the names in `TOTALS`.
 
     `total_therapists` may include the deleted ones or leave them out: scrapers do either.
     """
     findings: list[Finding] = []
     for name, stated in (envelope.totals or {}).items():
-        allowed = {counted.get(name, 0)}
+        allowed = {totals.get(name, 0)}
         if name == "total_therapists":
-            allowed.add(counted.get(name, 0) - counted.get("deleted_therapists", 0))
+            allowed.add(totals.get(name, 0) - totals.get("deleted_therapists", 0))
         if stated not in allowed:
             findings.append(Finding(f"/metadata/{name}", Code.WRONG_TOTAL))
     return findings

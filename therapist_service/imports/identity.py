@@ -6,11 +6,12 @@ because staff may have corrected either. An empty value equals nothing, with the
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
+from shared.fields.declaration import Row
 from shared.text.keys import compact_key, email_key, name_key_part
 
 # The same names and titles come again and again, from row to row and from week to week.
@@ -38,6 +39,18 @@ class Traits:
     numbered: bool
     zip: str | None
     email: str | None
+
+
+class Keys(TypedDict):
+    """By what a row is found, as its columns hold it: a name under a postal code.
+
+    `last_key` and `first_key` are of what the row says now, `other_keys` what else it goes by because the source said
+    it last; empty or null where there is none.
+    """
+
+    last_key: str
+    first_key: str
+    other_keys: list[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,7 @@ class Match:
     reassigned: bool = False
 
 
-def traits_of(fields: Mapping[str, Any]) -> Traits:
+def traits_of(fields: Row) -> Traits:
     """The traits of mapped columns, be they a record's, a row's, or what was kept of the source."""
     street = fields.get("strasse")
     return Traits(
@@ -94,12 +107,11 @@ def traits_of(fields: Mapping[str, Any]) -> Traits:
     )
 
 
-def look_up_keys(current: Mapping[Any, Any], said: Mapping[str, Any] | None) -> dict[str, Any]:
-    """By what a row is found, as its columns hold it: a name under a postal code.
+def look_up_keys(current: Row, said: Row | None) -> Keys:
+    """The keys of a row, which says `current`, and of which the source `said` that last.
 
-    `last_key` and `first_key` are of what the row says now, `other_keys` what else it goes by because the source said
-    it last; empty or null where there is none. Every rule but the id asks for a last or a first name under the same
-    postal code, so whoever shares none of these with a record is nobody that it could mean.
+    Every rule but the id asks for a last or a first name under the same postal code, so whoever shares none of these
+    with a record is nobody that it could mean.
     """
     last, first = (_key(current.get("plz"), name) for name in _names(current))
     if not said or all(current.get(name) == said.get(name) for name in ("plz", "nachname", "vorname")):
@@ -176,7 +188,7 @@ def same_person(one: Traits, other: Traits) -> bool:
     return one.first == other.first and (one.street == other.street or not one.street or not other.street)
 
 
-def _names(version: Mapping[Any, Any]) -> tuple[str | None, str | None]:
+def _names(version: Row) -> tuple[str | None, str | None]:
     return last_name_key(version.get("nachname")), first_name_key(version.get("vorname"))
 
 

@@ -7,12 +7,12 @@ again once the rows that are meant are locked.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.statements import Statement
+from shared.fields.declaration import Row
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
 from therapist_service.imports.mapping import MappedRecord
@@ -22,8 +22,6 @@ _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
 
 # All but the raw record, which is large, only kept as evidence, and compared with nothing.
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
-
-Row = dict[str, Any]
 
 
 def _said(name: str) -> str:
@@ -103,15 +101,14 @@ def mark_unchanged(
 # Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
 # an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
 # is worded so that no index serves it.
-_MARK_UNCHANGED = Statement(
-    sa.text(f"""
+_MARK_UNCHANGED = Statement("""
     WITH alike AS MATERIALIZED (
-      SELECT min(id) AS id FROM {therapeuten.fullname}
+      SELECT min(id) AS id FROM therapist_service.therapeuten
       WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[]))
         AND source_hash = ANY(CAST(:hashes AS text[]))
       GROUP BY external_id, source_hash HAVING count(*) = 1
     )
-    UPDATE {therapeuten.fullname} AS present
+    UPDATE therapist_service.therapeuten AS present
     SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
     WHERE present.id = ANY(ARRAY(SELECT id FROM alike))
       AND present.source_area IS NOT DISTINCT FROM :area
@@ -121,8 +118,7 @@ _MARK_UNCHANGED = Statement(
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
       AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
     RETURNING present.id, present.external_id, present.source_hash
-    """)
-)
+""")
 
 
 class Candidates:

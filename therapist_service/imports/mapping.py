@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import TypedDict
 from unicodedata import is_normalized
 
 import orjson
@@ -79,6 +79,26 @@ class Claim(StrEnum):
 _CLAIMS = {claim.value: claim for claim in Claim}
 
 
+class SourceFields(TypedDict):
+    """The mapped columns: what the source describes of a therapist."""
+
+    anrede: str | None
+    geschlecht: str
+    titel: str | None
+    vorname: str | None
+    nachname: str | None
+    strasse: str | None
+    plz: str | None
+    ort: str | None
+    telefon: str | None
+    fax: str | None
+    email: str | None
+    webseite: str | None
+    telefonische_erreichbarkeit: dict[str, list[str]]
+    fremdsprachen: list[str]
+    psychotherapieverfahren: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class MappedRecord:
     """A valid record. `fields` has every mapped column, with None, {} or [] where the source is empty.
@@ -89,8 +109,8 @@ class MappedRecord:
     index: int
     external_id: str | None
     claim: Claim
-    fields: dict[str, Any]
-    raw: dict[str, Any]
+    fields: SourceFields
+    raw: dict[str, object]
     findings: tuple[Finding, ...]
     hash: str
 
@@ -116,7 +136,8 @@ def map_record(raw: object, index: int) -> MappedRecord:
 
 def for_adults(record: MappedRecord) -> bool:
     """Whether any of the record's therapy methods is offered to adults, in the source's own words."""
-    return any("erwachsene" in method.casefold() for method in record.raw.get("therapy_methods") or ())
+    methods = record.raw.get("therapy_methods")
+    return isinstance(methods, list) and any("erwachsene" in method.casefold() for method in methods)
 
 
 class _Reader:
@@ -124,7 +145,7 @@ class _Reader:
 
     __slots__ = ("basic", "contact", "faults", "findings", "index", "location", "raw")
 
-    def __init__(self, raw: dict[str, Any], index: int) -> None:
+    def __init__(self, raw: dict[str, object], index: int) -> None:
         self.raw = raw
         self.index = index
         self.faults: list[Finding] = []
@@ -141,7 +162,7 @@ class _Reader:
     def finding(self, path: str, code: Code) -> None:
         self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
-    def text(self, section: Mapping[str, Any], path: str, key: str, length: int) -> str | None:
+    def text(self, section: Mapping[str, object], path: str, key: str, length: int) -> str | None:
         """The cleaned text, None where it is absent or empty; anything but a text of this length is a fault."""
         value = section.get(key)
         if value is None or value == "":
@@ -170,7 +191,7 @@ class _Reader:
         found.pop("", None)
         return list(found)
 
-    def _section(self, name: str) -> Mapping[str, Any]:
+    def _section(self, name: str) -> Mapping[str, object]:
         value = self.raw.get(name)
         if value is None:
             return {}
@@ -181,7 +202,7 @@ class _Reader:
             self._report_unknown(value, _SECTION_KEYS[name], f"/{name}")
         return value
 
-    def _report_unknown(self, section: Mapping[str, Any], known: frozenset[str], path: str) -> None:
+    def _report_unknown(self, section: Mapping[str, object], known: frozenset[str], path: str) -> None:
         for key in sorted(section.keys() - known):
             self.finding(f"{path}/{_step(key)}", Code.UNKNOWN_FIELD)
 
@@ -195,9 +216,9 @@ def _claim(reader: _Reader) -> Claim:
     return claim
 
 
-def _fields(reader: _Reader, *, id_is_enough: bool) -> dict[str, Any]:
+def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
     text, basic, location, contact = reader.text, reader.basic, reader.location, reader.contact
-    fields: dict[str, Any] = {
+    fields: SourceFields = {
         "anrede": None,
         "geschlecht": Geschlecht.KEINE_ANGABE.value,
         "titel": text(basic, "/basic_info", "title", 50),
@@ -218,7 +239,7 @@ def _fields(reader: _Reader, *, id_is_enough: bool) -> dict[str, Any]:
     return fields
 
 
-def _require(reader: _Reader, fields: dict[str, Any], *, id_is_enough: bool) -> None:
+def _require(reader: _Reader, fields: SourceFields, *, id_is_enough: bool) -> None:
     last_name, zip_code = fields["nachname"], fields["plz"]
     if zip_code is not None and not _ZIP.fullmatch(zip_code):
         reader.fault("/location/postal_code", Code.INVALID_ZIP)
@@ -242,7 +263,7 @@ def _name(reader: _Reader, key: str) -> str | None:
     return repaired
 
 
-def _salutation(reader: _Reader, fields: dict[str, Any], *, silent: bool) -> None:
+def _salutation(reader: _Reader, fields: SourceFields, *, silent: bool) -> None:
     """Fills `anrede` and `geschlecht`; without a known salutation both stay open instead of being guessed."""
     word = reader.text(reader.basic, "/basic_info", "salutation", 255)
     gender = _GENDER.get(word or "")
@@ -335,7 +356,7 @@ def _clean(text: str) -> str:
     return clean_text(text)
 
 
-def _hash(fields: dict[str, Any]) -> str:
+def _hash(fields: SourceFields) -> str:
     hours = fields["telefonische_erreichbarkeit"]
     canonical = fields | {"fremdsprachen": sorted(fields["fremdsprachen"])}
     if hours:
@@ -343,7 +364,7 @@ def _hash(fields: dict[str, Any]) -> str:
     return sha256(orjson.dumps([MAPPING_VERSION, canonical], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def _refuse_characters(raw: dict[str, Any], index: int) -> None:
+def _refuse_characters(raw: dict[str, object], index: int) -> None:
     """PostgreSQL stores neither NUL nor half a surrogate pair, wherever in the record it stands."""
     try:
         if _NUL_ESCAPE not in orjson.dumps(raw):

@@ -7,7 +7,6 @@ decides. Only the mapped columns are looked at, so what belongs to staff cannot 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
@@ -24,8 +23,8 @@ class Conflict:
     """A column that staff and source changed differently: the row keeps `staff`, somebody looks at `source`."""
 
     field: str
-    staff: Any
-    source: Any
+    staff: object
+    source: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +34,21 @@ class Merge:
     With `new_base` stored, the same record merged again changes nothing and asks nothing.
     """
 
-    changes: dict[str, Any]
+    changes: dict[str, object]
     conflicts: tuple[Conflict, ...]
-    new_base: dict[str, Any]
+    new_base: dict[str, object]
 
 
-def merge(base: Mapping[str, Any] | None, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Merge:
+def merge(base: Mapping[str, object] | None, theirs: Mapping[str, object], ours: Mapping[str, object]) -> Merge:
     """Merges the mapped columns; all three carry them under their own names.
 
     `base` is None for a row that no import has written yet: what it holds is then staff's, and only gaps are filled.
     An empty value of the source erases nothing, and the base keeps the last value that was not empty. What differs in
     white space, in the order of a list or in the notation of a telephone number only is the same.
     """
-    changes: dict[str, Any] = {}
+    changes: dict[str, object] = {}
     conflicts: list[Conflict] = []
-    new_base: dict[str, Any] = {}
+    new_base: dict[str, object] = {}
     for field in MAPPED_FIELDS:
         last, now, present = (base or {}).get(field), theirs.get(field), ours.get(field)
         if _is_empty(field, now, theirs):
@@ -66,21 +65,20 @@ def merge(base: Mapping[str, Any] | None, theirs: Mapping[str, Any], ours: Mappi
     return Merge(changes, tuple(conflicts), new_base)
 
 
-def _is_empty(field: str, value: Any, theirs: Mapping[str, Any] | None = None) -> bool:
+def _is_empty(field: str, value: object, theirs: Mapping[str, object] | None = None) -> bool:
     """Whether the value says nothing. Without a salutation the source's gender is no statement either."""
     if field == "geschlecht":
         return value in (None, "", Geschlecht.KEINE_ANGABE) or (theirs is not None and not theirs.get("anrede"))
     return value is None or value in ("", [], {})
 
 
-def _same(field: str, one: Any, other: Any) -> bool:
+def _same(field: str, one: object, other: object) -> bool:
     if one is None or other is None:
         return one is other
     if field in _PHONES:
-        return _same_phone(one, other)
+        return _same_phone(str(one), str(other))
     times = field == "telefonische_erreichbarkeit"
-    same: bool = one == other or _canonical(one, spaceless=times) == _canonical(other, spaceless=times)
-    return same
+    return one == other or _canonical(one, spaceless=times) == _canonical(other, spaceless=times)
 
 
 def _same_phone(one: str, other: str) -> bool:
@@ -91,7 +89,7 @@ def _same_phone(one: str, other: str) -> bool:
     return key is not None and key == phone_key(other)
 
 
-def _canonical(value: Any, *, spaceless: bool = False) -> object:
+def _canonical(value: object, *, spaceless: bool = False) -> object:
     """The value without white space and order that mean nothing; times ("9 - 12") need no white space at all."""
     if isinstance(value, str):
         return _WHITE_SPACE.sub("", value) if spaceless else clean_text(value)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.imports.records import Outcome
 from shared.reviews.reviews import open_reviews
 from shared.reviews.values import HeldDeletion, HeldDeletionsDetail, NewReview
@@ -19,7 +19,7 @@ from therapist_service.imports.deletions import Deletion, decide_deletion, guard
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Listed, Match, decide, decide_by_id_alone
 from therapist_service.imports.import_tracker import day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed
+from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import TherapistChange, update_therapists
@@ -137,7 +137,7 @@ class Removals:
         return Outcome(index, outcome, row_id, code, removal.match.rule), finding
 
 
-def remove(connection: Connection, rows: Sequence[Row], seen_at: datetime, actor: str) -> list[Mapping[str, Any]]:
+def remove(connection: Connection, rows: Sequence[Row], seen_at: datetime, actor: str) -> list[Row]:
     """Marks locked rows as gone at the source since `seen_at` and returns them as they are afterwards.
 
     Who was active becomes inactive, nobody is deleted.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from shared.core.clock import now
 from shared.core.errors import Finding, RejectedError
@@ -61,8 +61,8 @@ class Scrape:
 
     def total_findings(self) -> list[Finding]:
         """The totals that the file states of itself and that its records contradict."""
-        counted = {f"{claim}_therapists": number for claim, number in self.claims.items()}
-        return count_findings(self.envelope, {"total_therapists": self.total, **counted})
+        totals = {f"{claim}_therapists": number for claim, number in self.claims.items()}
+        return count_findings(self.envelope, {"total_therapists": self.total, **totals})
 
 
 def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrape:
@@ -102,7 +102,7 @@ def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
 
 
 def _scrape(
-    file: ScrapeFile, document: dict[str, Any], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
+    file: ScrapeFile, document: dict[str, object], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
 ) -> Scrape:
     envelope, findings = read_envelope(document.get("metadata"), file.zip, file.dating(now()))
     unknown = [Finding(f"/{escaped(key)}", Code.UNKNOWN_FIELD) for key in document if key not in _KNOWN_KEYS]
@@ -130,7 +130,7 @@ def _chunked(records: Iterator[Record]) -> Iterator[list[Record]]:
         yield chunk
 
 
-def _therapists(document: dict[str, Any]) -> list[Any]:
+def _therapists(document: dict[str, object]) -> list[object]:
     found = document.get("therapists")
     if not isinstance(found, list):
         raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])

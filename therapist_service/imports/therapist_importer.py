@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding
+from shared.fields.declaration import Row
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
 from shared.reviews.reviews import open_reviews
@@ -24,7 +24,7 @@ from therapist_service.imports.envelope import Envelope, plausibility
 from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.identity import Match, assign
 from therapist_service.imports.import_tracker import applied_before, day_of
-from therapist_service.imports.known_rows import Candidates, Row, listed, mark_unchanged
+from therapist_service.imports.known_rows import Candidates, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.removals import Removals, deactivated_by_import
@@ -243,7 +243,7 @@ class _Run:
             )
         )
 
-    def _technical(self, record: MappedRecord) -> dict[str, Any]:
+    def _technical(self, record: MappedRecord) -> dict[str, object]:
         return {
             "external_id": record.external_id,
             "source_area": self._envelope.area,
@@ -306,6 +306,6 @@ _CHANGING = (RecordOutcome.UPDATED, RecordOutcome.HELD, RecordOutcome.REACTIVATE
 """Outcomes that contradict a source which calls the record unchanged."""
 
 
-def new_row(record: MappedRecord) -> dict[str, Any]:
+def new_row(record: MappedRecord) -> dict[str, object]:
     """A row for somebody who was not known: the mapped columns, and what is true of everybody the source lists."""
     return {**record.fields, "kassensitz": True, "status": Therapeutstatus.AKTIV.value}

@@ -6,15 +6,13 @@ sixty thousand of a whole country take seconds.
 
 import copy
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import TypedDict
 
 from curavani.demo.samples.people import AWKWARD_LAST_NAMES, People, ascii_word, seeded
 from curavani.demo.samples.places import AACHEN, Place
 from shared.text.keys import name_key
-
-Record = dict[str, Any]
 
 _POOL = 600
 _HAPPENINGS = ("phone", "address", "name", "absent", "deleted", "new")
@@ -37,6 +35,63 @@ _CHILDREN = "für Kinder und Jugendliche in"
 _HOURS = ("08:00-08:50", "09:00-10:00", "10:00-12:00", "12:15-13:05", "13:00-14:00", "17:00-18:00")
 _WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag")
 _LANGUAGES = ("Englisch", "Französisch", "Türkisch", "Russisch", "Polnisch", "Arabisch", "Niederländisch", "Griechisch")
+
+
+class BasicInfo(TypedDict):
+    salutation: str
+    title: str
+    first_name: str
+    last_name: str
+    full_name: str
+    classification: str
+
+
+class Street(TypedDict):
+    street: str
+    house_number: str
+
+
+class Location(Street):
+    postal_code: str
+    city: str
+
+
+class Contact(TypedDict):
+    phone: str
+    email: str
+    fax: str
+    website: str
+
+
+class Record(TypedDict):
+    """A practice in the words of the search."""
+
+    id: str
+    status: str
+    last_modified: str
+    basic_info: BasicInfo
+    location: Location
+    contact: Contact
+    telephone_hours: dict[str, list[str]]
+    languages: list[str]
+    therapy_methods: list[str]
+
+
+class Metadata(TypedDict):
+    scrape_id: str
+    scrape_date: str
+    postcode_area: str
+    total_therapists: int
+    new_therapists: int
+    modified_therapists: int
+    deleted_therapists: int
+
+
+class Document(TypedDict):
+    """A file of the scraper."""
+
+    metadata: Metadata
+    therapists: list[Record]
 
 
 def area_of(code: str) -> str:
@@ -79,14 +134,14 @@ class Practices:
             "status": "new",
             "last_modified": moment,
             "basic_info": basic,
-            "location": self._address() | {"postal_code": code, "city": place.city},
+            "location": {**self._address(), "postal_code": code, "city": place.city},
             "contact": self._contact(basic["last_name"], place.area_code),
             "telephone_hours": self._hours(),
             "languages": self._some(_LANGUAGES, 0.35, 3),
             "therapy_methods": methods,
         }
 
-    def reserve(self, document: Mapping[str, Any]) -> None:
+    def reserve(self, document: Document) -> None:
         """Counts the names and ids of an earlier scrape as taken."""
         area = document["metadata"]["postcode_area"]
         taken = self._names.setdefault(area, set())
@@ -117,18 +172,18 @@ class Practices:
             return [record | {"status": "deleted", "last_modified": moment.isoformat()}]
         changed = copy.deepcopy(record) | {"status": "modified", "last_modified": moment.isoformat()}
         if word == "address":
-            changed["location"] |= self._address()
+            changed["location"] = {**changed["location"], **self._address()}
         elif word == "name" and changed["basic_info"]["first_name"]:
             self._rename(changed["basic_info"], area_of(code))
         else:
             changed["contact"]["phone"] = self._landline(place.area_code)
         return [changed]
 
-    def _rename(self, basic: Record, area: str) -> None:
+    def _rename(self, basic: BasicInfo, area: str) -> None:
         basic["last_name"] = self._unused(area, basic["first_name"])
         basic["full_name"] = f"{basic['first_name']} {basic['last_name']}"
 
-    def _basic_info(self, area: str, *, for_adults: bool) -> Record:
+    def _basic_info(self, area: str, *, for_adults: bool) -> BasicInfo:
         random = self._random
         salutation = random.choices(("Herr", "Frau"), (30, 70))[0]
         first = "" if random.random() < 0.004 else random.choice(self._first_names[salutation])
@@ -159,11 +214,11 @@ class Practices:
         hyphen = " -" if self._random.random() < 0.04 else "-"
         return f"{choice(self._last_names)}{hyphen}{choice(self._last_names)}"
 
-    def _address(self) -> Record:
+    def _address(self) -> Street:
         number = f"{self._random.randint(1, 180)}{self._random.choice(('', '', '', 'a', 'b'))}"
         return {"street": self._random.choice(self._streets), "house_number": number}
 
-    def _contact(self, last: str, area_code: str) -> Record:
+    def _contact(self, last: str, area_code: str) -> Contact:
         chance = self._random.random
         word = ascii_word(last)
         return {

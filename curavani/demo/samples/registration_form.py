@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from curavani.demo.samples.people import People, Person
 
@@ -37,27 +37,40 @@ _HOURS = ("08:00-12:00", "09:00-17:00", "14:00-20:00", "17:00-21:00")
 _WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag")
 
 
+Answers = dict[str, object]
+"""What somebody filled in, by the form's field names."""
+
+
+class Document(TypedDict):
+    """What the website stores of one registration."""
+
+    patient_data: Answers
+    consent_metadata: Mapping[str, object]
+    registration_timestamp: str
+    registration_token: str
+
+
 class Submission(NamedTuple):
     """A filled form: the JSON document, and the name under which the website stores it."""
 
-    document: dict[str, Any]
+    document: Document
     object_name: str
 
     def encoded(self) -> bytes:
         return encode(self.document)
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
+def encode(document: Mapping[str, object]) -> bytes:
     """The document as PHP prints it prettily: four spaces, umlauts as they are, slashes escaped."""
     return json.dumps(document, ensure_ascii=False, indent=4).replace("/", "\\/").encode()
 
 
-def object_name(document: Mapping[str, Any], token: str | None = None) -> str:
+def object_name(document: Document, token: str | None = None) -> str:
     """`{lastname}_{firstname}_{date}_{token}.json`, with underscores for the spaces within names."""
     data = document["patient_data"]
     day = document["registration_timestamp"][:10].replace("-", "")
-    words = (data["nachname"], data["vorname"], day, token or document["registration_token"])
-    return "_".join(words).replace(" ", "_") + ".json"
+    name = f"{data['nachname']}_{data['vorname']}_{day}_{token or document['registration_token']}"
+    return name.replace(" ", "_") + ".json"
 
 
 class Form:
@@ -69,12 +82,12 @@ class Form:
         self._moment = FIRST_SUBMISSION
         self._tokens: set[str] = set()
 
-    def fill(self, person: Person | None = None, **answers: Any) -> Submission:
+    def fill(self, person: Person | None = None, **answers: object) -> Submission:
         """A submission by `person` or someone else; `answers` replace fields of `patient_data`."""
         document = self._envelope({**self._answers(person or self.people.person()), **answers})
         return Submission(document, object_name(document))
 
-    def refill(self, earlier: Submission, **answers: Any) -> Submission:
+    def refill(self, earlier: Submission, **answers: object) -> Submission:
         """The same person registering again, later, with other answers: a token and a consent of its own."""
         document = self._envelope({**earlier.document["patient_data"], **answers})
         return Submission(document, object_name(document))
@@ -86,7 +99,7 @@ class Form:
         self._tokens.add(token)
         return token
 
-    def _envelope(self, answers: dict[str, Any]) -> dict[str, Any]:
+    def _envelope(self, answers: Answers) -> Document:
         self._moment += timedelta(seconds=self._random.randint(40, 9000))
         return {
             "patient_data": answers,
@@ -95,7 +108,7 @@ class Form:
             "registration_token": self.new_token(),
         }
 
-    def _consent(self) -> dict[str, Any]:
+    def _consent(self) -> Mapping[str, object]:
         return {
             "ip_address": self._ip_address(),
             "user_agent": self._random.choice(_BROWSERS),
@@ -112,10 +125,10 @@ class Form:
             return f"2001:db8::{self._random.getrandbits(16):x}"
         return f"{self._random.choice(('192.0.2', '198.51.100', '203.0.113'))}.{self._random.randint(1, 254)}"
 
-    def _answers(self, person: Person) -> dict[str, Any]:
-        return {**self._identity(person), **self._insurance(), **self._experience(), **self._wishes()}
+    def _answers(self, person: Person) -> Answers:
+        return {**self._identity(person), **self._insurance(), **self._experience(), **self._preferences()}
 
-    def _identity(self, person: Person) -> dict[str, Any]:
+    def _identity(self, person: Person) -> Answers:
         address = self.people.address()
         usual = "männlich" if person.anrede == "Herr" else "weiblich"
         return {
@@ -131,7 +144,7 @@ class Form:
             "telefon": self.people.mobile(),
         }
 
-    def _insurance(self) -> dict[str, Any]:
+    def _insurance(self) -> Answers:
         letter = self._random.choice("ABCDEFGHKLMNPRSTUVWXYZ")
         return {
             "hausarzt": f"Dr. {self.people.person().nachname}, {self.people.place().city}",
@@ -139,7 +152,7 @@ class Form:
             "krankenversicherungsnummer": f"{letter}{self._random.randint(0, 999_999_999):09d}",
         }
 
-    def _experience(self) -> dict[str, Any]:
+    def _experience(self) -> Answers:
         experienced = self._random.random() < 0.4
         consultation = self._random.choice(("hat_ptv11", "psychotherapeutische_sprechstunde"))
         return {
@@ -150,7 +163,7 @@ class Form:
             "empfehler_der_unterstuetzung": self._random.choice(_EMPFEHLER),
         }
 
-    def _wishes(self) -> dict[str, Any]:
+    def _preferences(self) -> Answers:
         days = sorted(self._random.sample(_WEEKDAYS, self._random.randint(1, 5)), key=_WEEKDAYS.index)
         return {
             "zeitliche_verfuegbarkeit": {day: [self._random.choice(_HOURS)] for day in days},

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from curavani.demo.samples.people import Person
-from curavani.demo.samples.registration_form import CONSENT_TEXT, Form, Submission, encode, object_name
+from curavani.demo.samples.registration_form import CONSENT_TEXT, Document, Form, Submission, encode, object_name
 
 IMPORTED = "success"
 UPDATED = "updated"
@@ -27,7 +28,7 @@ class Registration(NamedTuple):
 
 def specification_example() -> Registration:
     """The specification's registration, with the fields that it leaves out filled in."""
-    document: dict[str, Any] = {
+    document: Document = {
         "patient_data": {
             "anrede": "Herr",
             "geschlecht": "männlich",
@@ -96,10 +97,9 @@ def _truncated(form: Form, _: Submission) -> tuple[str, bytes]:
     return name, content[: len(content) * 2 // 3]
 
 
-def _without_consent(form: Form, _: Submission) -> tuple[str, bytes]:
+def _without(left_out: str, form: Form, _: Submission) -> tuple[str, bytes]:
     submission = form.fill()
-    del submission.document["consent_metadata"]
-    return _stored(submission)
+    return submission.object_name, encode({k: v for k, v in submission.document.items() if k != left_out})
 
 
 def _with_bad_fields(form: Form, _: Submission) -> tuple[str, bytes]:
@@ -128,12 +128,6 @@ def _with_staff_field(form: Form, _: Submission) -> tuple[str, bytes]:
     return _stored(form.fill(status="in_Therapie"))
 
 
-def _without_token(form: Form, _: Submission) -> tuple[str, bytes]:
-    submission = form.fill()
-    del submission.document["registration_token"]
-    return _stored(submission)
-
-
 def _under_odd_name(form: Form, _: Submission) -> tuple[str, bytes]:
     return "Anmeldung (Kopie).json", form.fill().encoded()
 
@@ -146,22 +140,22 @@ def _registered_again(form: Form, earlier: Submission) -> tuple[str, bytes]:
 
 def _of_the_same_mailbox(form: Form, earlier: Submission) -> tuple[str, bytes]:
     """A sister who uses the family's mailbox."""
-    told = earlier.document["patient_data"]
-    born = date.fromisoformat(told["geburtsdatum"]) + timedelta(days=800)
-    sister = Person("Frau", "Frieda Luise", told["nachname"])
-    return _stored(form.fill(sister, email=told["email"], geburtsdatum=born.isoformat()))
+    answers = earlier.document["patient_data"]
+    born = date.fromisoformat(str(answers["geburtsdatum"])) + timedelta(days=800)
+    sister = Person("Frau", "Frieda Luise", str(answers["nachname"]))
+    return _stored(form.fill(sister, email=answers["email"], geburtsdatum=born.isoformat()))
 
 
 _PECULIARITIES: dict[str, Callable[[Form, Submission], tuple[str, bytes]]] = {
     "invalid_json": _truncated,
-    "missing_section": _without_consent,
+    "missing_section": partial(_without, "consent_metadata"),
     "validation_failed": _with_bad_fields,
     "token_mismatch": _under_another_token,
     "empty_file": _empty,
     "file_too_large": _oversize,
     "unknown_field": _with_unknown_field,
     "staff_field_ignored": _with_staff_field,
-    "missing_token": _without_token,
+    "missing_token": partial(_without, "registration_token"),
     "unparsable_name": _under_odd_name,
     UPDATED: _registered_again,
     "possible_duplicate": _of_the_same_mailbox,

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 from curavani.demo.samples.places import AACHEN, PLACES, Place, all_postal_codes
-from curavani.demo.samples.practices import Practices, Record, area_of
+from curavani.demo.samples.practices import Document, Practices, Record, area_of
 
 IMPORTED = "success"
 PARTIAL = "partial"
@@ -23,8 +23,8 @@ _OUTCOMES = {"new": "new", "modified": "updated", "unchanged": "unchanged", "del
 
 Maker = Callable[["Practices", str, date], list["Scrape"]]
 """Makes the files of a postal code up to this day."""
-Edit = Callable[[dict[str, Any]], Mapping[str, int]]
-"""Changes a document in place and returns what then becomes of its records."""
+Edit = Callable[[Document], Mapping[str, object]]
+"""Makes something peculiar of an ordinary document, which it may change."""
 
 
 class Scrape(NamedTuple):
@@ -43,7 +43,7 @@ class Scrape(NamedTuple):
 
 def specification_example() -> Scrape:
     """The specification's therapist, in a file of its own."""
-    record = {
+    record: Record = {
         "id": "praxis67",
         "status": "modified",
         "last_modified": "2025-07-02T03:13:24.425333",
@@ -108,7 +108,7 @@ def broken_scrapes(seed: int, day: date) -> list[Scrape]:
     return made
 
 
-def encode(document: Mapping[str, Any]) -> bytes:
+def encode(document: Mapping[str, object]) -> bytes:
     """The document on one line, umlauts as they are."""
     return json.dumps(document, ensure_ascii=False).encode()
 
@@ -118,7 +118,7 @@ def _first(practices: Practices, code: str, place: Place, size: int, day: date) 
     return _scrape(code, practices.moment(day), practices.records(code, place, size, day))
 
 
-def _week(practices: Practices, code: str, document: Mapping[str, Any], share: float, day: date | None) -> Scrape:
+def _week(practices: Practices, code: str, document: Document, share: float, day: date | None) -> Scrape:
     """The next scrape of the postal code after `document`."""
     earlier = date.fromisoformat(document["metadata"]["scrape_date"][:10])
     moment = practices.moment(day or earlier + timedelta(days=7))
@@ -144,7 +144,7 @@ def _place(records: Sequence[Record]) -> Place:
     return next((place for place in PLACES if place.city == city), AACHEN)
 
 
-def _document(code: str, moment: datetime, records: list[Record]) -> dict[str, Any]:
+def _document(code: str, moment: datetime, records: list[Record]) -> Document:
     claims = Counter(record["status"] for record in records)
     return {
         "metadata": {
@@ -167,7 +167,7 @@ def _scrape(code: str, moment: datetime, records: list[Record]) -> Scrape:
     return Scrape(f"{moment:%Y%m%d}/{code}.json", content, IMPORTED, dict(claims))
 
 
-def _ordinary(practices: Practices, code: str, day: date, size: int = _PECULIAR_SIZE) -> tuple[Scrape, dict[str, Any]]:
+def _ordinary(practices: Practices, code: str, day: date, size: int = _PECULIAR_SIZE) -> tuple[Scrape, Document]:
     scrape = _first(practices, code, _PECULIAR_PLACE, size, day)
     return scrape, json.loads(scrape.content)
 
@@ -177,63 +177,54 @@ def _raw(expected: str, spoil: Callable[[bytes], bytes], practices: Practices, c
     return [Scrape(scrape.path, spoil(scrape.content), expected, {})]
 
 
-def _edited(
-    expected: str,
-    edit: Edit,
-    practices: Practices,
-    code: str,
-    day: date,
-) -> list[Scrape]:
-    """A file that `edit` has changed in place; it returns what then becomes of the records."""
+def _edited(expected: str, edit: Edit, practices: Practices, code: str, day: date) -> list[Scrape]:
+    """An ordinary file but for this edit."""
     scrape, document = _ordinary(practices, code, day)
-    outcomes = edit(document)
-    return [Scrape(scrape.path, encode(document), expected, outcomes)]
+    outcomes = _OUTCOMES_OF_EDITED.get(expected, {"new": _PECULIAR_SIZE})
+    return [Scrape(scrape.path, encode(edit(document)), expected, outcomes)]
 
 
 def _metadata(key: str, value: object) -> Edit:
-    def edit(document: dict[str, Any]) -> Mapping[str, int]:
-        document["metadata"][key] = value
-        return {"new": _PECULIAR_SIZE}
+    return lambda document: {**document, "metadata": {**document["metadata"], key: value}}
+
+
+def _field(key: str, value: object, section: Literal["basic_info", "contact"] | None = None) -> Edit:
+    """The first record has this value, in one of its sections or beside them."""
+
+    def edit(document: Document) -> Mapping[str, object]:
+        first, *others = document["therapists"]
+        changed = {**first, section: {**first[section], key: value}} if section else {**first, key: value}
+        return {**document, "therapists": [changed, *others]}
 
     return edit
 
 
-def _field(section: str, key: str, value: object) -> Edit:
-    def edit(document: dict[str, Any]) -> Mapping[str, int]:
-        record = document["therapists"][0]
-        (record[section] if section else record)[key] = value
-        return {"new": _PECULIAR_SIZE}
-
-    return edit
+def _without_therapists(document: Document) -> Mapping[str, object]:
+    return {"metadata": document["metadata"]}
 
 
-def _without_therapists(document: dict[str, Any]) -> Mapping[str, int]:
-    del document["therapists"]
-    return {}
-
-
-def _one_invalid(document: dict[str, Any]) -> Mapping[str, int]:
+def _one_invalid(document: Document) -> Document:
     document["therapists"][3]["location"]["postal_code"] = "5206"
-    return {"new": _PECULIAR_SIZE - 1, "failed": 1}
+    return document
 
 
-def _most_invalid(document: dict[str, Any]) -> Mapping[str, int]:
+def _most_invalid(document: Document) -> Document:
     for record in document["therapists"][: _PECULIAR_SIZE // 2 + 1]:
         record["basic_info"]["last_name"] = ""
-    return {}
+    return document
 
 
-def _repeated(document: dict[str, Any]) -> Mapping[str, int]:
+def _repeated(document: Document) -> Document:
     """The search shows somebody twice, under two ids."""
     document["therapists"].append(document["therapists"][0] | {"id": "praxis9999"})
     document["metadata"] |= {"total_therapists": _PECULIAR_SIZE + 1, "new_therapists": _PECULIAR_SIZE + 1}
-    return {"new": _PECULIAR_SIZE, "skipped": 1}
+    return document
 
 
 def _broken_off(practices: Practices, code: str, day: date) -> list[Scrape]:
     """Three ordinary weeks, then a list of less than half their length."""
     first, document = _ordinary(practices, code, day - timedelta(days=21))
-    everybody: list[Record] = document["therapists"]
+    everybody = document["therapists"]
     weeks = [_unchanged(practices, code, everybody, day - timedelta(days=back)) for back in (14, 7)]
     short = _unchanged(practices, code, everybody[:4], day)
     return [first, *weeks, Scrape(short.path, short.content, "implausible_count", {})]
@@ -275,14 +266,21 @@ _EDITS: dict[str, Edit] = {
     "wrong_total": _metadata("total_therapists", 100),
     "scrape_date_assumed": _metadata("scrape_date", "gestern"),
     "postcode_area_mismatch": _metadata("postcode_area", "52XXX"),
-    "unknown_status": _field("", "status", "moved"),
-    "unknown_field": _field("contact", "mobile", "0171 3920011"),
-    "unknown_salutation": _field("basic_info", "salutation", "Dr."),
-    "missing_salutation": _field("basic_info", "salutation", ""),
-    "name_repaired": _field("basic_info", "last_name", "Tietz -Roder"),
-    "invalid_email_ignored": _field("contact", "email", "praxis(at)example.com"),
-    "unknown_method": _field("", "therapy_methods", ["Hypnotherapie für Erwachsene in Einzeltherapie"]),
+    "unknown_status": _field("status", "moved"),
+    "unknown_field": _field("mobile", "0171 3920011", "contact"),
+    "unknown_salutation": _field("salutation", "Dr.", "basic_info"),
+    "missing_salutation": _field("salutation", "", "basic_info"),
+    "name_repaired": _field("last_name", "Tietz -Roder", "basic_info"),
+    "invalid_email_ignored": _field("email", "praxis(at)example.com", "contact"),
+    "unknown_method": _field("therapy_methods", ["Hypnotherapie für Erwachsene in Einzeltherapie"]),
 }
+_OUTCOMES_OF_EDITED: dict[str, Mapping[str, int]] = {
+    "missing_section": {},
+    PARTIAL: {"new": _PECULIAR_SIZE - 1, "failed": 1},
+    "too_many_invalid": {},
+    "duplicate_in_file": {"new": _PECULIAR_SIZE, "skipped": 1},
+}
+"""Of the others every record is imported."""
 _PECULIARITIES: dict[str, Maker] = {
     "invalid_json": partial(_raw, "invalid_json", lambda content: content[: len(content) * 2 // 3]),
     "empty_file": partial(_raw, "empty_file", lambda _: b""),

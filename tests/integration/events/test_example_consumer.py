@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from patient_service import events
+from patient_service.models import kernel
 from patient_service.schemas import PatientOut
 from shared.events.control import replay
-from shared.events.outbox import write_events
+from shared.events.outbox import Event, write_events
+from shared.people.announcements import deleted
 from standins.local import wait_until
 
 pytestmark = pytest.mark.slow
@@ -51,25 +52,25 @@ def known(tmp_path):
     return look
 
 
-def patient(number, name, status="offen"):
-    return dict.fromkeys(PatientOut.model_fields) | {"id": number, "nachname": name, "status": status}
+def told(kind, number, name, **details):
+    patient = dict.fromkeys(PatientOut.model_fields) | {"id": number, "nachname": name}
+    return Event(f"patient.{kind}", number, {"patient_id": number, "patient_data": patient, **details})
 
 
 def test_it_keeps_up_remembers_and_survives_being_killed(outbox, relay, consume, known):
-    ada, eva = patient(1, "Ada"), patient(2, "Eva")
-    outbox.do(write_events, [events.created(ada), events.created(eva)])
+    outbox.do(write_events, [told("created", 1, "Ada"), told("created", 2, "Eva")])
     relay.once()
     process = consume()
     assert wait_until(lambda: known() == ({1: "Ada", 2: "Eva"}, 2), 60)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
 
-    married = patient(1, "Ada M.", "in_Therapie")
-    outbox.do(write_events, [events.changed(ada, married), events.deleted(2)])
+    married = told("status_changed", 1, "Ada M.", old_status="offen", new_status="in_Therapie")
+    outbox.do(write_events, [married, deleted(kernel, 2)])
     relay.once()
     # Everything again, in front of one more event: what was seen changes nothing.
     outbox.do(replay, "api:eva", since=None, entity_id=None)
-    outbox.do(write_events, [events.changed(married, patient(1, "Ada N.", "in_Therapie"))])
+    outbox.do(write_events, [told("updated", 1, "Ada N.")])
     relay.once()
     consume()
     assert wait_until(lambda: known() == ({1: "Ada N."}, 5), 60)
