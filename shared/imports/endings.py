@@ -10,9 +10,9 @@ from shared.core.logs import get_logger
 from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.imports.ledger import file_fingerprint
-from shared.imports.passes import INTERRUPTED
 from shared.imports.retry import RetryRule
 from shared.imports.source import Settlement
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 log = get_logger(__name__)
@@ -56,7 +56,7 @@ class Endings:
         """
         paying = ledger.interrupt(connection, self.kernel, import_ids)
         return {
-            import_id: self.put_off(connection, import_id, INTERRUPTED, attempts)
+            import_id: self.put_off(connection, import_id, Code.INTERRUPTED, attempts)
             for import_id, attempts in paying.items()
         }
 

@@ -17,7 +17,7 @@ from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.imports.engine import Importer
-from shared.imports.passes import INTERRUPTED, PassReport, close_interrupted, finish_pass, start_pass
+from shared.imports.passes import PassReport, close_interrupted, finish_pass, start_pass
 from shared.imports.source import Content, Item
 from shared.words.codes import Code
 from shared.words.statuses import PassTrigger, Work
@@ -66,7 +66,7 @@ class ImportMonitor(Generic[Item, Content]):
         with locked.transaction() as connection:
             require_revision(connection)
             if close_interrupted(connection, self.kernel):
-                raise_problem(connection, self.kernel, code=INTERRUPTED, fingerprint=self._fingerprint)
+                raise_problem(connection, self.kernel, code=Code.INTERRUPTED, fingerprint=self._fingerprint)
             pass_id = start_pass(connection, self.kernel, trigger, actor)
         with structlog.contextvars.bound_contextvars(component="import", run_id=pass_id):
             try:

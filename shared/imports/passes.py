@@ -9,10 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus, PassTrigger
-
-INTERRUPTED = "interrupted"
-"""How a pass ends that was cut off, and an attempt that it was cut off at."""
 
 TROUBLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PARTIAL, "delete_pending")
 """What makes a pass end with something that a person may want to look at."""
@@ -63,7 +61,7 @@ def close_interrupted(connection: Connection, kernel: KernelTables) -> bool:
     closed = (
         sa.update(table)
         .where(table.c.finished_at.is_(None))
-        .values(finished_at=sa.func.clock_timestamp(), error_code=INTERRUPTED)
+        .values(finished_at=sa.func.clock_timestamp(), error_code=Code.INTERRUPTED)
     )
     return connection.execute(closed).rowcount > 0
 

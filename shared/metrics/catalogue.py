@@ -7,6 +7,8 @@ that the program knows, never from input, so their number is bounded; none of th
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.words.statuses import FileStatus
+
 MetricKind = Literal["gauge", "counter", "histogram"]
 
 
@@ -127,5 +129,8 @@ STAGE_NAMES = {
 }
 """The stages of each import, in their order."""
 
-ATTEMPT_OUTCOMES = ("success", "partial", "skipped", "retrying", "failed", "gone", "delete_pending")
+ATTEMPT_OUTCOMES = (
+    *(FileStatus.SUCCESS, FileStatus.PARTIAL, FileStatus.SKIPPED, FileStatus.RETRYING, FileStatus.FAILED),
+    *("gone", "delete_pending"),
+)
 """How an attempt ends. `delete_pending`: the import is done, the object could not be deleted."""
