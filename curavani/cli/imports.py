@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Annotated, Literal
 
 import typer
@@ -235,7 +235,7 @@ def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, ob
     head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
     facts = [*[(name, story.row[name]) for name in head], *counts, ("next", story.next_step)]
     print_table(("", ""), facts, title=number)
-    attempts = _picked(story.attempts_made, ("number", "started_at", "ended_at", "status", "code"))
+    attempts = [list(astuple(attempt)) for attempt in story.attempts_made]
     _print_section(("attempt", "began (UTC)", "ended (UTC)", "how", "code"), attempts, "Attempts")
     findings = [(f["record_index"], f["pointer"], f["code"], describe(str(f["code"])).english) for f in story.findings]
     _print_section(("record", "place", "code", "meaning"), findings, "Findings")

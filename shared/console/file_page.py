@@ -12,7 +12,7 @@ from shared.console.language import gist
 from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
 from shared.imports import ledger, story
-from shared.imports.queries import NextMove, next_move
+from shared.imports.queries import Attempt, NextMove, attempts_at, next_move
 from shared.words.statuses import Action, FileStatus, RecordOutcome
 
 _MOST_CHANGES = 200
@@ -46,7 +46,9 @@ def file_page(connection: Connection, kernel: KernelTables, import_id: int, page
         "file": row,
         "total": row[kernel.total_column.name],
         "terms": equation(row),
-        "steps": steps(row, story.actions(connection, kernel, import_id), reviews),
+        "steps": steps(
+            row, attempts_at(connection, kernel, import_id), story.actions(connection, kernel, import_id), reviews
+        ),
         "next_step": next_step(row),
         "can_be_mended": row["status"] in ledger.RETRYABLE,
         "finding_groups": story.finding_groups(connection, kernel, import_id),
@@ -65,9 +67,11 @@ def equation(row: RowMapping) -> list[Term]:
     return [Term(row[f"{name}_count"], words.outcome(name)) for name in RecordOutcome if row[f"{name}_count"]]
 
 
-def steps(row: RowMapping, actions: Sequence[RowMapping], reviews: Sequence[RowMapping]) -> list[Step]:
+def steps(
+    row: RowMapping, attempts: Sequence[Attempt], actions: Sequence[RowMapping], reviews: Sequence[RowMapping]
+) -> list[Step]:
     """The file's way, oldest first."""
-    found = [*_of_the_file(row), *map(_action, actions), *_of_reviews(reviews)]
+    found = [*_of_the_file(row), *_of_attempts(attempts[:-1]), *map(_action, actions), *_of_reviews(reviews)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -97,6 +101,15 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
     if row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
+
+
+def _of_attempts(attempts: Sequence[Attempt]) -> Iterator[Step]:
+    """Those before the last one, whose end is the file's own."""
+    for attempt in attempts:
+        if attempt.ended_at is not None:
+            state = words.attempt(attempt.status)
+            ended = gettext("Attempt %(number)s: %(state)s", number=attempt.number, state=state.word)
+            yield Step(attempt.ended_at, ended + (f": {gist(attempt.code)}" if attempt.code else ""), state.tone)
 
 
 def _result(row: RowMapping, status: str) -> str:

@@ -185,6 +185,11 @@ def file_state(status: str) -> Badge:
     return _badge(FILE_STATES, status)
 
 
+def attempt(status: str) -> Badge:
+    """The badge of how an attempt at a file ended."""
+    return _badge(ATTEMPTS, status)
+
+
 def outcome(name: str) -> Badge:
     """The badge of a record's outcome."""
     return _badge(OUTCOMES, name)

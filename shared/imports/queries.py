@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.database.tables import KernelTables
 from shared.imports import ledger
 from shared.words.codes import describe
-from shared.words.statuses import FileStatus
+from shared.words.statuses import AttemptStatus, FileStatus
 
 HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
@@ -57,12 +57,23 @@ class ReviewOfFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a file: when, and how it ended."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    status: AttemptStatus
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class FileStory:
     """One file: its row, findings, outcomes, the fields that it changed (names only) and what happens next."""
 
     row: dict[str, object]
     next_step: str
-    attempts_made: Entries
+    attempts_made: list[Attempt]
     findings: Entries
     outcomes: Entries
     changed_fields: Entries
@@ -108,12 +119,12 @@ def _reviews(connection: Connection, kernel: KernelTables, import_id: int) -> li
     return [ReviewOfFile(*row) for row in rows]
 
 
-def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[dict[str, object]]:
-    """Every attempt at the file, in order: when, and how it ended."""
+def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) -> list[Attempt]:
+    """Every attempt at the file, in order."""
     columns = kernel.import_attempts.c
     shown = sa.select(columns.number, columns.started_at, columns.ended_at, columns.status, columns.code)
     rows = connection.execute(shown.where(columns.import_id == import_id).order_by(columns.number).limit(_MANY))
-    return [dict(row) for row in rows.mappings()]
+    return [Attempt(row.number, row.started_at, row.ended_at, AttemptStatus(row.status), row.code) for row in rows]
 
 
 def visible(row: RowMapping) -> dict[str, object]:

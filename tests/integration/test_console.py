@@ -15,9 +15,11 @@ from shared.console import sessions
 from shared.console.access import REFRESH_HEADER
 from shared.core.errors import Finding
 from shared.database.engine import transaction
-from shared.imports import ledger, records
+from shared.imports import ledger, mend, records
 from shared.imports.records import Outcome
 from shared.imports.source import Found, Settlement
+from shared.words.codes import Code
+from shared.words.statuses import FileStatus
 from therapist_service.app import create_app as create_therapist_app
 
 TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
@@ -435,6 +437,19 @@ def test_a_database_that_is_away_is_a_page_that_says_so(serve):
     assert answer.status_code == 503
     assert "Die Datenbank ist nicht erreichbar" in answer.text
     assert "secret" not in answer.text
+
+
+def test_a_page_tells_of_every_attempt(operator, engine, failed_file):
+    with transaction(engine) as connection:
+        mend.retry(connection, kernel, [failed_file], "test")
+        ledger.begin(connection, kernel, [failed_file])
+        ledger.settle(connection, kernel, failed_file, Settlement(FileStatus.FAILED, Code.EMPTY_FILE))
+        mend.retry(connection, kernel, [failed_file], "test")
+        ledger.begin(connection, kernel, [failed_file])
+        ledger.settle(connection, kernel, failed_file, Settlement(FileStatus.FAILED, Code.INVALID_JSON))
+    text = operator.page(f"/console/imports/{failed_file}").text
+    assert "Versuch 1: fehlgeschlagen: Die Datei ist leer" in text
+    assert "Versuch 2:" not in text
 
 
 def test_a_file_that_somebody_dealt_with_meanwhile_is_not_touched(operator, engine, failed_file):
