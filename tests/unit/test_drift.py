@@ -16,6 +16,8 @@ def day(records=1000, **percent):
     [
         (80, 40, True),
         (80, 60, True),
+        (100, 75, True),  # three quarters, to the point
+        (100, 76, False),
         (80, 61, False),  # still three quarters of what is usual
         (80, 65, False),  # fifteen points, and more than three quarters
         (40, 25, True),
@@ -52,6 +54,11 @@ def test_only_the_field_that_dropped_is_named():
 )
 def test_usual_is_the_median_of_the_last_scrapes(earlier, dropped):
     assert bool(drops(day(email=40), [day(email=share) for share in earlier])) is dropped
+
+
+def test_a_field_that_nobody_filled_has_no_share():
+    assert Fill(100, {"telefon": 50}).share("email") == 0
+    assert Fill(100, {"telefon": 50}).share("telefon") == 0.5
 
 
 def test_few_records_say_nothing():

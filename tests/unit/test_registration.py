@@ -1,6 +1,7 @@
 """What a registration file says, without any database."""
 
 import json
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from patient_service.imports.duplicates import Person
 from patient_service.imports.registration import parse_registration
 from patient_service.patient import PATIENT, SELF_REPORTED
 from shared.core.errors import RejectedError
@@ -89,6 +91,19 @@ def test_an_ordinary_registration_is_read_without_a_remark():
     assert registration.consent.given_at == datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)
     assert (registration.consent.ip_address, registration.consent.user_agent) == ("192.0.2.7", "Test")
     assert registration.consent.document == CONSENT
+
+
+@pytest.mark.parametrize(
+    ("answers", "person"),
+    [
+        ({}, Person("max|mustermann", None, None)),
+        ({"email": " Max@Example.com "}, Person("max|mustermann", "max@example.com", None)),
+        ({"vorname": "Ann-Marie", "nachname": "Müller"}, Person("ann marie|mueller", None, None)),
+        ({"geburtsdatum": "2000-01-31"}, Person("max|mustermann", None, date(2000, 1, 31))),
+    ],
+)
+def test_a_registration_is_about_a_person(answers, person):
+    assert parse_person(**answers).person == person
 
 
 @pytest.mark.parametrize("name", ["patient_data", "consent_metadata"])
@@ -204,6 +219,17 @@ def test_a_fault_is_named_as_in_the_form():
 def test_a_consent_was_given_at_a_moment_in_utc(stated, moment):
     given_at = parse_consent(timestamp_utc=stated).consent.given_at
     assert (given_at, given_at.tzinfo) == (moment, UTC)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
+def test_the_machines_own_zone_moves_no_consent(monkeypatch, zone):
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", zone)
+        time.tzset()
+        moments = [parse_consent(timestamp_utc=f"2025-07-05T12:00{end}").consent.given_at for end in ("", "Z")]
+    time.tzset()
+    assert moments == [datetime(2025, 7, 5, 12, tzinfo=UTC)] * 2
+    assert {moment.tzinfo for moment in moments} == {UTC}
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,14 @@ def test_every_check_has_its_number_and_its_age(enabled):
     assert found == [*(leading if enabled else [("import", True, "disabled", None, None)]), *counted]
 
 
+def test_of_what_has_seen_nothing_every_number_and_every_age_is_nought():
+    checks = import_health(EMPTY, EXPECTED)
+    assert {check.number for check in checks if check.name.endswith(("_files", "_pending", "_waiting", "_parked"))} == {
+        0
+    }
+    assert {check.seconds for check in checks if check.name.endswith(("_scrape", "_waiting"))} == {0}
+
+
 def test_a_pass_that_did_not_get_through_has_its_age():
     assert check_of("last_pass", changed(last_pass=a_pass("disk_unavailable", minutes=7))).seconds == 420
 
