@@ -270,7 +270,7 @@ def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_dat
 
     (consent,) = ask("w-token").json["data"]
     assert consent["document"]["user_agent"] == "Test"
-    assert consent["given_at"] == "2025-07-05T14:33:55+00:00"
+    assert consent["given_at"] == "2025-07-05T14:33:55.000000+00:00"
     assert (ask("r-token").status_code, ask("w-token", 2).status_code) == (403, 404)
     described = client.get("/openapi.json").json["paths"]["/api/patients/{patient_id}/consents"]
     assert "ConsentList" in str(described)

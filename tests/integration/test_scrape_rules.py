@@ -1,34 +1,31 @@
 """Rules of the import of scrapes that only whole passes show: attempts, the day of a scrape, the guard of deletions."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
-import psycopg
 import pytest
-
-from standins.local import wait_until
-
-WAITING = (
-    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"
-)
 
 
 @pytest.fixture
-def unreadable(therapists, database_url):
-    """Runs a pass to which the folder of a listed file is lost once the file is known, and gives the folder back."""
+def unreadable(therapists):
+    """Runs a pass to which the folder of a listed file is lost whenever a file is read, and gives the folder back."""
 
     def run(day):
         folder = therapists.folder / day
-        with psycopg.connect(database_url) as blocker, ThreadPoolExecutor(1) as pool:
-            # The pass still reads what is known; it has to write that it begins before it opens the file.
-            blocker.execute("LOCK TABLE therapist_service.import_tracking IN EXCLUSIVE MODE")
-            pass_ = pool.submit(therapists.run)
-            with psycopg.connect(database_url, autocommit=True) as watcher:
-                assert wait_until(lambda: bool(watcher.execute(WAITING).fetchall()), 30)
+
+        @contextmanager
+        def lost_while_read(stage):
+            if stage != "read":
+                yield
+                return
             away = folder.rename(folder.with_name("away"))
-            blocker.rollback()
-            report = pass_.result(60)
-        away.rename(folder)
+            try:
+                yield
+            finally:
+                away.rename(folder)
+
+        therapists.parts.source.stage = lost_while_read
+        report = therapists.run()
         # Its next attempt is due at once.
         therapists.rows("UPDATE therapist_service.import_tracking SET next_attempt_at = NULL RETURNING id")
         return dict(report.counts)
