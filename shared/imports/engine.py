@@ -63,7 +63,7 @@ class Importer(Generic[Item, Content]):
         absent = self.source.reconcile(connection, found)
         known = ledger.known_files(connection, self.kernel, list(by_key))
         known |= ledger.register(connection, self.kernel, [one for key, one in by_key.items() if key not in known])
-        claims = [Claim[Item](file, None) for file in absent if self._is_due(file, report)]
+        claims: list[Claim[Item]] = [Claim(file, None) for file in absent if self._is_due(file, report)]
         claims += [Claim(known[key], one.item) for key, one in by_key.items() if self._is_due(known[key], report)]
         return claims
 
