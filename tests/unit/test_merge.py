@@ -43,6 +43,7 @@ def filled(**values):
         ("ort", (None, "Köln", ""), {"ort": "Köln"}, [], "Köln"),
         ("ort", ("Bad Aachen", "BadAachen", "Bad Aachen"), {"ort": "BadAachen"}, [], "BadAachen"),
         ("telefon", (None, "0241 12345", None), {"telefon": "0241 12345"}, [], "0241 12345"),
+        ("telefon", (None, "None", None), {"telefon": "None"}, [], "None"),
         # Another notation of what it said last, and of what the row holds.
         ("telefon", ("0241 12345", "+49 241 12345", "0241 77777"), {}, [], "+49 241 12345"),
         ("telefon", ("0241 99999", "+49 241 12345", "0241 12345"), {}, [], "+49 241 12345"),
