@@ -20,7 +20,7 @@ from mutmut.utils.file_utils import walk_mutatable_files
 ARGUED = Path("docs/mutants.md")
 AIM = 0.9
 _NOTICED = frozenset({"killed", "timeout", "segfault"})
-_ARGUMENT = re.compile(r"^- `(?P<place>[^`]+)` → `(?P<change>[^`]+)`: ", re.MULTILINE)
+_ARGUMENT = re.compile(r"^- `(?P<place>[^`]+)` → `(?P<change>[^`]+)`", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ from patient_service.imports.file_names import ignored_reason, parse_name
         ("Mustermann_Max_20250705_0b1ab67b.json\n", None),
         ("Mustermann_Max_20250705_0b1ab67b", None),
         ("A_B_20250101_ffffffff.json/mail.json", None),
+        ("incoming_2025/Mustermann_20250705_0b1ab67b.json", None),
+        ("a/incoming_2025/Mustermann_20250705_0b1ab67b.json", None),
         ("mail.json", None),
         ("", None),
     ],

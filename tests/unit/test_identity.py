@@ -314,6 +314,11 @@ SAID = {"plz": "52066", "nachname": "Müller", "vorname": "Anna"}
             SAID,
             ("50667|lang", "50667|anna", ["50667|mueller", "52066|anna", "52066|lang", "52066|mueller"]),
         ),
+        (
+            {"plz": "50667", "nachname": "Lang", "vorname": "Bernd"},
+            {"plz": "52066", "nachname": "Groß", "vorname": None},
+            ("50667|lang", "50667|bernd", ["50667|gross", "52066|bernd", "52066|gross", "52066|lang"]),
+        ),
         ({}, None, ("", "", None)),
     ],
 )

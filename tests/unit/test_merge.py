@@ -39,6 +39,16 @@ def filled(**values):
         ("telefon", ("0241 12345", "0241 99999", "0241/12345"), {"telefon": "0241 99999"}, [], "0241 99999"),
         ("telefon", ("0241 12345", "0241 12345", "0241 77777"), {}, [], "0241 12345"),
         ("telefon", ("auf Anfrage", "0241 12345", "auf Anfrage"), {"telefon": "0241 12345"}, [], "0241 12345"),
+        ("ort", (None, "", None), {}, [], ""),
+        ("ort", (None, "Köln", ""), {"ort": "Köln"}, [], "Köln"),
+        ("ort", ("Bad Aachen", "BadAachen", "Bad Aachen"), {"ort": "BadAachen"}, [], "BadAachen"),
+        ("telefon", (None, "0241 12345", None), {"telefon": "0241 12345"}, [], "0241 12345"),
+        ("telefon", (None, "None", None), {"telefon": "None"}, [], "None"),
+        # Another notation of what it said last, and of what the row holds.
+        ("telefon", ("0241 12345", "+49 241 12345", "0241 77777"), {}, [], "+49 241 12345"),
+        ("telefon", ("0241 99999", "+49 241 12345", "0241 12345"), {}, [], "+49 241 12345"),
+        ("fremdsprachen", (["A"], ["B"], ["A"]), {"fremdsprachen": ["B"]}, [], ["B"]),
+        ("fremdsprachen", (["A", 1], [1, "A"], ["A", 1]), {}, [], [1, "A"]),
         ("fremdsprachen", (["A", "B"], ["B", "A"], ["A", "B"]), {}, [], ["B", "A"]),
         ("fremdsprachen", (["A", "B"], ["A"], ["B", "A"]), {"fremdsprachen": ["A"]}, [], ["A"]),
         ("fremdsprachen", (["A"], [], ["A"]), {}, [], ["A"]),
@@ -48,6 +58,20 @@ def filled(**values):
             {},
             [],
             {"montag": ["14 - 15", "9 - 10"]},
+        ),
+        (
+            "telefonische_erreichbarkeit",
+            ({"montag": ["9 - 10"]}, {"montag": ["9-10"]}, {"montag": ["9 - 10"]}),
+            {},
+            [],
+            {"montag": ["9-10"]},
+        ),
+        (
+            "telefonische_erreichbarkeit",
+            ({"montag": ["9-10"]}, {"montag": ["9-11"]}, {"montag": ["9-10"]}),
+            {"telefonische_erreichbarkeit": {"montag": ["9-11"]}},
+            [],
+            {"montag": ["9-11"]},
         ),
     ],
 )
@@ -70,6 +94,24 @@ def test_a_salutation_given_later_fills_both():
         "anrede": "Frau",
         "geschlecht": "weiblich",
     }
+
+
+def test_a_gender_without_a_salutation_is_no_statement():
+    merged = merge(filled(), filled(geschlecht="weiblich"), filled())
+    assert (merged.changes, merged.conflicts) == ({}, ())
+
+
+@pytest.mark.parametrize("nothing", [None, "", "keine_Angabe"])
+def test_a_salutation_without_a_gender_takes_none_away(nothing):
+    woman = filled(anrede="Frau", geschlecht="weiblich")
+    merged = merge(woman, filled(anrede="Frau", geschlecht=nothing), woman)
+    assert (merged.changes, merged.conflicts, merged.new_base) == ({}, (), woman)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "keine_Angabe"])
+def test_a_gender_is_filled_where_the_row_has_none(nothing):
+    merged = merge(filled(), filled(anrede="Frau", geschlecht="weiblich"), filled(anrede="Frau", geschlecht=nothing))
+    assert (merged.changes, merged.conflicts) == ({"geschlecht": "weiblich"}, ())
 
 
 def test_a_gender_that_staff_set_stays():

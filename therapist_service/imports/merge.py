@@ -89,7 +89,7 @@ def _same_phone(one: str, other: str) -> bool:
     return key is not None and key == phone_key(other)
 
 
-def _canonical(value: object, *, spaceless: bool = False) -> object:
+def _canonical(value: object, *, spaceless: bool) -> object:
     """The value without white space and order that mean nothing; times ("9 - 12") need no white space at all."""
     if isinstance(value, str):
         return _WHITE_SPACE.sub("", value) if spaceless else clean_text(value)
