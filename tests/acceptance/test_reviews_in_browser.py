@@ -128,7 +128,7 @@ def test_a_duplicate_is_compared_decided_and_undone(visit, services, questions):
     visitor, number = visit("operate"), questions["possible_duplicate"]
     page = visitor.page
     page.get_by_role("link", name="Entscheidungen", exact=True).click()
-    page.get_by_role("link", name=f"P{number}", exact=True).click()
+    page.get_by_role("link", name=f"PE{number}", exact=True).click()
     differing = page.get_by_role("region", name="Nebeneinander").first
     differing.get_by_text("Emil").wait_for()
     differing.get_by_text("Erika").wait_for()
