@@ -159,7 +159,7 @@ def test_a_conflict_is_decided_for_the_source_and_the_persons_page_tells_who_did
     page.get_by_role("heading", name="Verlauf").wait_for()
     changed = page.get_by_role("listitem").filter(has_text="Telefon 0241 777")
     changed.filter(has_text="Olga").first.wait_for()
-    page.get_by_role("link", name=f"T{number}").first.click()
+    page.get_by_role("link", name=f"TE{number}").first.click()
     page.get_by_text("Diese Entscheidung rückgängig machen …").click()
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
     page.get_by_text(f"Entscheidung TE{number} ist rückgängig gemacht und wieder offen.").wait_for()
