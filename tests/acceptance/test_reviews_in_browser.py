@@ -240,4 +240,4 @@ def test_deciding_works_by_keyboard_and_without_script(visit, questions):
     page.get_by_text("mit der Tastatur").wait_for()
     page.get_by_text("Diese Entscheidung rückgängig machen …").press("Enter")
     page.get_by_role("button", name="Entscheidung rückgängig machen").press("Enter")
-    page.get_by_text("ist wieder offen").wait_for()
+    page.get_by_text("ist rückgängig gemacht und wieder offen").wait_for()
