@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from shared.text.strict_json import is_storable
+from shared.words.codes import Code
+
 # {lastname}_{firstname}_{date}_{token}.json: names may hold underscores themselves, so it is read from its end.
 _PATTERN = re.compile(
     r"(?P<person>.+_.+)_(?P<date>\d{4}-?\d{2}-?\d{2}[\d\-T:]*)_(?P<token>[0-9A-Za-z]+)\.json", re.IGNORECASE | re.DOTALL
@@ -21,7 +24,9 @@ class ParsedName:
 
 
 def ignored_reason(name: str) -> str | None:
-    """Why an object is no candidate: `folder_placeholder` or `other_ending`; None for a candidate."""
+    """Why an object is no candidate: `unusable_name`, `folder_placeholder` or `other_ending`; None for a candidate."""
+    if not is_storable(name):
+        return Code.UNUSABLE_NAME
     if name.endswith("/"):
         return "folder_placeholder"
     if not name.lower().endswith(".json"):

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
 from patient_service.imports.file_processor import RegistrationFile
+from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
 from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased
 from patient_service.models import kernel, patient_consents, patienten
@@ -80,8 +81,11 @@ def _update(
     patient_id = int(decision.patient_id or 0)
     before = get_patient(connection, patient_id)
     changes = _changes(before, registration)
-    after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     findings = []
+    if is_older(registration.order, newest_registration(connection, patient_id)):
+        changes = fills_only(connection, before, changes)
+        findings.append(Finding("", Code.OLDER_REGISTRATION))
+    after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
         findings.append(Finding("/patient_data/geburtsdatum", Code.BIRTH_DATE_CHANGED))
     outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
@@ -91,7 +95,7 @@ def _update(
 def _changes(before: Patient, registration: Registration) -> Values:
     """What the form filled. A name or address that differs only in its spelling stays as it is."""
     wanted = {name: registration.patient[name] for name in registration.given}
-    wanted = {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
+    wanted = {name: value for name, value in wanted.items() if value not in UNFILLED}
     if before.name_key == registration.person.name_key:
         wanted = {name: value for name, value in wanted.items() if name not in ("vorname", "nachname")}
     if before.email_key == registration.person.email_key:
@@ -118,6 +122,7 @@ def _keep_consent(
         "registration_token": registration.token,
         "registration_timestamp": registration.registered_at,
         "given_at": consent.given_at,
+        "moment": registration.order.moment,
         "ip_address": consent.ip_address,
         "user_agent": consent.user_agent,
         "document": dict(consent.document),

@@ -5,7 +5,7 @@ A value of the form is mapped, ignored with a finding, or refused with one; noth
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from patient_service.imports.duplicates import Person
 from patient_service.imports.file_names import parse_name
@@ -23,6 +23,9 @@ _NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_
 # The form's name for the consultation that precedes a therapy.
 _FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
 
+_FORM_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
+"""No consent was given on the website before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -32,6 +35,25 @@ class Consent:
     given_at: datetime
     ip_address: str | None
     user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Upload:
+    """When a registration came into the bucket; the generation tells apart what came within the same millisecond."""
+
+    at: datetime
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Order:
+    """Which of two registrations is the newer one: made later, or made at the same time and uploaded later.
+
+    `moment` is the first that can be true of the form's own time, the consent's and the upload's.
+    """
+
+    moment: datetime
+    upload: Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +68,15 @@ class Registration:
     consent: Consent
     token: str | None
     registered_at: datetime | None
+    order: Order
     findings: tuple[Finding, ...]
 
 
-def parse_registration(data: bytes, object_name: str) -> Registration:
-    """The registration in `data`. Raises `RejectedError` with the code and findings that say why not."""
+def parse_registration(data: bytes, object_name: str, upload: Upload) -> Registration:
+    """The registration in `data`, which came by `upload`.
+
+    Raises `RejectedError` with the code and findings that say why not.
+    """
     document = parse_document(data)
     _refuse_unstorable(document)
     patient_data = _section(document, "patient_data")
@@ -63,6 +89,7 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
     patient, given = _patient(patient_data)
     consent = _consent(consent_metadata)
     registered_at, timestamp_remarks = _registered_at(document)
+    told = [moment for moment in (registered_at, consent.given_at) if moment and can_be_true(moment, upload.at)]
     return Registration(
         patient=patient,
         given=given,
@@ -70,8 +97,14 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
         consent=consent,
         token=token,
         registered_at=registered_at,
+        order=Order(next(iter(told), upload.at), upload),
         findings=(*remarks, *timestamp_remarks),
     )
+
+
+def can_be_true(moment: datetime, uploaded_at: datetime) -> bool:
+    """Whether something of that time can have been uploaded then; a day is left for clocks and time zones."""
+    return _FORM_BEGAN <= moment <= uploaded_at + timedelta(days=1)
 
 
 def _refuse_unstorable(document: Mapping[str, object]) -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patient_service.imports.duplicates import Person
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
 from patient_service.patient import PATIENT, SELF_REPORTED
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.text.strict_json import escaped
 
@@ -36,7 +37,7 @@ def written(section, changes):
 
 
 def parse(name=NAME, **changes):
-    return parse_registration(json.dumps(written(DOCUMENT, changes)).encode(), name)
+    return parse_registration(json.dumps(written(DOCUMENT, changes)).encode(), name, Upload(now()))
 
 
 def parse_person(**answers):
@@ -64,7 +65,7 @@ def refusal(parse, **changes):
 def read(data, name):
     """The registration, None where it is refused; the code of the refusal; and the findings in either case."""
     try:
-        registration = parse_registration(data, name)
+        registration = parse_registration(data, name, Upload(now()))
     except RejectedError as error:
         return None, error.code, error.findings
     return registration, None, registration.findings
@@ -310,4 +311,4 @@ def test_whatever_the_form_writes_is_mapped_remarked_on_or_refused(answers):
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data):
     with pytest.raises(RejectedError):
-        parse_registration(data, NAME)
+        parse_registration(data, NAME, Upload(now()))
