@@ -137,12 +137,8 @@ class Code(StrEnum):
         "PostgreSQL lehnt die Anmeldung oder ein Recht ab. Bitte Benutzer, Kennwort und Rechte prüfen lassen.",
     )
     DATABASE_FULL = _error(
-        "PostgreSQL has no room or no connection left. Make room; nothing is lost, and imports go on by themselves.",
-        "PostgreSQL hat keinen Platz oder keine Verbindung mehr frei. Bitte Platz schaffen; es geht nichts verloren, der Import läuft danach weiter.",
-    )
-    POOLER_IN_TRANSACTION_MODE = _error(
-        "A connection pooler changes the server's session between our transactions, so no lock would hold. Set it to session mode, or connect past it.",
-        "Ein Verbindungs-Pooler wechselt die Sitzung zwischen Transaktionen; Sperren hielten dann nicht. Bitte auf Session-Modus stellen oder direkt verbinden.",
+        "PostgreSQL's disk is full. Make room; nothing is lost, and imports go on by themselves.",
+        "Die Platte der Datenbank ist voll. Bitte Platz schaffen; es geht nichts verloren, der Import läuft danach weiter.",
     )
     DATABASE_UNAVAILABLE = _error(
         "The database could not be reached. Nothing is lost; imports go on when it is back.",
@@ -249,6 +245,10 @@ class Code(StrEnum):
     BIRTH_DATE_CHANGED = _finding(
         "The same name and e-mail came with another birth date; please check that it is the same person.",
         "Gleicher Name und gleiche E-Mail, aber anderes Geburtsdatum; bitte prüfen, ob es dieselbe Person ist.",
+    )
+    MORE_FINDINGS = _finding(
+        "The file has more findings of the same kind than are kept; its local copy shows all.",
+        "Die Datei hat mehr gleichartige Auffälligkeiten, als hier aufgehoben werden; die Kopie zeigt alle.",
     )
     OLDER_REGISTRATION = _finding(
         "A newer registration of the same person was imported before; this one only filled what was empty. Its consent is kept.",
