@@ -95,7 +95,8 @@ def build_parts(
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
-        policy=Policy(update_known=import_settings.duplicate_policy == "update"),
+        policy=Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed),
+        signature_key=import_settings.signature_secret,
         stage=metrics.stage,
     )
     importer = Importer(

@@ -148,7 +148,7 @@ def _unreadable(*paths: str) -> str:
 def _check_registration(path: Path) -> list[Finding]:
     if path.stat().st_size > _MAX_REGISTRATION:
         raise RejectedError(Code.FILE_TOO_LARGE)
-    return list(parse_registration(path.read_bytes(), path.name, Upload(now())).findings)
+    return list(parse_registration(path.read_bytes(), path.name, Upload(now()), _signature_key()).findings)
 
 
 def _read(path: Path) -> Scrape | None:
@@ -176,3 +176,8 @@ def _shown(finding: Finding) -> dict[str, object]:
         "code": finding.code,
         "severity": describe(finding.code).severity,
     }
+
+
+def _signature_key() -> bytes | None:
+    """The key of the form's signature, if it is set; nothing else of the settings is needed."""
+    return read_settings(os.environ, PatientImportSettings)[PatientImportSettings].signature_secret

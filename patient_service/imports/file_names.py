@@ -12,6 +12,10 @@ _PATTERN = re.compile(
 )
 
 
+LEAST_TOKEN = 8
+"""So many characters of a token tell two registrations apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedName:
     """`token` is None where the name does not follow the pattern."""
@@ -32,6 +36,12 @@ def ignored_reason(name: str) -> str | None:
     if not name.lower().endswith(".json"):
         return "other_ending"
     return None
+
+
+def stands_for(name_token: str, token: str) -> bool:
+    """Whether the token in an object's name is that registration's: all of it or its beginning, in any case."""
+    is_beginning = len(name_token) >= LEAST_TOKEN and token.casefold().startswith(name_token.casefold())
+    return is_beginning or name_token.casefold() == token.casefold()
 
 
 def parse_name(name: str) -> ParsedName:

@@ -40,6 +40,8 @@ class RegistrationSource:
     erasure: Erasure
     processor: FileProcessor
     policy: Policy
+    signature_key: bytes | None = None
+    """With it, only signed registrations are imported."""
     stage: Stage = unmeasured
     _unusable: list[int] = field(default_factory=list, init=False)
     """The generations that this pass found under names that cannot be stored."""
@@ -76,7 +78,8 @@ class RegistrationSource:
     def open(self, locked: LockedConnection, claim: Claim[StoredObject]) -> Content:
         file = self._fetch(locked, claim)
         with self.stage("parse"):
-            return file, parse_registration(file.data, claim.file.file_name or "", _upload(claim.file))
+            name = claim.file.file_name or ""
+            return file, parse_registration(file.data, name, _upload(claim.file), self.signature_key)
 
     def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
         return import_registration(connection, file.id, *content, self.policy)

@@ -32,9 +32,14 @@ _LOCK = Statement("""
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a registration of a known patient does; `update_known` false leaves the patient alone."""
+    """What the settings say of imports.
 
-    update_known: bool
+    `update_known` false leaves a patient alone who is known already; `contracts_signed` is what a registration says of
+    a patient that it makes: the form carries the contracts.
+    """
+
+    update_known: bool = True
+    contracts_signed: bool = True
 
 
 def import_registration(
@@ -66,7 +71,8 @@ def _apply(
 ) -> tuple[Outcome, list[Finding]]:
     actor = f"import:{import_id}"
     if decision.patient_id is None:
-        patient_id = create_patient(connection, registration.patient, actor)
+        signed = {"vertraege_unterschrieben": policy.contracts_signed}
+        patient_id = create_patient(connection, {**registration.patient, **signed}, actor)
         findings = _ask(connection, import_id, patient_id, decision)
         code = findings[0].code if findings else None
         return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
