@@ -102,7 +102,8 @@ KERNEL: Mapping[str, Stored] = {
             Data.PERSON: ("file_name", "local_path", "file_hash"),
             Data.STAFF: ("discard_reason",),
             Data.TECHNICAL: (
-                "id", "source_key", "bucket", "uploaded_at", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
+                "id", "source_key", "bucket", "uploaded_at", "file_version", "file_size", "zip", "scrape_date",
+                "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
                 "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
             ),

@@ -1,12 +1,12 @@
 """What the ledger keeps of objects in a bucket: their key, and what follows where an object is not there any more."""
 
-import hashlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.bucket import StoredObject
+from patient_service.imports.digest_keys import Keys
 from patient_service.models import kernel
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.core.clock import now
@@ -27,13 +27,12 @@ _SOURCE_TO_GO = sa.or_(
 """Its source is to vanish although it was not imported; an erased person's name is kept no longer than that."""
 
 
-def source_key(bucket: str, stored: StoredObject) -> str:
-    """The ledger's key of one generation of an object; does not show its name, which is a person's."""
-    digest = hashlib.sha256(stored.name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{bucket}/{stored.generation}/{digest}"
+def source_key(keys: Keys, bucket: str, stored: StoredObject) -> str:
+    """The ledger's key of one generation of an object; its name, which is a person's, cannot be guessed from it."""
+    return f"{bucket}/{stored.generation}/{keys.digest_of_name(stored.name)}"
 
 
-def found(bucket: str, stored: StoredObject) -> Found[StoredObject]:
+def found(keys: Keys, bucket: str, stored: StoredObject) -> Found[StoredObject]:
     """The generation as the engine takes it."""
     columns = {
         "bucket": bucket,
@@ -42,7 +41,7 @@ def found(bucket: str, stored: StoredObject) -> Found[StoredObject]:
         "file_size": stored.size,
         "uploaded_at": stored.created,
     }
-    return Found(source_key(bucket, stored), stored, columns)
+    return Found(source_key(keys, bucket, stored), stored, columns)
 
 
 def copies_exist(connection: Connection) -> bool:

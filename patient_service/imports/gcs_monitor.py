@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from patient_service.erasure import Erasure
 from patient_service.imports import bucket_ledger
 from patient_service.imports.bucket import Bucket, StoredObject
+from patient_service.imports.digest_keys import Keys, settle_keys
 from patient_service.imports.file_names import ignored_reason
 from patient_service.imports.file_processor import FileProcessor, RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
@@ -43,6 +44,7 @@ class RegistrationSource:
     signature_key: bytes | None = None
     """With it, only signed registrations are imported."""
     stage: Stage = unmeasured
+    _keys: list[Keys] = field(default_factory=list, init=False)
     _unusable: list[int] = field(default_factory=list, init=False)
     """The generations that this pass found under names that cannot be stored."""
 
@@ -51,10 +53,11 @@ class RegistrationSource:
 
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
-        self.erasure.follow_up(connection)
+        self._keys[:] = [settle_keys(connection)]
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
-        """Every object that may be a registration, oldest first."""
+        """Every object that may be a registration, in the order of upload; open erasures come before any import."""
+        self.erasure.follow_up()
         with self.stage("list"):
             listed = self.bucket.list_objects()
         reasons = [ignored_reason(stored.name) for stored in listed]
@@ -63,7 +66,7 @@ class RegistrationSource:
         for reason in filter(None, reasons):
             report.ignore(reason)
         return [
-            bucket_ledger.found(self.bucket.name, stored)
+            bucket_ledger.found(self._keys[0], self.bucket.name, stored)
             for stored, reason in zip(listed, reasons, strict=True)
             if reason is None
         ]

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Connection
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
+from patient_service.imports.person_locks import lock_person
 from patient_service.imports.registration import Registration
-from patient_service.imports.tombstones import digests_of, is_erased
+from patient_service.imports.tombstones import digests_of, is_erased, person_digests
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import Patient
 from patient_service.use_cases import create_patient, get_patient, update_patients
@@ -23,11 +24,6 @@ from shared.reviews.reviews import open_reviews
 from shared.reviews.values import DuplicateDetail, NewReview
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
-
-# Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
-_LOCK = Statement("""
-    SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name
-""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +46,8 @@ def import_registration(
     Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
     person = registration.person
-    _serialise(connection, person, registration.token)
-    erased, known = _seen_before(connection, registration.token, file.sha256)
+    lock_person(connection, person.name_key, person.email_key, [registration.token])
+    erased, known = _seen_before(connection, registration, file.sha256)
     if erased:
         raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
@@ -138,20 +134,18 @@ def _keep_consent(
     copy_rows(connection, patient_consents, tuple(row), [tuple(row.values())])
 
 
-def _serialise(connection: Connection, person: Person, token: str | None) -> None:
-    """Lets registrations of one person pass one after the other, whichever process imports them."""
-    names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
-    _LOCK(connection, names=names)
+def _seen_before(connection: Connection, registration: Registration, sha256: str) -> tuple[bool, bool]:
+    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name.
 
-
-def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
-    return [("name", person.name_key), ("email", person.email_key), ("token", token)]
-
-
-def _seen_before(connection: Connection, token: str | None, sha256: str) -> tuple[bool, bool]:
-    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name."""
+    To be asked with the person's locks in hand: an erasure may have ended just before.
+    """
+    token, person = registration.token, registration.person
     digests = [digest for _, digest in digests_of(connection, token, sha256)]
-    erased, known = _SEEN_BEFORE.one(connection, token=token, sha256=sha256, digests=digests)
+    people = [digest for _, digest in person_digests(connection, person.name_key, person.email_key)]
+    uploaded = registration.order.upload.at
+    erased, known = _SEEN_BEFORE.one(
+        connection, token=token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded
+    )
     return erased, known
 
 

@@ -66,6 +66,18 @@ class DatabaseSettings(SettingsGroup):
     )
 
 
+class DigestSettings(SettingsGroup):
+    digest_key: SecretStr | None = Field(
+        None,
+        alias="DIGEST_KEY",
+        description="Secret of the digests of erased people and object names, kept outside the database. Never change it.",
+    )
+
+    @property
+    def secret(self) -> bytes | None:
+        return self.digest_key.get_secret_value().encode() if self.digest_key else None
+
+
 class LogSettings(SettingsGroup):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="Least level logged."

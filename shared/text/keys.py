@@ -60,6 +60,11 @@ def name_key_part(name: str | None) -> str | None:
     return _indexable(words or folded.strip()) or None
 
 
+def name_words(text: str) -> set[str]:
+    """The words of a text as keys of names have them: a name is in a text if its words are among the text's."""
+    return set(_NO_LETTER.sub(" ", _without_marks(_folded(text).translate(_SPELLED_OUT))).split())
+
+
 def name_key(vorname: str | None, nachname: str | None) -> str:
     """The key of a whole name; first and last name do not flow into each other."""
     return f"{name_key_part(vorname) or ''}|{name_key_part(nachname) or ''}"

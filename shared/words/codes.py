@@ -183,6 +183,10 @@ class Code(StrEnum):
         "A fault in the program. The log holds the place; the file is kept and can be retried.",
         "Ein Programmfehler. Das Protokoll nennt die Stelle; die Datei ist erhalten und kann erneut versucht werden.",
     )
+    PERSON_BUSY = _error(
+        "An import works on this person just now, so nothing was erased. Try again in a moment.",
+        "An dieser Person arbeitet gerade der Import, daher wurde nichts gelöscht. Bitte gleich noch einmal versuchen.",
+    )
     # Fields
     MISSING = _error("A required field is missing.", "Ein Pflichtfeld fehlt.")
     INVALID_TYPE = _error("The value has the wrong type.", "Der Wert hat den falschen Typ.")
