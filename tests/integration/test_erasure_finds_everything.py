@@ -5,9 +5,11 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from patient_service.app import create_app
 from patient_service.certificates import Decisions, certificate_page
 from patient_service.erasure import PersonBusy
 from patient_service.imports.person_locks import lock_person
@@ -30,6 +32,17 @@ def everything(patients):
 
 def erase(patients, patient_id=1, **decisions):
     return patients.parts.erasure.erase(patient_id, "api:olga", Decisions(**decisions))
+
+
+BEARER = {"Authorization": "Bearer o-token"}
+
+
+@pytest.fixture
+def service(process_environment, max_):
+    app = create_app({**process_environment, "API_TOKENS": "olga:operate:o-token"}, start_workers=False)
+    with app.test_client() as client:
+        yield client
+    app.extensions["curavani"].close()
 
 
 @pytest.fixture
@@ -160,7 +173,7 @@ def waiting_for_a_lock(patients):
 
 
 def test_an_erasure_gives_up_waiting_and_has_done_nothing(max_):
-    impatient = type(max_.parts.erasure)(max_.parts.engine, max_.parts.bucket, max_.parts.copies, patience_seconds=1)
+    impatient = replace(max_.parts.erasure, patience_seconds=1)
     with transaction(max_.engine) as importing:
         lock_person(importing, "", None, ["0b1ab67b"])
         with pytest.raises(PersonBusy):
@@ -222,3 +235,18 @@ def test_a_certificates_page_names_nobody(max_):
     page = certificate_page(erase(max_))
     assert not any(needle in page for needle in NEEDLES)
     assert "Kopien der Anmeldungen: 1" in page
+
+
+def test_doubts_are_decided_by_the_api(max_, service):
+    max_.upload(b"{", "Mustermann_Max_20250801_dddddddd.json")
+    max_.upload(b"{{", "Mustermann_Max_20250802_eeeeeeee.json")
+    max_.run()
+    deleted = service.delete("/api/patients/1?also=2", headers=BEARER)
+    assert deleted.json["message"] == "Patient deleted successfully"
+    assert deleted.json["certificate"]["doubtful"] == [3]
+    assert service.delete("/api/patients/1?keep=x", headers=BEARER).status_code == 400
+    assert service.delete("/api/patients/1?keep=2", headers=BEARER).status_code == 400
+    decided = service.delete("/api/patients/1?keep=3", headers=BEARER)
+    assert decided.json["certificate"]["completed_at"]
+    assert service.delete("/api/patients/1?keep=3", headers=BEARER).status_code == 404
+    assert max_.in_bucket() == ["Mustermann_Max_20250802_eeeeeeee.json"]
