@@ -1,4 +1,4 @@
-"""Who is who over files and weeks: nobody is split into two rows, nobody's row is taken over, and the word stays put."""
+"""Who is who over files and weeks: nobody is split in two, nobody's row is taken over, and the word stays put."""
 
 import json
 
@@ -146,9 +146,11 @@ def test_two_practices_listed_in_two_files_of_a_day_are_two_rows(therapists, mak
     one, other = anna(make_therapist), anna(make_therapist, street="Hof", number="9")
     therapists.scrape([one, make_therapist(50)], zip_code=zips[0])
     therapists.run()
-    for week in (1, 2, 3):
-        put_day(therapists, WEEKS[week], {zips[0]: [one, make_therapist(50)], zips[1]: [other]}, together=together)
-        before = changes_and_events(therapists) if week == 1 else before
+    files = {zips[0]: [one, make_therapist(50)], zips[1]: [other]}
+    put_day(therapists, WEEKS[1], files, together=together)
+    before = changes_and_events(therapists)
+    for week in (2, 3):
+        put_day(therapists, WEEKS[week], files, together=together)
     assert sorted(row["strasse"] for row in therapists.therapists() if row["nachname"] == "Falke") == [
         "Hof 9",
         "Markt 3",
@@ -174,6 +176,17 @@ def test_the_file_of_the_practice_s_own_postal_code_has_the_word(therapists, mak
     moved = {**own, "contact": {**own["contact"], "phone": "0241 555"}}
     put_day(therapists, WEEKS[3], {other: [theirs], "52062": [moved]}, together=together)
     assert therapists.therapists()[0]["telefon"] == "0241 555"
+
+
+def test_one_file_may_have_the_word_about_some_and_not_about_others(therapists, make_therapist):
+    put_day(therapists, WEEKS[0], {"52062": [anna(make_therapist)], "52066": [make_therapist(50)]})
+    files = {
+        "52062": [anna(make_therapist)],
+        "52066": [anna(make_therapist, phone="0241 999"), make_therapist(50, contact={"phone": "0241 555"})],
+    }
+    put_day(therapists, WEEKS[1], files)
+    assert counts(latest(therapists, "52066")) == {"skipped": 1, "updated": 1}
+    assert [row["telefon"] for row in therapists.therapists()] == ["0241 12345", "0241 555"]
 
 
 @pytest.mark.parametrize("together", [True, False])

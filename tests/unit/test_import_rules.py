@@ -45,6 +45,7 @@ PURE = [
     "therapist_service/imports/envelope.py",
     "therapist_service/imports/identity.py",
     "therapist_service/imports/names.py",
+    "therapist_service/imports/repairs.py",
     "therapist_service/imports/traits.py",
     "therapist_service/imports/word.py",
     "therapist_service/imports/merge.py",

@@ -131,7 +131,8 @@ _MARK_UNCHANGED = Statement("""
       WHERE told.sure OR (alike.area, alike.was) = (CAST(:area AS text), told.external_id)
     )
     UPDATE therapist_service.therapeuten AS present
-    SET source_seen_at = CAST(:moment AS timestamptz), source_zip = CAST(:zip AS varchar), source_import_id = :import_id,
+    SET source_seen_at = CAST(:moment AS timestamptz), source_zip = CAST(:zip AS varchar),
+      source_import_id = :import_id,
       (external_id, source_area, source_word_zip, source_word_at) = (
         SELECT
           CASE WHEN has_word THEN coalesce(meant.external_id, present.external_id) ELSE present.external_id END,

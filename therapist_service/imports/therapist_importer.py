@@ -209,7 +209,10 @@ class _Run:
         gone = [row["id"] for _, _, row in known if row["source_removed_at"] is not None]
         deactivated = deactivated_by_import(self._connection, gone)
         plans = [self._plan(record, match, row, deactivated) for record, match, row in known]
-        update_therapists(self._connection, [plan.change for plan in plans if plan.change], self._actor)
+        # Apart, because all changes of a call write the same columns, and only who has the word writes the raw record.
+        for has_word in (True, False):
+            changes = [plan.change for plan in plans if plan.change and plan.has_word is has_word]
+            update_therapists(self._connection, changes, self._actor)
         for plan in plans:
             if plan.has_word:
                 self._remark_reassignment(plan.record, plan.match)
