@@ -120,7 +120,7 @@ KERNEL: Mapping[str, Stored] = {
     "import_findings": Stored(
         "Fundstellen in Dateien: Ort und Code, nie ein Wert. Ein unbekannter Feldname steht im Ort.",
         "unbefristet", "die Zeilen zu den Dateien der Person werden entfernt",
-        {Data.TECHNICAL: ("id", "import_id", "record_index", "pointer", "code")},
+        {Data.TECHNICAL: ("id", "import_id", "record_index", "pointer", "code", "records")},
     ),
     "import_passes": Stored(
         "Die Durchläufe: wann, wie viele Dateien, was fehlte.", "unbefristet", _NOBODY,

@@ -1,8 +1,8 @@
 """What the digests of erased people and of object names are keyed with: nobody can find out by trying names.
 
-The first key lies in the database, made with its tables. A secret of the settings (`DIGEST_KEY`) is laid over it:
-then a dump of the database alone is not enough to try. All digests that were made without the secret are brought under
-it when it first comes, so that they are still known.
+The first key lies in the database, made with its tables. A secret of the settings (`DIGEST_KEY`) is laid over it: then
+a dump of the database alone is not enough to try. All digests that were made without the secret are brought under it
+when it first comes, so that they are still known.
 """
 
 import hashlib

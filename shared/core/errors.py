@@ -15,11 +15,15 @@ from shared.words.codes import Code
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`)."""
+    """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`).
+
+    `records` is of how many records it is said.
+    """
 
     pointer: str
     code: Code
     record_index: int | None = None
+    records: int = 1
 
 
 class CuravaniError(Exception):

@@ -70,7 +70,7 @@ class DigestSettings(SettingsGroup):
     digest_key: SecretStr | None = Field(
         None,
         alias="DIGEST_KEY",
-        description="Secret of the digests of erased people and of object names. Keep it; it can never be changed.",
+        description="Secret of the digests of erased people and object names, outside the database. Never change it.",
     )
 
     @property

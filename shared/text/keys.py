@@ -20,7 +20,11 @@ _STRIPPED = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "æ": "ae", "œ": "o
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
 _NO_LETTER = re.compile(r"[\W_]+")
 _WHITE_SPACE = re.compile(r"\s+")
-_EXTENSION = re.compile(r"\s*(?:app|apparat|durchwahl|dw|ext|x)\b\.?\s*:?\s*\d*\s*$", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"\s*(?:app|apparat|durchwahl|dw|nebenstelle|nst|ext|x)(?:\b|(?=\d))\.?\s*:?\s*\d*\s*$", re.IGNORECASE
+)
+_NO_DIGIT = re.compile(r"\D")
+_SHORTEST_LINE = 5
 _REGION = "DE"
 _JOINERS = "\u200c\u200d"
 _JOINERS_ASIDE = re.compile(r"(?<!\w)[\u200c\u200d]+|[\u200c\u200d]+(?!\w)")
@@ -84,16 +88,33 @@ def email_key(email: str | None) -> str | None:
 
 
 def phone_key(number: str | None) -> str | None:
-    """A phone number's key: its international form, or its digits where it is none. Extensions are left out."""
+    """A phone number's key: its international form, or its digits where it is none, and the extension behind an `x`."""
     if not number:
         return None
     # The library would read the letters of "App. 12" as keypad digits.
-    plain = _EXTENSION.sub("", number).replace("(0)", "")
+    plain = _EXTENSION.sub("", number)
+    extension = _NO_DIGIT.sub("", number[len(plain) :])
+    suffix = f"x{extension}" if extension else ""
     try:
-        parsed = phonenumbers.parse(plain, _REGION)
+        parsed = phonenumbers.parse(plain.replace("(0)", ""), _REGION)
     except phonenumbers.NumberParseException:
-        return re.sub(r"\D", "", plain) or None
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+        return (_NO_DIGIT.sub("", plain) + suffix) or None
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) + suffix
+
+
+def line_key(number: str | None) -> str | None:
+    """The line of a phone number in Germany, without its extension; of other countries' numbers the digits.
+
+    For looking many numbers up: it costs a fraction of `phone_key`, and what is no number has none.
+    """
+    if not number:
+        return None
+    plain = _EXTENSION.sub("", number).replace("(0)", "")
+    digits = _NO_DIGIT.sub("", plain)
+    if plain.lstrip().startswith("+"):
+        digits = "00" + digits
+    digits = "0" + digits.removeprefix("0049") if digits.startswith("0049") else digits
+    return digits if len(digits) >= _SHORTEST_LINE else None
 
 
 def search_key(text: str | None) -> str | None:

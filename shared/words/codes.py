@@ -412,6 +412,22 @@ class Code(StrEnum):
         "Staff and source changed the same field differently; staff's value stays, a decision is waiting.",
         "Mitarbeitende und Quelle haben dasselbe Feld geändert; Ihr Wert bleibt, eine Entscheidung steht aus.",
     )
+    LISTED_ELSEWHERE = _finding(
+        "Another file of the same day has the word about this practice, as a rule that of its own postal code; what this one says differently was not taken over.",
+        "Über diese Praxis entscheidet eine andere Datei desselben Tages, in der Regel die der eigenen Postleitzahl; abweichende Angaben wurden nicht übernommen.",
+    )
+    PLACEHOLDER = _finding(
+        "A placeholder such as k.A. or - stands in the place of a value; it counts as empty.",
+        "Statt einer Angabe steht dort ein Platzhalter wie k. A. oder -; das Feld gilt als leer.",
+    )
+    HTML_ENTITY = _finding(
+        "The text contains HTML entities such as &amp;; they were decoded.",
+        "Der Text enthält HTML-Zeichen wie &amp;; sie wurden umgewandelt.",
+    )
+    TITLE_IN_NAME = _finding(
+        "An academic title stands in the name; it was taken out of it, and into the empty title.",
+        "Im Namen steht ein akademischer Titel; er wurde herausgenommen und, wo keiner stand, als Titel übernommen.",
+    )
     NOT_FOR_ADULTS = _finding(
         "No method for adults; left out by the setting THERAPIST_IMPORT_AUDIENCE.",
         "Kein Verfahren für Erwachsene; nach Einstellung ausgelassen.",

@@ -13,8 +13,9 @@ from shared.core.errors import RejectedError
 from shared.text.strict_json import parse_document
 from shared.words.codes import describe
 from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
-from therapist_service.imports.identity import Listed, assign, traits_of
+from therapist_service.imports.identity import Listed, assign
 from therapist_service.imports.mapping import for_adults, map_record
+from therapist_service.imports.traits import traits_of
 
 DAY = date(2025, 7, 2)
 FILE_TIME = datetime.fromisoformat("2025-07-02T04:00:00+00:00")
