@@ -1,7 +1,10 @@
 """What the console needs to know of patients."""
 
+from collections.abc import Mapping, Sequence
+
 from flask_babel import LazyString, lazy_gettext
 
+from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure import Erasure
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, Group
@@ -25,6 +28,10 @@ _HEADINGS: dict[Group, LazyString] = {
 
 def console_sections(erasure: Erasure) -> list[Section]:
     """Reviews and patients."""
+
+    def decide(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
+        return erasure.erase(patient_id, actor, Decisions(**chosen))
+
     people = People(
         label=lazy_gettext("Patients"),
         table=patienten,
@@ -32,6 +39,6 @@ def console_sections(erasure: Erasure) -> list[Section]:
         find=list_patients,
         get=get_patient,
         consents=list_consents,
-        erasing=Erasing(erasure.erase, erasures),
+        erasing=Erasing(erasure.erase, decide, erasures),
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

@@ -108,6 +108,7 @@ class RegistrationSource:
     def finish(self, connection: Connection) -> None:
         bucket_ledger.report_disk(connection)
         bucket_ledger.report_unusable_names(connection, self._unusable)
+        bucket_ledger.report_unknown_copies(connection, self.copies)
 
     def _fetch(self, locked: LockedConnection, claim: Claim[StoredObject]) -> RegistrationFile:
         """From the bucket, or from the copy of an earlier attempt alone where the object has left it since."""

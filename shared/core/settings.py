@@ -264,6 +264,7 @@ class MailSettings(SettingsGroup):
 
 ALL_GROUPS: tuple[type[SettingsGroup], ...] = (
     DatabaseSettings,
+    DigestSettings,
     ServingSettings,
     StorageSettings,
     PatientImportSettings,
