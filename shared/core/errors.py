@@ -69,6 +69,18 @@ class DatabaseReadOnly(DatabaseUnavailable):
     code = Code.DATABASE_READ_ONLY
 
 
+class DatabaseForbidden(DatabaseUnavailable):
+    """PostgreSQL refuses the login, or a right that our statements need."""
+
+    code = Code.DATABASE_FORBIDDEN
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """PostgreSQL's disk has no room."""
+
+    code = Code.DATABASE_FULL
+
+
 class TryAgain(DatabaseUnavailable):
     """PostgreSQL undid the transaction for another one's sake (SQLSTATE class 40): the same one may work at once."""
 

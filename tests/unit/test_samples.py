@@ -7,7 +7,8 @@ from datetime import date, datetime
 import pytest
 
 from curavani.demo.samples import registrations, scrapes
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.text.strict_json import parse_document
 from shared.words.codes import describe
@@ -28,7 +29,7 @@ NEEDS_HISTORY = {"success", "implausible_count", "superseded", "duplicate_conten
 
 def registration_outcome(sample):
     try:
-        parsed = parse_registration(sample.content, sample.object_name)
+        parsed = parse_registration(sample.content, sample.object_name, Upload(now()))
     except RejectedError as error:
         return error.code, []
     return "success", [finding.code for finding in parsed.findings]
