@@ -95,6 +95,8 @@ class Therapist:
     # Whose file had the word about this practice last, among those of a day that list it (`imports/word.py`), and when.
     source_word_zip: str | None = field(Text(5), owner=TECHNICAL, data=NOBODY)
     source_word_at: datetime | None = field(Moment(), owner=TECHNICAL, data=NOBODY)
+    # When a file listed the row under the very name and address it has.
+    source_named_at: datetime | None = field(Moment(), owner=TECHNICAL, data=NOBODY)
     # The postal code the source gave last: staff may have corrected `plz`, the person is still found by the old one.
     source_plz: str | None = field(Text(10), owner=TECHNICAL, data=PERSON)
     # The import that listed this row last: within one file a row is claimed once, without keeping the claims in memory.

@@ -23,7 +23,7 @@ from therapist_service.models import therapeuten
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
 _KEYS = ("last_key", "first_key", "mail_key", "line_key", "other_keys")
-_OF_THE_DAY = ("source_zip", "source_seen_at", "source_removed_at")
+_OF_THE_DAY = ("source_zip", "source_named_at", "source_removed_at")
 
 # All but the raw record, which is large, only kept as evidence, and compared with nothing.
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
@@ -131,8 +131,8 @@ _MARK_UNCHANGED = Statement("""
       WHERE told.sure OR (alike.area, alike.was) = (CAST(:area AS text), told.external_id)
     )
     UPDATE therapist_service.therapeuten AS present
-    SET source_seen_at = CAST(:moment AS timestamptz), source_zip = CAST(:zip AS varchar),
-      source_import_id = :import_id,
+    SET source_seen_at = CAST(:moment AS timestamptz), source_named_at = CAST(:moment AS timestamptz),
+      source_zip = CAST(:zip AS varchar), source_import_id = :import_id,
       (external_id, source_area, source_word_zip, source_word_at) = (
         SELECT
           CASE WHEN has_word THEN coalesce(meant.external_id, present.external_id) ELSE present.external_id END,

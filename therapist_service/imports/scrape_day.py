@@ -25,7 +25,7 @@ class Day:
 
     def known(self, row: Row, known: Known) -> Known:
         """The row with what the day's other files say of it."""
-        seen = self._is_today(row["source_seen_at"]) and row["source_zip"] != self.envelope.zip
+        seen = self._is_today(row["source_named_at"]) and row["source_zip"] != self.envelope.zip
         versions = known.versions()
         return replace(
             known,
@@ -55,7 +55,9 @@ class Day:
             # Had it come and listed the practice, it would hold the word.
             return False if at_hand is None and self._was_applied(other) else at_hand
 
-        return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists)
+        came_first = self._is_today(row["source_seen_at"]) and row["source_zip"] < zip_code
+        is_smallest = not came_first and not self.neighbours.smaller_lists(zip_code, traits)
+        return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists, is_smallest=is_smallest)
 
     def _was_applied(self, zip_code: str) -> bool:
         if zip_code not in self._applied:

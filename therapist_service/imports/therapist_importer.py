@@ -234,6 +234,8 @@ class _Run:
         says_other = bool(merged.changes or merged.conflicts)
         has_word = self._day.has_word(traits_of(record.fields), row, says_other=says_other)
         technical = {**self._listing(), "source_removed_at": None}
+        if match.rule is Rule.EXACT:
+            technical["source_named_at"] = self._envelope.scrape_moment
         if has_word:
             outcome, code = _outcome_of(merged)
             technical |= {**self._said(record), "source_record": merged.new_base}
@@ -296,6 +298,7 @@ class _Run:
             "source_plz": record.fields["plz"],
             "source_word_zip": self._envelope.zip,
             "source_word_at": self._envelope.scrape_moment,
+            "source_named_at": self._envelope.scrape_moment,
         }
 
     def _listing(self) -> dict[str, object]:
