@@ -92,6 +92,8 @@ class Therapist:
     source_hash: str | None = field(Text(64), owner=TECHNICAL, data=NOBODY)
     source_seen_at: datetime | None = field(Moment(), "Zuletzt genannt", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
     source_removed_at: datetime | None = field(Moment(), "Weggefallen", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
+    # The day of the scrape that spoke last of the row, by listing it or by calling it gone: none older has a say.
+    source_day: date | None = field(Day(), owner=TECHNICAL, data=NOBODY)
     # The postal code the source gave last: staff may have corrected `plz`, the person is still found by the old one.
     source_plz: str | None = field(Text(10), owner=TECHNICAL, data=PERSON)
     # The import that listed this row last: within one file a row is claimed once, without keeping the claims in memory.

@@ -85,6 +85,35 @@ THERAPISTS: Mapping[str, Stored] = {
         _NOBODY,
         {Data.TECHNICAL: ("scrape_day", "zip", "records", "filled")},
     ),
+    "scrape_days": Stored(
+        "Wie viele aktive Praxen jede Postleitzahl vor einem Tag der Arztsuche hatte.",
+        "unbefristet",
+        _NOBODY,
+        {Data.TECHNICAL: ("scrape_day", "active_before")},
+    ),
+    "proposed_deletions": Stored(
+        "Welche Praxen eine Datei als gelöscht meldet, und was daraus wurde.",
+        "unbefristet",
+        "die Zeilen zur Person werden entfernt",
+        {
+            Data.PERSON: ("entity_id",),
+            Data.TECHNICAL: ("import_id", "record_index", "scrape_day", "zip", "said_at", "rule", "outcome"),
+        },
+    ),
+    "suppressions": Stored(
+        "Mit einem Schlüssel gebildete Prüfsummen von Personen, die widersprochen haben (Pseudonyme), damit die"
+        " Arztsuche sie nicht zurückbringt.",
+        "bis jemand es zurücknimmt",
+        "entsteht durch die Löschung",
+        {
+            Data.PERSON: ("known_by", "resembles"),
+            Data.STAFF: ("erased_by",),
+            Data.TECHNICAL: ("id", "erased_at"),
+        },
+    ),
+    "digest_key": Stored(
+        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {Data.TECHNICAL: ("only", "key")}
+    ),
 }  # fmt: skip
 
 _UNSORTED_COUNTS = (
@@ -101,7 +130,8 @@ KERNEL: Mapping[str, Stored] = {
             Data.PERSON: ("file_name", "local_path", "file_hash"),
             Data.STAFF: ("discard_reason",),
             Data.TECHNICAL: (
-                "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
+                "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "scrape_day",
+                "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
                 "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
             ),

@@ -89,6 +89,7 @@ RULES: Mapping[str, LazyString] = {
     "renamed": lazy_gettext("First name, address and title agree: a changed last name."),
     "duplicate_in_file": lazy_gettext("The same person stands in the file twice."),
     "ambiguous": lazy_gettext("Several people may be meant."),
+    "answered": lazy_gettext("Somebody here has decided so before."),
     "none": lazy_gettext("Nobody known is meant."),
 }
 

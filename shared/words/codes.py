@@ -79,13 +79,17 @@ class Code(StrEnum):
         "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
         "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich nur noch so wenige: erneut versuchen, dann gilt die Datei.",
     )
+    IMPLAUSIBLE_CHANGE = _error(
+        "Most of the file's therapists are unknown, though this ZIP is known, so nothing of it was applied. The source may have renamed everybody; check the scraper. If they really are new, retry, and the file is applied as it is.",
+        "Die meisten Therapeuten der Datei sind unbekannt, obwohl diese Postleitzahl bekannt ist; daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich andere: erneut versuchen, dann gilt die Datei.",
+    )
     SUPERSEDED = _finding(
-        "A newer scrape of this ZIP has been applied already; this file was left out.",
-        "Ein neuerer Stand dieser Postleitzahl ist bereits übernommen; diese Datei wurde ausgelassen.",
+        "A newer scrape has been applied already; this file, or this record of it, was left out.",
+        "Ein neuerer Stand ist bereits übernommen; diese Datei oder dieser Eintrag wurde ausgelassen.",
     )
     DUPLICATE_CONTENT = _finding(
-        "The same content was applied already under another name; nothing was done twice.",
-        "Derselbe Inhalt wurde bereits unter anderem Namen übernommen; nichts wurde doppelt verarbeitet.",
+        "The same content is applied already; nothing was done twice.",
+        "Derselbe Inhalt ist bereits übernommen; nichts wurde doppelt verarbeitet.",
     )
     DUPLICATE_PATIENT = _finding(
         "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
@@ -200,6 +204,10 @@ class Code(StrEnum):
     ASKED_AGAIN = _error(
         "A newer review of the same record has been opened since. Decide that one.",
         "Zum selben Eintrag steht inzwischen eine neuere Entscheidung an. Bitte diese treffen.",
+    )
+    ANSWERED_SINCE = _error(
+        "A later file lists this person, and the record has found its row: nothing is left to decide. The next pass closes the review.",
+        "Eine spätere Datei nennt diese Person, und der Eintrag ist zugeordnet: Es ist nichts mehr zu entscheiden. Der nächste Import schließt die Entscheidung.",
     )
     # Findings on registrations
     UNKNOWN_FIELD = _finding(
@@ -382,7 +390,7 @@ class Code(StrEnum):
     )
     HELD_DELETION = _finding(
         "So many deletions at once wait for a person's approval.",
-        "So viele Löschungen auf einmal warten auf eine Freigabe.",
+        "Ungewöhnlich viele Löschungen auf einmal: Freigabe nötig.",
     )
 
 

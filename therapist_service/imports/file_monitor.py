@@ -1,8 +1,9 @@
 """The folder as a source of scrapes: what one pass does with it, step by step as the engine asks for it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from operator import itemgetter
+from datetime import date
+from itertools import groupby
 
 from sqlalchemy.engine import Connection
 
@@ -10,9 +11,11 @@ from shared.core.clock import now
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.imports.passes import PassReport
-from shared.imports.source import Claim, File, Found, Settlement
+from shared.imports.source import Claim, File, Found, Group, Settlement
 from shared.metrics.process import Stage, unmeasured
+from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
+from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience, apply_if_sound
@@ -39,8 +42,10 @@ class ScrapeSource:
     kernel = kernel
     releases = False
 
-    def prepare(self, connection: Connection) -> None:
-        """Nothing."""
+    _begun: set[date] = field(default_factory=set)
+
+    def prepare(self, _connection: Connection) -> None:
+        self._begun.clear()
 
     def discover(self, report: PassReport) -> list[Found[ScrapeFile]]:
         """Every file that nobody is still writing."""
@@ -57,34 +62,29 @@ class ScrapeSource:
         import_tracker.supersede_older_versions(connection, found)
         return []
 
-    def batches(self, due: list[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-        """Oldest scrape first; small files of one day together."""
+    def groups(self, due: list[Claim[ScrapeFile]]) -> Iterator[Group[ScrapeFile]]:
+        """Day by day, oldest scrape first; small files together."""
         moment = now()
         items = [(claim, claim.item) for claim in due if claim.item is not None]
         entries = [(self.folder.order_key(item, moment), item.size, claim) for claim, item in items]
-        batch: list[Claim[ScrapeFile]] = []
-        day, room = None, 0
-        for (scraped_at, _), size, claim in sorted(entries, key=itemgetter(0)):
-            if batch and (scraped_at.date() != day or size > room):
-                yield batch
-                batch = []
-            day, room = scraped_at.date(), (room if batch else _BATCH_BYTES) - size
-            batch.append(claim)
-        if batch:
-            yield batch
+        entries.sort(key=lambda entry: (entry[0], entry[2].file.id))
+        for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
+            yield Group(list(_batches((size, claim) for _, size, claim in of_day)), day)
 
-    def open(self, _locked: LockedConnection, claim: Claim[ScrapeFile]) -> Scrape:
+    def open(self, locked: LockedConnection, claim: Claim[ScrapeFile]) -> Scrape:
         if claim.item is None:
             raise ValueError("a scrape is read from its file")
         with self.stage("read"):
-            return read_scrape(self.folder, claim.item, self.max_file_bytes)
+            scrape = read_scrape(self.folder, claim.item, self.max_file_bytes)
+        self._begin_day(locked, scrape.envelope.scrape_day)
+        return scrape
 
     def apply(self, connection: Connection, file: File, content: Scrape) -> Settlement:
-        accepted = import_tracker.count_is_accepted(file)
-        settlement = apply_if_sound(
-            connection, file.id, self._watched(content), self.audience, count_is_accepted=accepted
-        )
-        known_by = {"file_hash": content.sha256, "scrape_date": content.envelope.scrape_moment}
+        accepted = import_tracker.is_accepted(file)
+        settlement = apply_if_sound(connection, file.id, self._watched(content), self.audience, is_accepted=accepted)
+        envelope = content.envelope
+        stated = envelope.scrape_moment if envelope.states_moment else None
+        known_by = {"file_hash": content.sha256, "scrape_day": envelope.scrape_day, "scrape_date": stated}
         return replace(settlement, noted=known_by)
 
     def size(self, content: Scrape) -> int:
@@ -96,8 +96,19 @@ class ScrapeSource:
     def release(self, _locked: LockedConnection, _claim: Claim[ScrapeFile]) -> bool:
         return True
 
+    def conclude(self, connection: Connection, group: Group[ScrapeFile] | None) -> list[FileStatus]:
+        """The end of a scrape day: who is gone, now that it is known who is listed."""
+        return conclude_days(connection, group.day if group else None)
+
     def finish(self, connection: Connection) -> None:
         """Nothing."""
+
+    def _begin_day(self, locked: LockedConnection, day: date) -> None:
+        """Once a pass and day, before anything of it is applied; committed, whatever becomes of the batch."""
+        if day not in self._begun:
+            with locked.single_statements() as connection:
+                import_tracker.begin_day(connection, day)
+            self._begun.add(day)
 
     def _watched(self, scrape: Scrape) -> Scrape:
         def chunks() -> Iterator[list[Record]]:
@@ -108,3 +119,17 @@ class ScrapeSource:
                 self.watch_records(done, scrape.total)
 
         return replace(scrape, chunks=chunks)
+
+
+def _batches(files: Iterable[tuple[int, Claim[ScrapeFile]]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
+    """The files by their sizes, together as far as they are small."""
+    batch: list[Claim[ScrapeFile]] = []
+    room = _BATCH_BYTES
+    for size, claim in files:
+        if batch and size > room:
+            yield batch
+            batch, room = [], _BATCH_BYTES
+        batch.append(claim)
+        room -= size
+    if batch:
+        yield batch

@@ -19,7 +19,7 @@ last_name_key = lru_cache(maxsize=16_384)(name_key_part)
 first_name_key = lru_cache(maxsize=16_384)(compact_key)
 _title_key = lru_cache(maxsize=256)(compact_key)
 
-Rule = Literal["exact", "id", "name", "compound", "renamed", "duplicate_in_file", "ambiguous", "none"]
+Rule = Literal["exact", "id", "name", "compound", "renamed", "answered", "duplicate_in_file", "ambiguous", "none"]
 
 _STREET_ENDING = re.compile(r"str(?:\.\s*|(?=\s|$))")
 _RANGE = re.compile(r"(?<=\d)\s*[-–/+]\s*(?=\d)")

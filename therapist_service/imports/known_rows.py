@@ -6,7 +6,6 @@ again once the rows that are meant are locked.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -93,7 +92,7 @@ def mark_unchanged(
         area=envelope.area,
         zip=envelope.zip,
         moment=envelope.scrape_moment,
-        next_day=datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC),
+        day=envelope.scrape_day,
     )
     return {single[external_id, content]: row_id for row_id, external_id, content in marked}
 
@@ -109,14 +108,14 @@ _MARK_UNCHANGED = Statement("""
       GROUP BY external_id, source_hash HAVING count(*) = 1
     )
     UPDATE therapist_service.therapeuten AS present
-    SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
+    SET source_seen_at = :moment, source_day = :day, source_zip = :zip, source_import_id = :import_id
     WHERE present.id = ANY(ARRAY(SELECT id FROM alike))
       AND present.source_area IS NOT DISTINCT FROM :area
       AND (present.external_id, present.source_hash) IN (
         SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS text[]))
       )
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
-      AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
+      AND (present.source_day IS NULL OR present.source_day <= :day)
     RETURNING present.id, present.external_id, present.source_hash
 """)
 

@@ -106,16 +106,17 @@ class ScrapeFolder:
             raise FolderUnavailable from None
         return found
 
-    def order_key(self, file: ScrapeFile, present: datetime) -> tuple[datetime, str]:
-        """Sorts candidates by their scrape, oldest first, from the first bytes alone; the whole file decides later."""
+    def order_key(self, file: ScrapeFile, present: datetime) -> tuple[date, datetime]:
+        """Sorts candidates by their scrape day, and within it by when they were made, as the first bytes have it; the
+        whole file decides later. Those that do not say so are sorted by the file's time, which is their arrival."""
         stated = None
         try:
             with (self._root / file.path).open("rb") as opened:
                 stated = _SCRAPE_DATE.search(opened.read(_HEAD_BYTES))
         except OSError:
             pass  # whoever reads the whole file says so
-        moment, _ = file.dating(present).moment_of(stated and stated[1].decode("ascii", "replace"))
-        return moment, file.path
+        scraped = file.dating(present).of(stated and stated[1].decode("ascii", "replace"))
+        return scraped.day, scraped.moment if scraped.is_stated else file.modified
 
     def read(self, file: ScrapeFile) -> tuple[bytes, str]:
         """The whole file and its SHA-256. Raises `FileUnreadable` or `FileChanging`."""

@@ -7,26 +7,25 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding
+from shared.core.errors import Finding, RejectedError
 from shared.fields.declaration import Row
 from shared.imports.records import Outcome, write_findings, write_outcomes
 from shared.imports.source import Settlement
-from shared.reviews.reviews import open_reviews
 from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.imports.envelope import Envelope, plausibility
+from therapist_service.imports.envelope import Envelope, is_implausible_change, plausibility
 from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.identity import Match, assign
-from therapist_service.imports.import_tracker import applied_before, day_of
+from therapist_service.imports.import_tracker import applied_before
 from therapist_service.imports.known_rows import Candidates, listed, mark_unchanged
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
+from therapist_service.imports.questions import ask, earlier_answers
 from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape, faults_of
 from therapist_service.models import kernel
@@ -41,24 +40,29 @@ class Audience:
 
 
 def apply_if_sound(
-    connection: Connection, import_id: int, scrape: Scrape, audience: Audience, *, count_is_accepted: bool = False
+    connection: Connection, import_id: int, scrape: Scrape, audience: Audience, *, is_accepted: bool = False
 ) -> Settlement:
     """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
 
-    `count_is_accepted`: a person has seen that there are far fewer records than usual.
+    `is_accepted`: a person has seen that it differs so much from what is usual. Raises `RejectedError`
+    (`implausible_change`): then the caller undoes what was applied.
     """
     envelope = scrape.envelope
-    before = applied_before(connection, import_id, scrape.sha256, envelope.zip)
-    needless = before.why_needless(envelope)
+    before = applied_before(connection, import_id, scrape.sha256, envelope)
+    needless = before.why_needless()
     if needless:
         return Settlement(FileStatus.SKIPPED, needless)
-    usual = () if count_is_accepted else before.usual_counts
+    usual = () if is_accepted else before.usual_counts
     implausible = plausibility(scrape.valid, scrape.invalid, usual)
     if implausible:
         write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement(FileStatus.FAILED, implausible)
     keep_fill(connection, envelope, scrape.fill)
-    return apply_scrape(connection, import_id, scrape, audience, is_first=not before.usual_counts)
+    settlement = apply_scrape(connection, import_id, scrape, audience, is_first=not before.usual_counts)
+    new = settlement.counts.get(RecordOutcome.NEW, 0)
+    if not is_accepted and is_implausible_change(new, scrape.total, before.last_count):
+        raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
+    return settlement
 
 
 def apply_scrape(
@@ -66,21 +70,22 @@ def apply_scrape(
 ) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
-    The counts cover every record of the file, each with exactly one outcome. `is_first` says that no scrape of this
-    postal code was applied before, so that hardly anybody is known.
+    The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until the
+    end of the scrape day. `is_first` says that no scrape of this postal code was applied before, so that hardly anybody
+    is known.
     """
     run = _Run(connection, import_id, scrape.envelope, audience, is_first=is_first)
-    if scrape.claims[Claim.DELETED]:
-        run.removals.count_active()
     run.findings += [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
         # Before and not after it: a small file, which is one chunk, writes all its outcomes together.
         run.flush()
         run.apply(chunk)
-    run.removals.apply(run.report)
+    run.removals.propose(run.report)
     run.flush()
+    run.counts[RecordOutcome.HELD] += run.removals.waiting
     trouble = run.counts[RecordOutcome.FAILED] or run.counts[RecordOutcome.HELD]
-    return Settlement(FileStatus.PARTIAL if trouble else FileStatus.SUCCESS, None, dict(run.counts))
+    status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
+    return Settlement(status, None, dict(run.counts), final=not run.removals.waiting)
 
 
 class _Run:
@@ -118,7 +123,7 @@ class _Run:
         """Writes what was found out about the records so far."""
         write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
         write_findings(self._connection, kernel, self._import_id, self.findings)
-        open_reviews(self._connection, kernel, self._reviews)
+        ask(self._connection, self._reviews)
         self._outcomes, self.findings, self._reviews = [], [], []
 
     def report(self, outcome: Outcome, finding: Finding | None = None) -> None:
@@ -150,7 +155,8 @@ class _Run:
         """Finds each record's row by the rules of identity, and creates or merges."""
         people = [listed(record, self._envelope.area) for record in records]
         candidates = Candidates(self._connection, self._import_id, self._envelope.area, people)
-        matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        found = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        matches = self._answered(records, found)
         meant = {match.row_id for match in matches if match.row_id is not None}
         rows = candidates.lock(meant)
         if rows is None:
@@ -170,6 +176,27 @@ class _Run:
                 fresh.append((record, match))
         self._create(fresh)
         self._update(known)
+
+    def _answered(self, records: Sequence[MappedRecord], matches: list[Match]) -> list[Match]:
+        """What a person has once said about a record holds for as long as it may still be that row."""
+        asked = {index: self._asked(records[index]) for index, match in enumerate(matches) if match.ambiguous}
+        if not asked:
+            return matches
+        answers = earlier_answers(self._connection, set(asked.values()))
+        taken = {match.row_id for match in matches}
+        decided = list(matches)
+        for index, fingerprint in asked.items():
+            row_id = answers.get(fingerprint)
+            if row_id in matches[index].ambiguous and row_id not in taken:
+                decided[index] = Match(row_id, "answered")
+                taken.add(row_id)
+        return decided
+
+    def _asked(self, record: MappedRecord) -> str:
+        """Names the question who the record is."""
+        fields = record.fields
+        about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
+        return f"ambiguous:{hashlib.sha256(repr(about).encode()).hexdigest()}"
 
     def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
         rows = [new_row(record) | self._technical(record) for record, _ in fresh]
@@ -193,8 +220,8 @@ class _Run:
 
     def _plan(self, record: MappedRecord, match: Match, row: Row, deactivated: set[int]) -> "_Plan":
         row_id = row["id"]
-        if self._is_older(row["source_seen_at"]):
-            # Another postal code's file has told something newer about this person.
+        if row["source_day"] is not None and row["source_day"] > self._envelope.scrape_day:
+            # A later scrape has listed this person, or has called them gone.
             return _Plan(record, match, row_id, RecordOutcome.SKIPPED, Code.SUPERSEDED)
         merged = merge(row["source_record"], record.fields, row)
         changes = dict(merged.changes)
@@ -218,19 +245,18 @@ class _Run:
         )
 
     def _hold(self, record: MappedRecord, match: Match) -> None:
-        """Several rows may be meant: nothing is written, and a person is asked once, not every week."""
+        """Several rows may be meant: nothing is written, and a person is asked; next week the same question, not
+        another one."""
         self._report_with_finding(record, RecordOutcome.HELD, Code.AMBIGUOUS_IDENTITY)
-        fields = record.fields
-        about = (self._envelope.zip, fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
-        asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
         detail = HeldRecordDetail(
             candidates=match.ambiguous,
-            record=fields,
+            record=record.fields,
             external_id=record.external_id,
             area=self._envelope.area,
             zip=self._envelope.zip,
             hash=record.hash,
             seen_at=self._envelope.scrape_moment,
+            day=self._envelope.scrape_day,
         )
         self._reviews.append(
             NewReview(
@@ -239,7 +265,7 @@ class _Run:
                 record.index,
                 detail,
                 other_id=match.ambiguous[0],
-                fingerprint=f"ambiguous:{asked}",
+                fingerprint=self._asked(record),
             )
         )
 
@@ -252,12 +278,10 @@ class _Run:
             "source_raw": record.raw,
             "source_hash": record.hash,
             "source_seen_at": self._envelope.scrape_moment,
+            "source_day": self._envelope.scrape_day,
             "source_plz": record.fields["plz"],
             "source_import_id": self._import_id,
         }
-
-    def _is_older(self, seen_at: datetime | None) -> bool:
-        return seen_at is not None and day_of(seen_at) > self._envelope.scrape_day
 
     def _check_claim(self, record: MappedRecord, outcome: RecordOutcome) -> None:
         """The source's own word is checked, and a contradiction counted."""
