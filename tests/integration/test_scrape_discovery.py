@@ -178,7 +178,7 @@ def test_a_file_that_vanishes_before_its_turn_is_tried_again(therapists, three_f
 
 
 def test_scrapes_are_applied_oldest_first_whatever_their_names(therapists, make_therapist):
-    by_day = {"2025-07-16": "52066.json", "2025-07-09": "20250101/52066.json", "2025-07-02": "20250901/52066.json"}
+    by_day = {"2025-07-16": "20250716/52066.json", "2025-07-09": "52066.json", "2025-07-02": "20250702/52066.json"}
     for day, path in by_day.items():
         therapists.put(document([make_therapist(1, contact={"phone": f"0241 {day[-2:]}"})], day), path)
     therapists.run()
