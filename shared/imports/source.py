@@ -68,7 +68,7 @@ class Group(Generic[Item]):
     `day` is what they have in common, where the source goes day by day.
     """
 
-    batches: Sequence[Sequence[Claim[Item]]]
+    batches: Iterable[Sequence[Claim[Item]]]
     day: date | None = None
 
 

@@ -1,9 +1,11 @@
 """The folder as a source of scrapes: what one pass does with it, step by step as the engine asks for it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import groupby
+from itertools import chain, groupby
+from operator import itemgetter
 
 from sqlalchemy.engine import Connection
 
@@ -16,7 +18,7 @@ from shared.metrics.process import Stage, unmeasured
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
 from therapist_service.imports.day_end import conclude_days
-from therapist_service.imports.scrape import Record, Scrape, read_scrape
+from therapist_service.imports.scrape import WHOLE_BYTES, Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience, apply_if_sound
 from therapist_service.models import kernel
@@ -38,11 +40,12 @@ class ScrapeSource:
     stage: Stage = unmeasured
     watch_records: Callable[[int, int], None] = field(default=lambda _done, _of: None)
     """Told how many records of the file in hand are done, and of how many: a large one takes minutes."""
+    _reading: dict[int, Future[Scrape]] = field(default_factory=dict, init=False)
+    """Small files that are being read or have been, by their number."""
+    _begun: set[date] = field(default_factory=set, init=False)
 
     kernel = kernel
     releases = False
-
-    _begun: set[date] = field(default_factory=set)
 
     def prepare(self, _connection: Connection) -> None:
         self._begun.clear()
@@ -63,19 +66,22 @@ class ScrapeSource:
         return []
 
     def groups(self, due: list[Claim[ScrapeFile]]) -> Iterator[Group[ScrapeFile]]:
-        """Day by day, oldest scrape first; small files together."""
-        moment = now()
-        items = [(claim, claim.item) for claim in due if claim.item is not None]
-        entries = [(self.folder.order_key(item, moment), item.size, claim) for claim, item in items]
-        entries.sort(key=lambda entry: (entry[0], entry[2].file.id))
-        for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
-            yield Group(list(_batches((size, claim) for _, size, claim in of_day)), day)
+        """Day by day, the oldest first; small files together, and read while the batch before them is applied."""
+        days = list(self._days(due))
+        following = iter([*[batch for _, batches in days for batch in batches][1:], []])
+        with ThreadPoolExecutor(1, thread_name_prefix="scrape-reader") as reader:
+            try:
+                for day, batches in days:
+                    yield Group(self._reading_ahead(reader, batches, following), day)
+            finally:
+                reader.shutdown(wait=False, cancel_futures=True)
+                self._reading.clear()
 
     def open(self, locked: LockedConnection, claim: Claim[ScrapeFile]) -> Scrape:
         if claim.item is None:
             raise ValueError("a scrape is read from its file")
-        with self.stage("read"):
-            scrape = read_scrape(self.folder, claim.item, self.max_file_bytes)
+        reading = self._reading.pop(claim.file.id, None)
+        scrape = reading.result() if reading else self._read(claim.item)
         self._begin_day(locked, scrape.envelope.scrape_day)
         return scrape
 
@@ -103,12 +109,43 @@ class ScrapeSource:
     def finish(self, connection: Connection) -> None:
         """Nothing."""
 
+    def _days(self, due: list[Claim[ScrapeFile]]) -> Iterator[tuple[date, list[Sequence[Claim[ScrapeFile]]]]]:
+        """The scrape days with their files, together as far as they are small."""
+        moment = now()
+        items = [(claim, claim.item) for claim in due if claim.item is not None]
+        entries = [(self.folder.order_key(item, moment), claim.file.id, claim) for claim, item in items]
+        entries.sort(key=itemgetter(0, 1))
+        for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
+            yield day, list(_together(claim for _, _, claim in of_day))
+
+    def _reading_ahead(
+        self,
+        reader: Executor,
+        batches: Iterable[Sequence[Claim[ScrapeFile]]],
+        following: Iterator[Sequence[Claim[ScrapeFile]]],
+    ) -> Iterator[Sequence[Claim[ScrapeFile]]]:
+        for batch in batches:
+            self._read_ahead(reader, batch, next(following))
+            yield batch
+
     def _begin_day(self, locked: LockedConnection, day: date) -> None:
         """Once a pass and day, before anything of it is applied; committed, whatever becomes of the batch."""
         if day not in self._begun:
             with locked.single_statements() as connection:
                 import_tracker.begin_day(connection, day)
             self._begun.add(day)
+
+    def _read_ahead(self, reader: Executor, *batches: Sequence[Claim[ScrapeFile]]) -> None:
+        """Begins to read the small files; none once a file has cut off a pass, so that each answers for itself."""
+        for claim in chain.from_iterable(batches):
+            if claim.file.interruptions:
+                return
+            if claim.item is not None and claim.item.size <= WHOLE_BYTES and claim.file.id not in self._reading:
+                self._reading[claim.file.id] = reader.submit(self._read, claim.item)
+
+    def _read(self, item: ScrapeFile) -> Scrape:
+        with self.stage("read"):
+            return read_scrape(self.folder, item, self.max_file_bytes)
 
     def _watched(self, scrape: Scrape) -> Scrape:
         def chunks() -> Iterator[list[Record]]:
@@ -121,11 +158,11 @@ class ScrapeSource:
         return replace(scrape, chunks=chunks)
 
 
-def _batches(files: Iterable[tuple[int, Claim[ScrapeFile]]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-    """The files by their sizes, together as far as they are small."""
+def _together(claims: Iterable[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
     batch: list[Claim[ScrapeFile]] = []
     room = _BATCH_BYTES
-    for size, claim in files:
+    for claim in claims:
+        size = claim.item.size if claim.item else 0
         if batch and size > room:
             yield batch
             batch, room = [], _BATCH_BYTES
