@@ -27,6 +27,7 @@ from therapist_service.imports.merge import merge
 from therapist_service.imports.questions import row_found_by, stands
 from therapist_service.imports.removals import Removal, deactivated_by_import, is_listed_since, locked_rows, remove
 from therapist_service.models import kernel
+from therapist_service.suppressions import extend, resembled_by
 from therapist_service.therapist import MAPPED_FIELDS
 from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
@@ -51,6 +52,8 @@ def _carry_out(connection: Connection, review: Review, resolution: Resolution) -
             if row_found_by(connection, review) is not None:
                 raise ResolutionRefused(Code.ANSWERED_SINCE)
             return _create(connection, review.import_id, detail, resolution.actor)
+        case ReviewChoice.MERGE, HeldRecordDetail(candidates=()) as detail:
+            extend(connection, resembled_by(connection, detail.record), detail.record)
         case ReviewChoice.MERGE, HeldRecordDetail() as detail:
             return _merge(connection, review.import_id, detail, resolution)
     return Written()

@@ -1,6 +1,5 @@
 """`curavani patients`: evidence and erasure of one person."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curavani.cli.imports import Json
-from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
+from curavani.cli.output import (
+    USAGE,
+    end,
+    examples,
+    operator,
+    print_json,
+    print_table,
+    talk,
+    typed_again,
+    with_exit_codes,
+)
 from curavani.cli.services import SERVICES, connected, settings_of
 from patient_service.use_cases import list_consents
 
@@ -45,7 +54,7 @@ def erase(
 ) -> None:
     """Erases every copy of a patient's data and prints the certificate. It cannot be undone."""
     with _erasure() as erasure:
-        if not yes and _typed_again() != str(patient_id):
+        if not yes and typed_again("patient") != str(patient_id):
             end("That is not the number; nothing was erased.", USAGE)
         print_json(erasure.erase(patient_id, operator()))
 
@@ -74,11 +83,3 @@ def _erasure() -> Iterator["Erasure"]:
         yield parts.erasure
     finally:
         parts.close()
-
-
-def _typed_again() -> str:
-    typer.echo("Type the patient's number again to erase: ", err=True, nl=False)
-    line = sys.stdin.readline()
-    if not line:
-        typer.echo(err=True)
-    return line.strip()

@@ -76,7 +76,7 @@ THERAPISTS: Mapping[str, Stored] = {
     "therapeuten": Stored(
         "Psychotherapeutische Praxen: öffentliche Angaben des Arztverzeichnisses und unsere eigenen.",
         "unbefristet; wer aus dem Verzeichnis verschwindet, wird `inaktiv`, nicht entfernt",
-        "die Zeile wird entfernt (`DELETE /api/therapists/{id}`)",
+        "die Zeile wird entfernt (`DELETE /api/therapists/{id}`, `curavani therapists erase`)",
         _by_data(THERAPIST),
     ),
     "scrape_fill": Stored(
@@ -103,7 +103,7 @@ THERAPISTS: Mapping[str, Stored] = {
     "suppressions": Stored(
         "Mit einem Schlüssel gebildete Prüfsummen von Personen, die widersprochen haben (Pseudonyme), damit die"
         " Arztsuche sie nicht zurückbringt.",
-        "bis jemand es zurücknimmt",
+        "bis jemand es zurücknimmt (`curavani therapists allow`)",
         "entsteht durch die Löschung",
         {
             Data.PERSON: ("known_by", "resembles"),

@@ -235,6 +235,10 @@ class Code(StrEnum):
         "Die Person könnte bereits erfasst sein; eine Entscheidung steht aus.",
     )
     # Operation
+    FOLDER_UNREADABLE = _error(
+        "A folder of scrapes may not be read; the others were. Mend its permissions; the next pass looks again.",
+        "Ein Ordner der Arztsuche ist nicht lesbar; die anderen wurden gelesen. Bitte die Rechte prüfen.",
+    )
     FILE_UNREADABLE = _error(
         "The file may not be read. Mend its permissions; it is tried again by itself.",
         "Die Datei ist nicht lesbar. Bitte die Rechte prüfen; es wird von selbst erneut versucht.",
@@ -387,6 +391,18 @@ class Code(StrEnum):
     UNKNOWN_THERAPIST = _finding(
         "A deletion of somebody who is not known; there is nothing to do.",
         "Löschung einer unbekannten Person; es ist nichts zu tun.",
+    )
+    ERASED_THERAPIST = _finding(
+        "A record of somebody who objected and was erased; it is left out.",
+        "Ein Eintrag einer Person, die widersprochen hat und gelöscht ist; er wird ausgelassen.",
+    )
+    RESEMBLES_ERASED = _finding(
+        "The record resembles somebody who objected and was erased. Nothing was written; a person has to look.",
+        "Der Eintrag ähnelt einer Person, die widersprochen hat und gelöscht ist. Nichts wurde übernommen; bitte entscheiden.",
+    )
+    ZIP_PADDED = _finding(
+        "The file's name lacks the zero that its ZIP begins with; the ZIP was completed.",
+        "Dem Dateinamen fehlt die führende Null der Postleitzahl; sie wurde ergänzt.",
     )
     HELD_DELETION = _finding(
         "So many deletions at once wait for a person's approval.",

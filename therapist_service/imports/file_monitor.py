@@ -15,6 +15,7 @@ from shared.database.locks import LockedConnection
 from shared.imports.passes import PassReport
 from shared.imports.source import Claim, File, Found, Group, Settlement
 from shared.metrics.process import Stage, unmeasured
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
 from therapist_service.imports.day_end import conclude_days
@@ -43,6 +44,7 @@ class ScrapeSource:
     _reading: dict[int, Future[Scrape]] = field(default_factory=dict, init=False)
     """Small files that are being read or have been, by their number."""
     _begun: set[date] = field(default_factory=set, init=False)
+    _unreadable: list[str] = field(default_factory=list, init=False)
 
     kernel = kernel
     releases = False
@@ -54,7 +56,9 @@ class ScrapeSource:
         """Every file that nobody is still writing."""
         moment = now()
         with self.stage("discover"):
-            files = self.folder.discover(report.ignore)
+            self._unreadable.clear()
+            files = self.folder.discover(report.ignore, self._unreadable.append)
+        report.counts.update({Code.FOLDER_UNREADABLE.value: len(self._unreadable)} if self._unreadable else {})
         settled = [file for file in files if file.is_settled(self.settle_seconds, moment)]
         if len(settled) < len(files):
             report.ignore("still_being_written", len(files) - len(settled))
@@ -62,7 +66,9 @@ class ScrapeSource:
         return [import_tracker.found(file) for file in settled]
 
     def reconcile(self, connection: Connection, found: Sequence[Found[ScrapeFile]]) -> list[File]:
+        import_tracker.know_again(connection, found)
         import_tracker.supersede_older_versions(connection, found)
+        import_tracker.tell_of_folders(connection, self._unreadable)
         return []
 
     def groups(self, due: list[Claim[ScrapeFile]]) -> Iterator[Group[ScrapeFile]]:

@@ -7,13 +7,14 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.alerts.outbox import resolve_problem
+from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.core.clock import now
+from shared.database.json_text import json_text
 from shared.database.statements import Statement
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.imports.source import File, Found
 from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import AlertKind, FileStatus
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPING_VERSION
 from therapist_service.imports.scrape_files import ScrapeFile
@@ -32,6 +33,26 @@ def found(file: ScrapeFile) -> Found[ScrapeFile]:
         "mapping_version": MAPPING_VERSION,
     }
     return Found(f"{file.path}|{file.version}", file, columns)
+
+
+def know_again(connection: Connection, found: Sequence[Found[ScrapeFile]]) -> None:
+    """Files that were registered without their time of change, as earlier versions of the program did, get it now:
+    otherwise what a person has discarded would be new."""
+    versions = [{"path": one.item.path, "key": one.key, "version": one.item.version} for one in found]
+    _KNOW_AGAIN(connection, found=json_text(versions))
+
+
+def tell_of_folders(connection: Connection, unreadable: Sequence[str]) -> None:
+    """One mail for each dated folder that may not be read, and another one once it may."""
+    alerts = kernel.alert_outbox.c
+    open_problems = sa.select(alerts.fingerprint).where(
+        alerts.code == Code.FOLDER_UNREADABLE, alerts.kind == AlertKind.PROBLEM, alerts.resolved_at.is_(None)
+    )
+    troubled = [f"{kernel.service_name}-import:folder:{name}" for name in unreadable]
+    for fingerprint in set(connection.execute(open_problems).scalars()) - set(troubled):
+        resolve_problem(connection, kernel, fingerprint)
+    for fingerprint in troubled:
+        raise_problem(connection, kernel, code=Code.FOLDER_UNREADABLE, fingerprint=fingerprint)
 
 
 def supersede_older_versions(connection: Connection, found: Sequence[Found[ScrapeFile]]) -> None:
@@ -60,6 +81,8 @@ class AppliedBefore:
     is_superseded: bool
     is_duplicate: bool
     usual_counts: Sequence[int]
+    leaves_out: bool
+    """Whether there is anybody whom imports leave out."""
 
     def why_needless(self) -> Code | None:
         """`superseded` or `duplicate_content` where an applied file makes this one needless."""
@@ -73,10 +96,13 @@ class AppliedBefore:
 
 
 def applied_before(connection: Connection, import_id: int, sha256: str, envelope: Envelope) -> AppliedBefore:
-    """What was applied before, apart from this import."""
+    """What was applied before, apart from this import.
+
+    From here to the end of the transaction nobody is erased: who is to be, is known to whatever comes after.
+    """
     stated = envelope.scrape_moment if envelope.states_moment else None
     values = {"id": import_id, "hash": sha256, "zip": envelope.zip, "day": envelope.scrape_day, "stated": stated}
-    return AppliedBefore(*_APPLIED_BEFORE.one(connection, **values))
+    return AppliedBefore(*_APPLIED_BEFORE.one(connection, **values)[:-1])
 
 
 def is_accepted(file: File) -> bool:
@@ -88,6 +114,12 @@ def begin_day(connection: Connection, day: date) -> None:
     """Remembers how many active therapists each postal code's file had before anything of the day was applied."""
     _BEGIN_DAY(connection, day=day)
 
+
+_KNOW_AGAIN = Statement("""
+    UPDATE therapist_service.import_tracking AS file SET source_key = given.key, file_version = given.version
+    FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS given(path text, key text, version text)
+    WHERE file.source_key = given.path || '|' || regexp_replace(given.version, ':[0-9]+$', '')
+""")
 
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (
@@ -108,7 +140,9 @@ _APPLIED_BEFORE = Statement("""
       ARRAY(
         SELECT records FROM applied WHERE zip = :zip
         ORDER BY scrape_day DESC, scrape_date DESC NULLS LAST, id DESC LIMIT 3
-      )
+      ),
+      EXISTS (SELECT FROM therapist_service.suppressions) AS leaves_out,
+      pg_advisory_xact_lock_shared(hashtextextended('curavani:therapist-erasure', 0)) AS locked
 """)
 
 _BEGIN_DAY = Statement("""

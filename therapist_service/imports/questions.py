@@ -131,10 +131,15 @@ def _answered_by(connection: Connection, review: Review) -> int | None:
             rows = _rows(connection, [one.entity_id for one in detail.deletions])
             if _standing(connection, detail.deletions, detail):
                 return None
-            return max((row["source_import_id"] or 0 for row in rows.values()), default=0) or review.import_id
+            listed_by = max((row["source_import_id"] or 0 for row in rows.values()), default=0)
+            return listed_by or review.import_id or _newest(connection)
         case HeldRecordDetail():
             return row_found_by(connection, review)
     return None
+
+
+def _newest(connection: Connection) -> int | None:
+    return connection.execute(sa.select(sa.func.max(kernel.import_tracking.c.id))).scalar()
 
 
 def row_found_by(connection: Connection, review: Review) -> int | None:

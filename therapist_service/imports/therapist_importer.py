@@ -29,6 +29,7 @@ from therapist_service.imports.questions import ask, earlier_answers
 from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape, faults_of
 from therapist_service.models import kernel
+from therapist_service.suppressions import NOBODY, Suppressed, suppressed
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
 
 
@@ -58,7 +59,10 @@ def apply_if_sound(
         write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement(FileStatus.FAILED, implausible)
     keep_fill(connection, envelope, scrape.fill)
-    settlement = apply_scrape(connection, import_id, scrape, audience, is_first=not before.usual_counts)
+    left_out = suppressed(connection) if before.leaves_out else NOBODY
+    settlement = apply_scrape(
+        connection, import_id, scrape, audience, left_out=left_out, is_first=not before.usual_counts
+    )
     new = settlement.counts.get(RecordOutcome.NEW, 0)
     if not is_accepted and is_implausible_change(new, scrape.total, before.last_count):
         raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
@@ -66,7 +70,13 @@ def apply_if_sound(
 
 
 def apply_scrape(
-    connection: Connection, import_id: int, scrape: Scrape, audience: Audience, *, is_first: bool
+    connection: Connection,
+    import_id: int,
+    scrape: Scrape,
+    audience: Audience,
+    *,
+    left_out: Suppressed = NOBODY,
+    is_first: bool,
 ) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
@@ -74,7 +84,7 @@ def apply_scrape(
     end of the scrape day. `is_first` says that no scrape of this postal code was applied before, so that hardly anybody
     is known.
     """
-    run = _Run(connection, import_id, scrape.envelope, audience, is_first=is_first)
+    run = _Run(connection, import_id, scrape.envelope, audience, left_out, is_first=is_first)
     run.findings += [*scrape.findings, *scrape.total_findings()]
     for chunk in scrape.chunks():
         # Before and not after it: a small file, which is one chunk, writes all its outcomes together.
@@ -82,7 +92,7 @@ def apply_scrape(
         run.apply(chunk)
     run.removals.propose(run.report)
     run.flush()
-    run.counts[RecordOutcome.HELD] += run.removals.waiting
+    run.counts.update({RecordOutcome.HELD: run.removals.waiting} if run.removals.waiting else {})
     trouble = run.counts[RecordOutcome.FAILED] or run.counts[RecordOutcome.HELD]
     status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
     return Settlement(status, None, dict(run.counts), final=not run.removals.waiting)
@@ -92,7 +102,14 @@ class _Run:
     """The state of one file's import."""
 
     def __init__(
-        self, connection: Connection, import_id: int, envelope: Envelope, audience: Audience, *, is_first: bool
+        self,
+        connection: Connection,
+        import_id: int,
+        envelope: Envelope,
+        audience: Audience,
+        left_out: Suppressed,
+        *,
+        is_first: bool,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -101,6 +118,7 @@ class _Run:
         self._import_id = import_id
         self._envelope = envelope
         self._audience = audience
+        self._left_out = left_out
         self._is_first = is_first
         self._outcomes: list[Outcome] = []
         self._reviews: list[NewReview] = []
@@ -140,7 +158,9 @@ class _Run:
                 self.report(Outcome(record.index, RecordOutcome.FAILED, code=record.findings[0].code))
                 continue
             self.findings += record.findings
-            if record.claim == Claim.DELETED:
+            if self._left_out.knows(record.fields):
+                self._report_with_finding(record, RecordOutcome.SKIPPED, Code.ERASED_THERAPIST)
+            elif record.claim == Claim.DELETED:
                 self.removals.add(record)
             elif self._audience.adults_only and not for_adults(record):
                 self.report(Outcome(record.index, RecordOutcome.SKIPPED, code=Code.NOT_FOR_ADULTS))
@@ -171,7 +191,9 @@ class _Run:
             elif match.rule == "duplicate_in_file":
                 self._report_with_finding(record, RecordOutcome.SKIPPED, Code.DUPLICATE_IN_FILE)
             elif match.rule == "ambiguous":
-                self._hold(record, match)
+                self._hold(record, match.ambiguous, Code.AMBIGUOUS_IDENTITY)
+            elif self._left_out.resembles_somebody(record.fields):
+                self._hold(record, (), Code.RESEMBLES_ERASED)
             else:
                 fresh.append((record, match))
         self._create(fresh)
@@ -244,12 +266,12 @@ class _Run:
             )
         )
 
-    def _hold(self, record: MappedRecord, match: Match) -> None:
-        """Several rows may be meant: nothing is written, and a person is asked; next week the same question, not
-        another one."""
-        self._report_with_finding(record, RecordOutcome.HELD, Code.AMBIGUOUS_IDENTITY)
+    def _hold(self, record: MappedRecord, candidates: tuple[int, ...], code: Code) -> None:
+        """Several rows may be meant, or somebody who objected: nothing is written, and a person is asked; next week the
+        same question, not another one."""
+        self._report_with_finding(record, RecordOutcome.HELD, code)
         detail = HeldRecordDetail(
-            candidates=match.ambiguous,
+            candidates=candidates,
             record=record.fields,
             external_id=record.external_id,
             area=self._envelope.area,
@@ -264,7 +286,7 @@ class _Run:
                 self._import_id,
                 record.index,
                 detail,
-                other_id=match.ambiguous[0],
+                other_id=candidates[0] if candidates else None,
                 fingerprint=self._asked(record),
             )
         )
