@@ -20,7 +20,7 @@ from shared.fields.declaration import Row
 from shared.history.actions import record_action
 from shared.text.keys import email_key, phone_key
 from shared.words.statuses import Action
-from therapist_service.imports.identity import traits_of
+from therapist_service.imports.traits import traits_of
 from therapist_service.models import digest_key, kernel, suppressions
 
 

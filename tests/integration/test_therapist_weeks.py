@@ -25,6 +25,7 @@ FIRST_NAMES = ("Anna", "Berta", "Clara", "Dora", "Emma", "Frieda", "Gerda", "Han
 ZIPS = ("52062", "52064")
 OVERLAPPING, LATE = "52060", "52070"
 FEW = 5
+FULL_NAME_AND_ADDRESS = ("vorname", "nachname", "strasse")
 PEOPLE = 24
 WEEKS = 9
 TABLES = ("therapeuten", "event_outbox", "field_changes", "reviews", "import_outcomes", "import_findings")
@@ -104,6 +105,10 @@ class Person:
         self.gone = False
         self.listed_in, self.listed_on, self.spoken_on = zip_code, day, day
         return conflicts
+
+    def is_recognised_when_deleted(self):
+        """A deletion has to give the full name and the full address, as the row has them or the source had them."""
+        return all(self.shown[name] in (self.expected[name], self.said[name]) for name in FULL_NAME_AND_ADDRESS)
 
     def is_gone(self, day):
         self.gone, self.spoken_on = True, day
@@ -208,7 +213,11 @@ class World:
         conflicts = set()
         for person in listed:
             conflicts |= person.is_listed(zip_code, day)
-        really_gone = [person for person in deleted if not person.gone and person.listed_on < day]
+        really_gone = [
+            person
+            for person in deleted
+            if not person.gone and person.is_recognised_when_deleted() and person.listed_on < day
+        ]
         waits = len(really_gone) > 5 and len(really_gone) * 5 > active
         make = self.make_therapist
         records = [person.record(make, n, zip_code, self.chance) for n, person in enumerate(listed, 1)]

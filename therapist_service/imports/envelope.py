@@ -76,6 +76,11 @@ class Envelope:
     states_moment: bool = True
     """Whether the scrape itself says its moment: only then is one of two files of a day the later one."""
 
+    @property
+    def day_began(self) -> datetime:
+        """The first moment of the scrape day."""
+        return datetime.combine(self.scrape_day, time(), UTC)
+
 
 def read_envelope(
     document_metadata: object,

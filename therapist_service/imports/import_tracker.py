@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -105,15 +105,32 @@ def applied_before(connection: Connection, import_id: int, sha256: str, envelope
     return AppliedBefore(*_APPLIED_BEFORE.one(connection, **values)[:-1])
 
 
+def was_applied_on(connection: Connection, zip_code: str, day: date) -> bool:
+    """Whether a scrape of this postal code and day was applied."""
+    return bool(_WAS_APPLIED_ON.one(connection, zip=zip_code, day=day)[0])
+
+
 def is_accepted(file: File) -> bool:
     """Whether a person has asked again for a file that was not believed: it is so, after all."""
     return file.status == FileStatus.PENDING and file.error_code in (Code.IMPLAUSIBLE_COUNT, Code.IMPLAUSIBLE_CHANGE)
+
+
+def day_of(moment: datetime) -> date:
+    """The calendar day of a moment, as scrapes count it."""
+    return moment.astimezone(UTC).date()
 
 
 def begin_day(connection: Connection, day: date) -> None:
     """Remembers how many active therapists each postal code's file had before anything of the day was applied."""
     _BEGIN_DAY(connection, day=day)
 
+
+_WAS_APPLIED_ON = Statement("""
+    SELECT EXISTS (
+      SELECT FROM therapist_service.import_tracking
+      WHERE zip = :zip AND scrape_day = :day AND status IN ('success', 'partial')
+    )
+""")
 
 _KNOW_AGAIN = Statement("""
     UPDATE therapist_service.import_tracking AS file SET source_key = given.key, file_version = given.version

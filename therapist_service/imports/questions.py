@@ -22,10 +22,11 @@ from shared.reviews.values import (
     Review,
 )
 from shared.words.statuses import ReviewKind, ReviewState
-from therapist_service.imports.identity import Listed, same_person, traits_of
+from therapist_service.imports.identity import Listed, same_person
 from therapist_service.imports.known_rows import Candidates
 from therapist_service.imports.merge import agrees
 from therapist_service.imports.removals import is_listed_since
+from therapist_service.imports.traits import traits_of
 from therapist_service.models import kernel, therapeuten
 
 
