@@ -1,6 +1,5 @@
 """`curavani patients`: evidence and erasure of one person."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -9,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
+from curavani.cli.output import (
+    TROUBLE,
+    USAGE,
+    end,
+    examples,
+    operator,
+    print_json,
+    print_table,
+    talk,
+    typed_again,
+    with_exit_codes,
+)
 from curavani.cli.services import SERVICES, connected, numbered, settings_of
 from patient_service.certificates import Certificate, Decisions, certificate_page
 from patient_service.use_cases import list_consents
@@ -67,7 +77,7 @@ def erase(
     with _erasure() as erasure:
         if not yes:
             _tell_doubts(erasure, patient_id)
-            if _typed_again() != str(patient_id):
+            if typed_again("patient") != str(patient_id):
                 end("That is not the number; nothing was erased.", USAGE)
         certificate = erasure.erase(patient_id, operator(), decisions)
     print_json(_numbered(certificate))
@@ -148,11 +158,3 @@ def _erasure() -> Iterator["Erasure"]:
         yield parts.erasure
     finally:
         parts.close()
-
-
-def _typed_again() -> str:
-    typer.echo("Type the patient's number again to erase: ", err=True, nl=False)
-    line = sys.stdin.readline()
-    if not line:
-        typer.echo(err=True)
-    return line.strip()

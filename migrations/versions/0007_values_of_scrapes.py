@@ -37,7 +37,7 @@ def _fill(connection: sa.Connection) -> None:
     fill = sa.text(
         f"UPDATE {_SCHEMA}.{_TABLE} SET mail_key = :mail_key, line_key = :line_key,"
         " other_keys = CAST(:other_keys AS text[]), source_word_zip = source_zip, source_word_at = source_seen_at,"
-        " source_named_at = source_seen_at"
+        " source_named_at = date_trunc('day', source_seen_at, 'UTC')"
         " WHERE id = :id"
     )
     for start in range(0, len(given), _BATCH):
