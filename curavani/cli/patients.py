@@ -11,6 +11,8 @@ from curavani.cli.imports import Json
 from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import SERVICES, connected, settings_of
 from patient_service.use_cases import list_consents
+from shared.database.engine import transaction
+from shared.database.revision import require_revision
 
 if TYPE_CHECKING:
     from patient_service.erasure import Erasure
@@ -71,6 +73,8 @@ def _erasure() -> Iterator["Erasure"]:
 
     parts = bootstrap.build_parts(settings_of(*bootstrap.IMPORT_GROUPS))
     try:
+        with transaction(parts.engine) as connection:
+            require_revision(connection)
         yield parts.erasure
     finally:
         parts.close()

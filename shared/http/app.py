@@ -15,6 +15,7 @@ from shared.http.metrics import metrics_routes
 from shared.http.openapi import openapi_document, serve_document
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
+from shared.http.schema_gate import require_our_schema
 from shared.http.service import Service
 
 
@@ -42,6 +43,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     service.attach(app)
     register_error_handlers(app)
     log_requests(app)
+    require_our_schema(app, service)
     app.register_blueprint(health_routes())
     app.register_blueprint(metrics_routes())
     endpoints = [endpoint for group in routes for endpoint in group.all]

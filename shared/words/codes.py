@@ -140,6 +140,10 @@ class Code(StrEnum):
         "The database schema is missing or too old. Run `curavani db upgrade`.",
         "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
     )
+    DATABASE_FOREIGN = _error(
+        "The tables in this database are not ours, so nothing was done. Run `curavani db adopt --plan`: it says what taking them over would change.",
+        "Die Tabellen dieser Datenbank stammen von einem anderen Programm, daher geschieht hier nichts. Bitte `curavani db adopt --plan` ausführen: Das zeigt, was eine Übernahme ändern würde.",
+    )
     SCHEMA_BUSY = _error(
         "Running work kept a table for too long, so the schema was not changed. Run it again.",
         "Laufende Arbeit hielt eine Tabelle zu lange fest, daher blieb das Schema unverändert. Bitte erneut ausführen.",

@@ -77,7 +77,7 @@ def test_a_consent_cannot_be_changed(engine):
 
 def set_revision(engine, revision):
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+        connection.execute(sa.text("UPDATE curavani_version SET version_num = :it"), {"it": revision})
 
 
 @pytest.fixture
@@ -172,6 +172,6 @@ def test_background_work_waits_for_its_schema(engine):
 def test_a_migration_gives_up_rather_than_make_others_wait(engine):
     set_revision(engine, OLDER)
     with engine.begin() as busy:
-        busy.execute(sa.text("LOCK TABLE alembic_version"))
+        busy.execute(sa.text("LOCK TABLE curavani_version"))
         with pytest.raises(SchemaBusy):
             schema.upgrade(engine, patience_seconds=1)
