@@ -100,8 +100,12 @@ def _carry_over(connection: Connection, revision: str) -> None:
 _VERSION_COLUMN = f"version_num varchar(32) NOT NULL CONSTRAINT {VERSION_TABLE}_pkc PRIMARY KEY"
 
 
-def differences(connection: Connection) -> list[str]:
-    """Where the database differs from the models; empty where they agree. Other schemas are not looked at."""
+def differences(connection: Connection, *, exactly: bool = False) -> list[str]:
+    """Where the database differs from the models; empty where they agree. Other schemas are not looked at.
+
+    A database that was taken over keeps columns and indexes that we have no place for, and texts that may be longer
+    than ours: these count only where `exactly`.
+    """
     ours = {patient_models.SCHEMA, therapist_models.SCHEMA}
 
     def is_ours(name: str | None, kind: str, parents: Mapping[str, str | None]) -> bool:
@@ -109,12 +113,28 @@ def differences(connection: Connection) -> list[str]:
             return name in ours
         return (parents.get("schema_name"), parents.get("table_name"), name) not in _LEAVING
 
-    context = MigrationContext.configure(
-        connection, opts={"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
-    )
+    options: dict[str, object] = {"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
+    if not exactly:
+        options |= {"include_object": _is_not_left_over, "compare_type": _differs_in_type}
+    context = MigrationContext.configure(connection, opts=options)
     both = [patient_models.metadata, therapist_models.metadata]
     found = compare_metadata(context, both)  # type: ignore[arg-type]  # Alembic takes a list, and says so in its manual
     return [str(change) for change in found]
+
+
+def _is_not_left_over(thing: object, _name: str | None, kind: str, is_reflected: bool, model: object) -> bool:
+    table = getattr(thing, "table", None)
+    is_of_people = table is not None and table.name in ("patienten", "therapeuten")
+    return not (is_of_people and kind in ("column", "index") and is_reflected and model is None)
+
+
+def _differs_in_type(
+    _context: MigrationContext, _inspected: object, _model: object, found: object, wanted: object
+) -> bool | None:
+    """Texts that may be longer than ours do not count as another type; None leaves the decision to the library."""
+    if isinstance(found, sa.String) and isinstance(wanted, sa.String) and not isinstance(wanted, sa.Enum):
+        return found.length is not None and (wanted.length is None or found.length < wanted.length)
+    return None
 
 
 def _config() -> Config:

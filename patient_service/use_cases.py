@@ -72,6 +72,13 @@ def _following(values: Row) -> Values:
     complete = values.get("vertraege_unterschrieben") and values.get("psychotherapeutische_sprechstunde")
     return {
         "startdatum": values.get("startdatum") or (today() if complete else None),
+        **following_keys(values),
+    }
+
+
+def following_keys(values: Row) -> dict[str, str | None]:
+    """The columns by which registrations and a search find a patient with these values."""
+    return {
         "name_key": name_key(values["vorname"], values["nachname"]),
         "email_key": email_key(values.get("email")),
         "search_key": PATIENTS.search_key(values),

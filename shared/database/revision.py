@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from shared.core.errors import DatabaseForeign, DatabaseNotMigrated
 
-NEEDED_REVISION: Final = "0005"
+NEEDED_REVISION: Final = "0008"
 """The newest revision in `migrations/versions`; four digits, later ones are greater."""
 VERSION_TABLE: Final = "curavani_version"
 VERSION_SCHEMA: Final = "public"

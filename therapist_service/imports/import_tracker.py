@@ -85,10 +85,10 @@ def day_of(moment: datetime) -> date:
 
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (
-      SELECT id, file_hash, zip, scrape_date, therapist_count AS records FROM therapist_service.import_tracking
-      WHERE status IN ('success', 'partial') AND id <> :id
+      SELECT id, file_hash, zip, scrape_date, therapist_count AS records, status FROM therapist_service.import_tracking
+      WHERE (status IN ('success', 'partial') OR (status = 'skipped' AND error_code = 'before_adoption')) AND id <> :id
     )
-    SELECT EXISTS (SELECT FROM applied WHERE file_hash = :hash),
+    SELECT EXISTS (SELECT FROM applied WHERE file_hash = :hash AND status <> 'skipped'),
       (SELECT max(scrape_date) FROM applied WHERE zip = :zip),
       ARRAY(SELECT records FROM applied WHERE zip = :zip ORDER BY scrape_date DESC, id DESC LIMIT 3)
 """)

@@ -53,7 +53,7 @@ _RESEMBLING = Statement(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
         *[therapeuten.c[name] for name in _IDENTIFYING],
         *[therapeuten.c[name] for name in ("last_key", "first_key", "other_keys")],
-        therapeuten.c.source_record.is_not(None).label("is_sourced"),
+        therapeuten.c.source_record.has_key("nachname").label("is_sourced"),
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
     .where(therapeuten.c.id == sa.func.any(sa.func.array(_BY_ANY_KEY.scalar_subquery())))
@@ -164,7 +164,7 @@ class Candidates:
         if not ids:
             return {}
         rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids))}
-        as_looked_at = all(_known(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items())
+        as_looked_at = all(_known(row, _said_last(row)) == self._as_known(row_id) for row_id, row in rows.items())
         return rows if as_looked_at and len(rows) == len(ids) else None
 
     def _as_known(self, row_id: int) -> Known:
@@ -179,6 +179,15 @@ class Candidates:
 def listed(record: MappedRecord, area: str) -> Listed:
     """The record as the rules of identity see it."""
     return Listed(area, record.external_id, traits_of(record.fields))
+
+
+def has_base(row: Row) -> bool:
+    """Whether the source has described the row: of one that was taken over, only single fields may be known."""
+    return "nachname" in (row["source_record"] or {})
+
+
+def _said_last(row: Row) -> Row | None:
+    return row["source_record"] if has_base(row) else None
 
 
 def _keys(row: Row) -> set[str]:
