@@ -5,8 +5,16 @@ from datetime import date
 from pydantic import Field
 
 from patient_service.erasure import Erasure
-from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
-from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
+from patient_service.schemas import ConsentOut, ContactDay, PatientCreate, PatientOut, PatientUpdate
+from patient_service.use_cases import (
+    create_patient,
+    get_patient,
+    list_consents,
+    list_patients,
+    note_contact,
+    update_patients,
+)
+from shared.core.clock import today
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.answers import Answer, MessageOut, Page
@@ -21,6 +29,7 @@ from shared.words.vocabulary import Patientenstatus
 _NUMBER = "The patient's number."
 ROUTES = Endpoints("patients", number=_NUMBER)
 _ONE = "/<int:patient_id>"
+_TODAY = ContactDay()
 
 
 class PatientQuery(PageQuery):
@@ -94,6 +103,13 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
         return PatientOut.model_validate(update_patients(connection, {patient_id: changes}, actor())[patient_id])
+
+
+@ROUTES.add("PATCH", f"{_ONE}/last-contact", Role.WRITE, errors=(404,))
+def _note_contact(patient_id: int, body: ContactDay = _TODAY) -> PatientOut:
+    """Moves the day of the last contact forward to this one, or to today; an earlier day changes nothing."""
+    with transaction(current_service().engine) as connection:
+        return PatientOut.model_validate(note_contact(connection, patient_id, body.date or today(), actor()))
 
 
 @ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))

@@ -4,6 +4,7 @@ Every function works in the caller's transaction; `shared.people.writer` says wh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -35,6 +36,15 @@ def update_patients(connection: Connection, changes: Mapping[int, Values], actor
     wanted = [Change(vars(before[patient_id]), values) for patient_id, values in changes.items()]
     after = [Patient(**row) for row in _WRITER.update(connection, wanted, actor)]
     return dict(zip(changes, after, strict=True))
+
+
+def note_contact(connection: Connection, patient_id: int, day: date, actor: str) -> Patient:
+    """Moves the day of the last contact forward, never back; the patient as they are afterwards. Raises `NotFound`."""
+    known = lock_patients(connection, [patient_id])[patient_id]
+    if known.letzter_kontakt is not None and known.letzter_kontakt >= day:
+        return known
+    (after,) = _WRITER.update(connection, [Change(vars(known), {"letzter_kontakt": day})], actor)
+    return Patient(**after)
 
 
 def delete_patient(connection: Connection, patient_id: int, actor: str) -> None:

@@ -8,6 +8,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from shared.core.json_values import json_default
 from shared.http.access_log import log_requests
+from shared.http.cross_origin import allow_origins
 from shared.http.endpoints import Endpoints, serve_endpoints
 from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
@@ -50,6 +51,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     serve_endpoints(app, endpoints)
     serve_document(app, title, openapi_document(title, description, endpoints))
     app.after_request(_harden)
+    allow_origins(app, service.serving.cors_origins)
     return app
 
 

@@ -243,7 +243,10 @@ def test_who_is_deleted_takes_the_other_services_rows_along_as_before(new_platfo
         (f"ALTER TABLE {PATIENTS} ALTER plz TYPE integer USING 1", f"{PATIENTS}.plz: 9 rows"),
         (f"ALTER TABLE {PATIENTS} ADD COLUMN search_key integer", f"{PATIENTS}.search_key: 9 rows"),
         (f"ALTER TABLE {PATIENTS} DROP COLUMN nachname", f"{PATIENTS}.nachname: 9 rows"),
-        (f"ALTER TABLE {PATIENTS} ADD COLUMN neu text NOT NULL DEFAULT 'x', ALTER neu DROP DEFAULT", f"{PATIENTS}.neu"),
+        (
+            f"ALTER TABLE {PATIENTS} ADD neu text DEFAULT 'x' NOT NULL; ALTER TABLE {PATIENTS} ALTER neu DROP DEFAULT",
+            f"{PATIENTS}.neu",
+        ),
         (f"ALTER TABLE {PATIENTS} ADD UNIQUE (email, id)", "patienten_email_id_key"),
         (f"CREATE VIEW public.alle AS SELECT status FROM {PATIENTS}", "the view alle"),
         ("DROP TABLE therapist_service.therapeuten CASCADE", f"{THERAPISTS}: there is no such table"),
