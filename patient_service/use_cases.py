@@ -40,11 +40,21 @@ def update_patients(connection: Connection, changes: Mapping[int, Values], actor
 
 def note_contact(connection: Connection, patient_id: int, day: date, actor: str) -> Patient:
     """Moves the day of the last contact forward, never back; the patient as they are afterwards. Raises `NotFound`."""
-    known = lock_patients(connection, [patient_id])[patient_id]
-    if known.letzter_kontakt is not None and known.letzter_kontakt >= day:
-        return known
-    (after,) = _WRITER.update(connection, [Change(vars(known), {"letzter_kontakt": day})], actor)
-    return Patient(**after)
+    note_contacts(connection, {patient_id: day}, actor)
+    return get_patient(connection, patient_id)
+
+
+def note_contacts(connection: Connection, days: Mapping[int, date], actor: str) -> tuple[set[int], set[int]]:
+    """`note_contact` for many at once; returns who of them is known, and whose day has moved."""
+    named = sa.select(patienten).where(patienten.c.id.in_(days)).order_by(patienten.c.id).with_for_update()
+    rows = connection.execute(named).mappings().all()
+    changes = [
+        Change(dict(row), {"letzter_kontakt": days[row["id"]]})
+        for row in rows
+        if row["letzter_kontakt"] is None or row["letzter_kontakt"] < days[row["id"]]
+    ]
+    _WRITER.update(connection, changes, actor)
+    return {row["id"] for row in rows}, {change.before["id"] for change in changes}
 
 
 def delete_patient(connection: Connection, patient_id: int, actor: str) -> None:
@@ -84,6 +94,18 @@ def _following(values: Row) -> Values:
         "startdatum": values.get("startdatum") or (today() if complete else None),
         **following_keys(values),
     }
+
+
+def complete_keys(connection: Connection) -> int:
+    """Gives their keys to rows that a program without keys has written, such as the platform's; returns how many."""
+    names = ("id", "vorname", "nachname", *PATIENT.searched)
+    keyless = sa.select(*[patienten.c[name] for name in dict.fromkeys(names)]).where(patienten.c.name_key == "")
+    rows = connection.execute(keyless.order_by(patienten.c.id).with_for_update()).mappings().all()
+    given = [{"row": row["id"], **following_keys(dict(row))} for row in rows]
+    if given:
+        keys: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in given[0] if name != "row"}
+        connection.execute(sa.update(patienten).where(patienten.c.id == sa.bindparam("row")).values(keys), given)
+    return len(given)
 
 
 def following_keys(values: Row) -> dict[str, str | None]:

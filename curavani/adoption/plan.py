@@ -107,7 +107,7 @@ def _table_json(table: TablePlan) -> dict[str, object]:
     columns = [
         {
             "column": it.name, "action": it.action, "before": it.before, "after": it.after,
-            "changed": it.changed, "misfits": it.misfits, "needs": it.needs,
+            "becomes": it.rule.says if it.rule else "", "changed": it.changed, "misfits": it.misfits, "needs": it.needs,
         }
         for it in table.columns
     ]  # fmt: skip

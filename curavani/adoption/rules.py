@@ -52,7 +52,8 @@ class Rule:
     """What becomes of a column: `value` is its value afterwards, `type` its type.
 
     Rows for which `misfit` holds cannot be taken over; `needs` says in words what they would have to hold. `rewritten`
-    says whether values or type change at all, `reduced` that the column held one word of a list.
+    says whether values or type change at all, `reduced` that the column held one word of a list;
+    `says` tells people what becomes of its values.
     """
 
     value: str
@@ -61,6 +62,7 @@ class Rule:
     needs: str = ""
     rewritten: bool = False
     reduced: bool = False
+    says: str = ""
 
 
 def rule_for(field: Field, found: Found, schema: str, columns: Mapping[str, Found]) -> Rule | None:
@@ -107,7 +109,8 @@ def _text(field: Field, found: Found) -> Rule | None:
     wanted = "text" if longest is None else f"character varying({longest})"
     if found.type == "jsonb":
         value = f"{JOINED}({found.name})"
-        return Rule(value, wanted, _no_list_of_texts(found.name), "a list of texts", rewritten=True)
+        misfit, says = _no_list_of_texts(found.name), 'joined by ", "'
+        return Rule(value, wanted, misfit, "a list of texts", rewritten=True, says=says)
     if not _TEXT.fullmatch(found.type):
         return None
     # Texts stay as they are, over-long ones, too: limits hold for what is written from now on.
@@ -134,7 +137,7 @@ def _word(field: Field, kind: Word, found: Found, schema: str) -> Rule | None:
     value = text if field.default is None else f"coalesce({text}, '{field.default}')"
     needs = f"one of {', '.join(word.value for word in kind.vocabulary)}"
     wanted = f"{schema}.{kind.vocabulary.__name__.lower()}"
-    return Rule(value, wanted, misfit, needs, rewritten=found.type != wanted)
+    return Rule(value, wanted, misfit, needs, rewritten=found.type != wanted, says=_nothing(field.default))
 
 
 def _json(field: Field, found: Found) -> Rule | None:
@@ -146,14 +149,16 @@ def _json(field: Field, found: Found) -> Rule | None:
             f"CASE WHEN {found.name} IS NULL OR {any_method} THEN {default}"
             f" ELSE jsonb_build_array({found.name}::text) END"
         )
-        return Rule(value, "jsonb", rewritten=True, reduced=True)
+        says = f"a list of the one word; {Therapieverfahren.EGAL.value} and nothing: empty"
+        return Rule(value, "jsonb", rewritten=True, reduced=True, says=says)
     if found.type not in ("jsonb", "json"):
         return None
     column = found.name if found.type == "jsonb" else f"{found.name}::jsonb"
     shape = "array" if is_list else "object"
     value = f"CASE WHEN {column} IS NULL OR jsonb_typeof({column}) = 'null' THEN {default} ELSE {column} END"
     misfit = f"jsonb_typeof({column}) NOT IN ('{shape}', 'null')"
-    return Rule(value, "jsonb", misfit, f"a JSON {'list' if is_list else 'object'}", rewritten=True)
+    needs = f"a JSON {'list' if is_list else 'object'}"
+    return Rule(value, "jsonb", misfit, needs, rewritten=True, says=_nothing(json_text(field.default)))
 
 
 def _moment(field: Field, found: Found, columns: Mapping[str, Found]) -> Rule | None:
@@ -163,7 +168,8 @@ def _moment(field: Field, found: Found, columns: Mapping[str, Found]) -> Rule | 
     other = columns.get("updated_at" if field.name == "created_at" else "created_at")
     known = [found, *([other] if other is not None and other.type in _TIMES else [])]
     value = f"coalesce({', '.join([*map(_utc, known), 'now()'])})"
-    return Rule(value, "timestamp with time zone", _out_of_calendar(found.name), _CALENDAR, rewritten=True)
+    misfit, says = _out_of_calendar(found.name), "midnight UTC; nothing: the other time, or now"
+    return Rule(value, "timestamp with time zone", misfit, _CALENDAR, rewritten=True, says=says)
 
 
 def _utc(column: Found) -> str:
@@ -177,7 +183,12 @@ def _flag(field: Field, found: Found) -> Rule:
     default = WHERE_EMPTY.get(field.name, field.default)
     if default is None:
         return Rule(found.name, "boolean")
-    return Rule(f"coalesce({found.name}, {default})", "boolean", rewritten=True)
+    says = _nothing(str(default).lower())
+    return Rule(f"coalesce({found.name}, {default})", "boolean", rewritten=True, says=says)
+
+
+def _nothing(default: object) -> str:
+    return "" if default is None else f"nothing: {default}"
 
 
 def _out_of_calendar(column: str) -> str:

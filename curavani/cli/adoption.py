@@ -63,13 +63,13 @@ def _show(plan: Plan, *, as_json: bool) -> None:
 
 def _show_table(table: TablePlan) -> None:
     rows = [
-        (it.name, it.action, it.before, it.after, it.changed or "", it.misfits or "", it.needs if it.misfits else "")
+        (it.name, it.action, it.before, it.after, it.rule.says if it.rule else "", it.changed or "", it.misfits or "")
         for it in table.columns
         if it.action != "kept" or it.misfits
     ]
     kept = sum(it.action == "kept" for it in table.columns)
     title = f"{table.people.name}: {table.rows} rows; {kept} columns are kept as they are, and these change"
-    columns = ("column", "is", "type now", "type then", "values changed", "do not fit", "needed")
+    columns = ("column", "is", "type now", "type then", "values become", "values changed", "do not fit")
     print_table(columns, rows, title=title)
 
 

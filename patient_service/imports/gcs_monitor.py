@@ -14,6 +14,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import Registration, parse_registration
 from patient_service.models import kernel
+from patient_service.use_cases import complete_keys
 from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
@@ -45,6 +46,7 @@ class RegistrationSource:
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
         self.erasure.follow_up(connection)
+        complete_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
         """Every object that may be a registration, oldest first."""

@@ -233,6 +233,18 @@ class KafkaSettings(SettingsGroup):
         None, alias="KAFKA_SSL_CA_LOCATION", description="CA file for the brokers' certificates."
     )
 
+    communication_topic: str | None = Field(
+        None,
+        alias="COMMUNICATION_EVENTS_TOPIC",
+        description="Topic of the communication service, from which the patient service keeps the last contact.",
+    )
+
+    @model_validator(mode="after")
+    def _a_topic_has_brokers(self) -> "KafkaSettings":
+        if self.communication_topic is not None and self.bootstrap_servers is None:
+            raise ValueError("KAFKA_BOOTSTRAP_SERVERS: is missing, and needed by COMMUNICATION_EVENTS_TOPIC")
+        return self
+
     @model_validator(mode="after")
     def _the_client_can_use_them(self) -> "KafkaSettings":
         """What the client would only refuse when it is made, in the middle of the background work."""

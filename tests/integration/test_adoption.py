@@ -430,6 +430,31 @@ def test_both_imports_work_on_the_adopted_tables(new_platform, environment, cura
     assert len(rows(url, THERAPISTS)) == 21
 
 
+def test_a_row_that_the_platform_writes_meanwhile_gets_its_keys_before_the_next_registration(
+    new_platform, environment, curavani, new_files
+):
+    url = new_platform(patients=1, therapists=1)
+    adopted(url)
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            f"INSERT INTO {PATIENTS} (anrede, geschlecht, vorname, nachname, email)"
+            " VALUES ('Herr', 'männlich', 'Max', 'Mustermann', 'max.mustermann@example.com')"
+        )
+    assert curavani("imports", "run", "patient", DATABASE_URL=url, **environment).returncode == 0
+    # The registration is known to be of the same person.
+    assert [row["nachname"] for row in rows(url, PATIENTS).values()][1:] == ["Mustermann"]
+    assert rows(url, PATIENTS)[2]["name_key"] == name_key("Max", "Mustermann")
+
+
+def test_the_doctor_says_what_is_still_to_do(new_platform, environment, curavani):
+    url = new_platform(patients=1, therapists=3)
+    adopted(url)
+    told = curavani("doctor", "--json", DATABASE_URL=url, **environment)
+    found = {line["part"]: line for line in json.loads(told.stdout)}
+    assert found["moving in"]["state"] == "attention"
+    assert "3 therapists" in found["moving in"]["advice"]
+
+
 def test_what_is_ours_is_no_longer_planned(new_platform):
     url = new_platform(patients=1, therapists=1)
     assert planned(url).obstacles == []
