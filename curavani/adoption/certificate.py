@@ -1,6 +1,6 @@
 """Proof that nothing was lost: a checksum of every column, of what it held, what it has to hold, and what it holds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,29 +75,43 @@ class Certificate:
 
 
 def count_before(connection: Connection, plan: TablePlan) -> tuple[Count, Count]:
-    """What the columns hold, and what they have to hold afterwards."""
+    """What the columns hold, and what they have to hold afterwards: all values are read once."""
     names = {column.name: _quoted(column.name) for column in plan.columns if column.action != "added"}
-    wanted = {**names, **{name: rule.value for name, rule in plan.rules().items()}}
-    return _count(connection, plan, names), _count(connection, plan, wanted)
+    converted = {name: rule.value for name, rule in plan.rules().items() if rule.rewritten}
+    found = _count(connection, plan, [*names.items(), *converted.items()])
+    before = dict(zip(names, found.checksums, strict=False))
+    wanted = before | dict(zip(converted, found.checksums[len(names) :], strict=True))
+    return found.of(before), found.of(wanted)
 
 
 def count_after(connection: Connection, plan: TablePlan) -> Count:
     """What those columns hold now."""
     names = {column.name: _quoted(column.name) for column in plan.columns if column.action != "added"}
-    return _count(connection, plan, names)
+    found = _count(connection, plan, list(names.items()))
+    return found.of(dict(zip(names, found.checksums, strict=True)))
 
 
-def _count(connection: Connection, plan: TablePlan, values: Mapping[str, str]) -> Count:
-    checksums = [f"coalesce(bit_xor({_checksum(value)}), 0)" for value in values.values()]
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rows: int
+    lowest: int | None
+    highest: int | None
+    checksums: Sequence[str]
+
+    def of(self, columns: Mapping[str, str]) -> Count:
+        return Count(self.rows, self.lowest, self.highest, columns)
+
+
+def _count(connection: Connection, plan: TablePlan, values: Sequence[tuple[str, str]]) -> _Found:
+    checksums = [f"coalesce(bit_xor({_checksum(value)}), 0)" for _, value in values]
     statement = f"SELECT count(*), min(id), max(id), {', '.join(checksums)} FROM {plan.people.name}"
     rows, lowest, highest, *found = connection.exec_driver_sql(statement).one()
-    texts = [f"{checksum & 0xFFFF_FFFF_FFFF_FFFF:016x}" for checksum in found]
-    return Count(rows, lowest, highest, dict(zip(values, texts, strict=True)))
+    return _Found(rows, lowest, highest, [f"{checksum & 0xFFFF_FFFF_FFFF_FFFF:016x}" for checksum in found])
 
 
 def _checksum(value: str) -> str:
-    """Of one row: half of the MD5 of its id and the value's text; nothing differs from an empty text."""
-    return f"('x' || left(md5(id || coalesce('=' || ({value})::text, '')), 16))::bit(64)::bigint"
+    """Of one row: a hash of the value's text and the row's id; nothing differs from an empty text."""
+    return f"hashtextextended(coalesce('=' || ({value})::text, ''), id)"
 
 
 def _quoted(name: str) -> str:

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Connection
 
-from curavani.adoption.certificate import count_before
+from curavani.adoption.certificate import count_after, count_before
 from curavani.adoption.keys import fill_keys
 from curavani.adoption.plan import Plan, TablePlan
 
@@ -30,9 +30,8 @@ def _rehearse(connection: Connection, plan: TablePlan) -> None:
     values = [f"({rule.value})::{_there(rule.type)} AS {name}" for name, rule in rules.items()]
     values += [f"NULL::{_type(column)} AS {column.name}" for column in people.table.c if column.name not in rules]
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {copy} AS SELECT {', '.join(values)} FROM {people.name}")
-    # Before and after.
     count_before(connection, plan)
-    count_before(connection, plan)
+    count_after(connection, plan)
     fill_keys(connection, people, copy)
     for index in people.table.indexes:
         columns = ", ".join(column.name for column in index.columns)

@@ -1,6 +1,9 @@
 """A database of the platform becomes ours without losing a row, or stays exactly as it was."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -374,6 +377,24 @@ def test_a_connection_cut_in_the_middle_leaves_all_as_it_was(new_platform):
     assert cut.is_set()
     assert everything(url) == before
     adopted(url)
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_leaves_all_as_it_was(new_platform):
+    url = new_platform("November", patients=3000, therapists=3000)
+    before = everything(url)
+    command = [sys.executable, "-m", "curavani", "db", "adopt"]
+    process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.DEVNULL)
+    with psycopg.connect(url, autocommit=True) as connection:
+        locked = (
+            "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"
+            f" AND relation = '{PATIENTS}'::regclass"
+        )
+        assert wait_until(lambda: connection.execute(locked).fetchone(), 120)
+        process.kill()
+        process.wait()
+        assert wait_until(lambda: not connection.execute(locked).fetchone(), 120)
+    assert everything(url) == before
 
 
 @pytest.fixture
