@@ -31,6 +31,7 @@ from shared.core.settings import (
 )
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
+from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
@@ -188,6 +189,7 @@ def copies_dependency(settings: PatientImportSettings, engine: Engine | None) ->
         expected = False
         if engine is not None:
             with transaction(engine) as connection:
+                require_revision(connection)
                 expected = copies_exist(connection)
         copies.check(copies_expected=expected)
 

@@ -249,16 +249,18 @@ def _count(
     connection: Connection, people: People, rules: Mapping[str, Rule | None]
 ) -> tuple[int, dict[str, tuple[int, int, int]]]:
     """How many rows there are, and of each column in how many its text changes, it does not fit, or anything stands."""
-    wanted = ["count(*)"]
-    for name, rule in rules.items():
-        value = rule.value if rule is not None else name
-        misfit = rule.misfit if rule is not None and rule.misfit else "false"
-        fits = f"NOT coalesce(({misfit}), false)"
-        wanted += [
-            f"count(*) FILTER (WHERE CASE WHEN {fits} THEN {name}::text IS DISTINCT FROM ({value})::text END)",
-            f"count(*) FILTER (WHERE NOT {fits})",
-            f"count({name})",
-        ]
+    wanted = ["count(*)", *(part for name, rule in rules.items() for part in _counted(name, rule))]
     numbers = iter(connection.exec_driver_sql(f"SELECT {', '.join(wanted)} FROM {people.name}").one())
     rows = int(next(numbers))
     return rows, {name: (int(next(numbers)), int(next(numbers)), int(next(numbers))) for name in rules}
+
+
+def _counted(name: str, rule: Rule | None) -> tuple[str, str, str]:
+    """In how many rows the column's text changes, in how many it does not fit, and in how many anything stands."""
+    if rule is None:
+        return "0", "0", f"count({name})"
+    misfit = f"coalesce(({rule.misfit}), false)" if rule.misfit else "false"
+    # What does not fit may not even be computed.
+    differs = f"CASE WHEN NOT {misfit} THEN {name}::text IS DISTINCT FROM ({rule.value})::text END"
+    changed = f"count(*) FILTER (WHERE {differs})" if rule.rewritten else "0"
+    return changed, f"count(*) FILTER (WHERE {misfit})" if rule.misfit else "0", "0"

@@ -10,6 +10,8 @@ from shared.database.revision import require_revision
 from shared.http.service import Service
 
 _GUARDED = ("/api/", "/console")
+_OPEN = "/console/static/"
+"""What the page needs that says so."""
 
 
 def require_our_schema(app: Flask, service: Service) -> None:
@@ -20,7 +22,8 @@ def require_our_schema(app: Flask, service: Service) -> None:
     found = threading.Event()
 
     def look() -> None:
-        if found.is_set() or not request.path.startswith(_GUARDED):
+        is_guarded = request.path.startswith(_GUARDED) and not request.path.startswith(_OPEN)
+        if found.is_set() or not is_guarded:
             return
         try:
             with transaction(service.engine) as connection:

@@ -97,6 +97,7 @@ def test_a_service_answers_with_503_and_leaves_the_tables_alone(create_app, envi
         assert (deleted.status_code, "db adopt" in deleted.json["message"]) == (503, True)
         assert client.get("/livez").status_code == 200
         assert client.get("/metrics").status_code == 200
+        assert client.get("/console/static/console.css").status_code == 200
     app.extensions["curavani"].close()
     assert everything(platform_url) == before
 
