@@ -42,9 +42,9 @@ def read_revision(connection: Connection) -> str | None:
     if found.has_version:
         revision = connection.execute(_OUR_VERSION).scalar_one_or_none()
     if revision is None and found.has_alembic_version:
-        # Databases of ours have kept it there once; `curavani db upgrade` carries it over.
-        revision = connection.execute(_ALEMBIC_VERSION).scalars().first()
-    if found.tables == 0 and not found.has_version:
+        # Databases of ours have kept it there once; `curavani db upgrade` carries it over. Other programs keep theirs.
+        revision = next(filter(_NUMBERED.fullmatch, connection.execute(_ALEMBIC_VERSION).scalars()), None)
+    if found.tables == 0 and revision is None:
         return None
     if revision is None or found.own_columns < len(SCHEMAS) or not _NUMBERED.fullmatch(revision):
         raise DatabaseForeign

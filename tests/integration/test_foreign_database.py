@@ -120,6 +120,15 @@ def test_a_word_that_no_release_of_ours_wrote_is_not_taken_for_a_newer_one(curav
     assert "database_foreign" in curavani("db", "upgrade").stderr
 
 
+def test_another_programs_version_in_a_database_without_our_schemas_is_no_obstacle(curavani, postgres):
+    url = postgres.create_database("of_others")
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE alembic_version AS SELECT '007_add_email_attachments'::varchar AS version_num")
+    assert curavani("db", "upgrade", DATABASE_URL=url).returncode == 0
+    assert curavani("db", "check", DATABASE_URL=url).returncode == 0
+    postgres.drop_database("of_others")
+
+
 def test_our_version_is_carried_over_from_where_it_stood_once(curavani, engine):
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE alembic_version AS SELECT version_num FROM curavani_version")

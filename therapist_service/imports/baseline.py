@@ -73,10 +73,10 @@ def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRe
         return
     changes = []
     for record, match in zip(records, matches, strict=True):
-        if match.rule == "ambiguous":
+        if match.ambiguous:
             found.ambiguous.append(record.index)
         elif match.row_id is None:
-            found.without_row += match.rule == "none"
+            found.without_row += match.rule != "duplicate_in_file"
         elif not has_base(rows[match.row_id]):
             changes.append(TherapistChange(rows[match.row_id], {}, _base(record, envelope)))
     update_therapists(connection, changes, _ACTOR)
