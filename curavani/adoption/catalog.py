@@ -118,9 +118,11 @@ _RIGHTS = sa.text("""
     SELECT 'create tables in the schema ' || nspname || ' (CREATE)' FROM pg_namespace
       WHERE nspname = ANY(:schemas) AND NOT has_schema_privilege(oid, 'CREATE')
 """)
+# Prepared transactions have no process; the server's own vacuum steps aside for whoever wants the table.
 _WRITERS = sa.text("""
-    SELECT count(DISTINCT pid) FROM pg_locks
+    SELECT count(DISTINCT virtualtransaction) FROM pg_locks LEFT JOIN pg_stat_activity a USING (pid)
     WHERE locktype = 'relation' AND pid IS DISTINCT FROM pg_backend_pid()
+      AND coalesce(a.backend_type, 'client backend') = 'client backend'
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND mode IN ('RowExclusiveLock', 'ShareUpdateExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock',
         'AccessExclusiveLock')

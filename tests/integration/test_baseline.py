@@ -130,15 +130,33 @@ def test_several_rows_are_left_out_and_listed(therapists, curavani, known, befor
     assert [one["record_index"] for one in report["ambiguous"]] == [0, 0]
 
 
-def test_one_word_that_the_platform_had_left_is_nobodys(therapists, curavani, known):
-    """As `curavani db adopt` notes it: only this field is known as the source's."""
+@pytest.fixture
+def reduced(therapists, known):
+    """As `curavani db adopt` notes one word that the platform had left: only this field is known as the source's."""
     with therapists.engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE therapist_service.therapeuten SET titel = 'Prof.', psychotherapieverfahren = '[\"egal\"]',"
             ' source_record = \'{"psychotherapieverfahren": ["egal"]}\''
         )
+
+
+def test_one_word_that_the_platform_had_left_is_nobodys(therapists, known, reduced):
     therapists.scrape(known, day=NEXT)
     therapists.run()
     rows = therapists.therapists()
     assert [row["psychotherapieverfahren"] for row in rows] == [["Verhaltenstherapie"]] * 4
     assert {row["titel"] for row in rows} == {"Prof."}
+
+
+def test_it_stays_nobodys_after_a_baseline_until_the_source_says_something_else(
+    therapists, curavani, known, before, reduced
+):
+    told(curavani, therapists, str(before))
+    therapists.scrape(known, day=NEXT)
+    therapists.run()
+    assert counted(therapists, "event_outbox") == 0
+    therapists.scrape([{**record, "languages": ["Türkisch"]} for record in known], day="2025-07-16")
+    therapists.run()
+    assert counted(therapists, "reviews") == 0
+    rows = therapists.therapists()
+    assert [row["psychotherapieverfahren"] for row in rows] == [["Verhaltenstherapie"]] * 4

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
+from shared.fields.declaration import Values
 from shared.imports import ledger
 from shared.imports.source import Settlement
 from shared.words.codes import Code
@@ -78,17 +79,21 @@ def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRe
         elif match.row_id is None:
             found.without_row += match.rule != "duplicate_in_file"
         elif not has_base(rows[match.row_id]):
-            changes.append(TherapistChange(rows[match.row_id], {}, _base(record, envelope)))
+            row = rows[match.row_id]
+            changes.append(TherapistChange(row, {}, _base(record, envelope, row["source_record"] or {})))
     update_therapists(connection, changes, _ACTOR)
     found.rows += len(changes)
 
 
-def _base(record: MappedRecord, envelope: Envelope) -> dict[str, object]:
+def _base(record: MappedRecord, envelope: Envelope, reduced: Values) -> dict[str, object]:
+    """What is known of the source. Of fields that the platform had `reduced`, the row's own value counts as its word:
+    nobody chose that, so whatever the source says next is taken.
+    """
     return {
         "external_id": record.external_id,
         "source_area": envelope.area,
         "source_zip": envelope.zip,
-        "source_record": record.fields,
+        "source_record": {**record.fields, **reduced},
         "source_raw": record.raw,
         "source_hash": record.hash,
         "source_seen_at": envelope.scrape_moment,
