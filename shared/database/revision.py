@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import DatabaseForeign, DatabaseNotMigrated
+from shared.database.engine import require_writable
 
 NEEDED_REVISION: Final = "0008"
 """The newest revision in `migrations/versions`; four digits, later ones are greater."""
@@ -23,9 +24,10 @@ _NUMBERED = re.compile(r"[0-9]{4}")
 
 
 def require_revision(connection: Connection) -> None:
-    """Raises `DatabaseNotMigrated` where the schema is missing or older than this program needs, and
-    `DatabaseForeign` where the tables are not ours.
+    """Raises `DatabaseReadOnly`, `DatabaseNotMigrated` where the schema is missing or older than this program needs,
+    and `DatabaseForeign` where the tables are not ours.
     """
+    require_writable(connection)
     found = read_revision(connection)
     if found is None or not is_as_new(found, NEEDED_REVISION):
         raise DatabaseNotMigrated

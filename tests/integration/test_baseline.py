@@ -13,7 +13,7 @@ EARLIER, LAST, NEXT = "2025-06-25", "2025-07-02", "2025-07-09"
 ROWS = "SELECT to_jsonb(t) - ARRAY[{}] AS row FROM therapist_service.therapeuten t ORDER BY id"
 TECHNICAL = (
     "external_id", "source_area", "source_zip", "source_record", "source_raw", "source_hash", "source_seen_at",
-    "source_plz", "last_key", "first_key", "other_keys",
+    "source_plz", "source_word_zip", "source_word_at", "last_key", "first_key", "mail_key", "line_key", "other_keys",
 )  # fmt: skip
 
 
@@ -160,3 +160,16 @@ def test_it_stays_nobodys_after_a_baseline_until_the_source_says_something_else(
     assert counted(therapists, "reviews") == 0
     rows = therapists.therapists()
     assert [row["psychotherapieverfahren"] for row in rows] == [["Verhaltenstherapie"]] * 4
+
+
+def test_of_one_day_the_file_of_the_practices_own_postal_code_has_the_word(therapists, curavani, known, before):
+    for zip_code in ("52064", "52070"):
+        neighbours = [{**record, "languages": [zip_code]} for record in known]
+        metadata = {"scrape_date": f"{LAST}T04:00:00", "postcode_area": "52XXX"}
+        (before / "20250702" / f"{zip_code}.json").write_text(
+            json.dumps({"metadata": metadata, "therapists": neighbours})
+        )
+    told(curavani, therapists, str(before))
+    assert {row["source_word_zip"] for row in therapists.therapists()} == {"52066"}
+    _, again = told(curavani, therapists, str(before))
+    assert again["rows_with_a_base"] == 0

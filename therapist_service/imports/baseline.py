@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from shared.fields.declaration import Values
+from shared.fields.declaration import Row, Values
 from shared.imports import ledger
 from shared.imports.source import Settlement
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import assign
+from therapist_service.imports.identity import Rule, assign
 from therapist_service.imports.known_rows import Candidates, has_base, listed
 from therapist_service.imports.mapping import Claim, MappedRecord
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
@@ -27,6 +27,8 @@ from therapist_service.use_cases import TherapistChange, update_therapists
 _ACTOR = "cli:baseline"
 """Of changes of technical columns nobody keeps a history; the writer asks for a name all the same."""
 _NO_IMPORT = 0
+_REDUCED = "psychotherapieverfahren"
+"""What the platform had reduced to one word."""
 
 
 @dataclass(slots=True)
@@ -77,12 +79,34 @@ def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRe
         if match.ambiguous:
             found.ambiguous.append(record.index)
         elif match.row_id is None:
-            found.without_row += match.rule != "duplicate_in_file"
-        elif not has_base(rows[match.row_id]):
+            found.without_row += match.rule is not Rule.DUPLICATE_IN_FILE
+        elif _takes(rows[match.row_id], record, envelope):
             row = rows[match.row_id]
-            changes.append(TherapistChange(row, {}, _base(record, envelope, row["source_record"] or {})))
+            changes.append(TherapistChange(row, {}, _base(record, envelope, _reduced(row))))
     update_therapists(connection, changes, _ACTOR)
     found.rows += len(changes)
+
+
+def _takes(row: Row, record: MappedRecord, envelope: Envelope) -> bool:
+    """Whether the row gets its base here: it has none, or one that a neighbour's file of the same day gave it, while
+    this is the file of the practice's own postal code. A base of an import stays.
+    """
+    if not has_base(row):
+        return True
+    is_of_today = (
+        row["source_word_at"] is not None and import_tracker.day_of(row["source_word_at"]) == envelope.scrape_day
+    )
+    is_neighbours = row["source_import_id"] is None and row["source_word_zip"] != envelope.zip
+    return is_of_today and is_neighbours and record.fields["plz"] == envelope.zip
+
+
+def _reduced(row: Row) -> Values:
+    """The fields of which the row's own value counts as the source's word."""
+    known = row["source_record"] or {}
+    if not has_base(row):
+        return known
+    # A neighbour's file has been here already, and has left it so.
+    return {_REDUCED: row[_REDUCED]} if known.get(_REDUCED) == row[_REDUCED] else {}
 
 
 def _base(record: MappedRecord, envelope: Envelope, reduced: Values) -> dict[str, object]:
@@ -98,4 +122,6 @@ def _base(record: MappedRecord, envelope: Envelope, reduced: Values) -> dict[str
         "source_hash": record.hash,
         "source_seen_at": envelope.scrape_moment,
         "source_plz": record.fields["plz"],
+        "source_word_zip": envelope.zip,
+        "source_word_at": envelope.scrape_moment,
     }
