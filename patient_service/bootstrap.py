@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine
 
+from patient_service.contact_events import ContactOutcome
+from patient_service.contacts import ContactReader
 from patient_service.erasure import Erasure
 from patient_service.imports import silence
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
@@ -32,6 +34,7 @@ from shared.core.settings import (
 )
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
+from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
@@ -66,11 +69,13 @@ class PatientParts:
     erasure: Erasure
     relay: EventRelay
     mailer: Mailer
+    contacts: ContactReader | None
     metrics: ProcessMetrics
 
     def jobs(self, *, import_enabled: bool) -> list[Job]:
         imports = [self.monitor.job()] if import_enabled else []
-        return [*imports, self.relay.job(), self.mailer.job()]
+        contacts = [self.contacts.job()] if self.contacts is not None else []
+        return [*imports, self.relay.job(), self.mailer.job(), *contacts]
 
     def close(self) -> None:
         """Ends every connection; parts that are used again open new ones."""
@@ -122,6 +127,7 @@ def build_parts(
             outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
             watchers=_watchers(settings),
         ),
+        contacts=_contacts(settings[KafkaSettings], metrics),
         metrics=metrics,
     )
 
@@ -147,6 +153,16 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
             ]
         ),
     )
+
+
+def _contacts(settings: KafkaSettings, metrics: ProcessMetrics) -> ContactReader | None:
+    """Who reads the communication service's events; nobody where no topic is named."""
+    if settings.communication_topic is None:
+        return None
+    for outcome in ContactOutcome:
+        # Known from the start, or the first one would be no increase.
+        metrics.contact_events(outcome, 0)
+    return ContactReader(NAME, settings, settings.communication_topic, metrics.contact_events)
 
 
 def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
@@ -180,6 +196,7 @@ def copies_dependency(settings: PatientImportSettings, engine: Engine | None) ->
         expected = False
         if engine is not None:
             with transaction(engine) as connection:
+                require_revision(connection)
                 expected = copies_exist(connection)
         copies.check(copies_expected=expected)
 

@@ -88,9 +88,10 @@ class Patient:
     created_at: datetime = field(Moment(), owner=TECHNICAL, data=NOBODY, announced=True)
     updated_at: datetime = field(Moment(), owner=TECHNICAL, data=NOBODY, announced=True)
     # Keys computed by `shared.text.keys`: PostgreSQL has no ICU and no extensions everywhere.
-    name_key: str = field(Text(), owner=TECHNICAL, data=PERSON)
+    # Empty where a program that knows no keys has written the row.
+    name_key: str = field(Text(), owner=TECHNICAL, data=PERSON, default="")
     email_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
-    search_key: str = field(Text(), owner=TECHNICAL, data=PERSON)
+    search_key: str = field(Text(), owner=TECHNICAL, data=PERSON, default="")
 # fmt: on
 
 

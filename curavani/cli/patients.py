@@ -24,6 +24,8 @@ from curavani.cli.services import SERVICES, connected, numbered, settings_of
 from patient_service.certificates import Certificate, Decisions, certificate_page
 from patient_service.use_cases import list_consents
 from shared.core.errors import NotFound
+from shared.database.engine import transaction
+from shared.database.revision import require_revision
 
 if TYPE_CHECKING:
     from patient_service.erasure import Erasure
@@ -155,6 +157,8 @@ def _erasure() -> Iterator["Erasure"]:
 
     parts = bootstrap.build_parts(settings_of(*bootstrap.IMPORT_GROUPS))
     try:
+        with transaction(parts.engine) as connection:
+            require_revision(connection)
         yield parts.erasure
     finally:
         parts.close()

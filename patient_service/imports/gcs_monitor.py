@@ -16,6 +16,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import kernel
+from patient_service.use_cases import complete_keys
 from shared.core.clock import now
 from shared.core.errors import TransientError
 from shared.core.logs import get_logger
@@ -54,6 +55,7 @@ class RegistrationSource:
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
         self._keys[:] = [settle_keys(connection)]
+        complete_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
         """Every object that may be a registration, in the order of upload; open erasures come before any import."""

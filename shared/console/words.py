@@ -159,6 +159,7 @@ WORKERS: Mapping[str, LazyString] = {
     Work.IMPORT: lazy_gettext("imports files"),
     Work.RELAY: lazy_gettext("sends events"),
     Work.MAILER: lazy_gettext("sends mails"),
+    Work.CONTACTS: lazy_gettext("keeps the last contacts"),
 }
 
 WORKER_STATES: Mapping[str, LazyString] = {

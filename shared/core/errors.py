@@ -91,6 +91,12 @@ class DatabaseNotMigrated(CuravaniError):
     code = Code.DATABASE_NOT_MIGRATED
 
 
+class DatabaseForeign(DatabaseNotMigrated):
+    """The tables are another program's, or only partly ours: `curavani db adopt` says what can be done."""
+
+    code = Code.DATABASE_FOREIGN
+
+
 class SchemaBusy(TransientError):
     """A migration found a table in use for longer than it waits; nothing was changed."""
 

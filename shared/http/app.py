@@ -8,6 +8,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from shared.core.json_values import json_default
 from shared.http.access_log import log_requests
+from shared.http.cross_origin import allow_origins
 from shared.http.endpoints import Endpoints, serve_endpoints
 from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
@@ -15,6 +16,7 @@ from shared.http.metrics import metrics_routes
 from shared.http.openapi import openapi_document, serve_document
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
+from shared.http.schema_gate import require_our_schema
 from shared.http.service import Service
 
 
@@ -42,12 +44,14 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     service.attach(app)
     register_error_handlers(app)
     log_requests(app)
+    require_our_schema(app, service)
     app.register_blueprint(health_routes())
     app.register_blueprint(metrics_routes())
     endpoints = [endpoint for group in routes for endpoint in group.all]
     serve_endpoints(app, endpoints)
     serve_document(app, title, openapi_document(title, description, endpoints))
     app.after_request(_harden)
+    allow_origins(app, service.serving.cors_origins)
     return app
 
 

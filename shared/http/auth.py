@@ -5,6 +5,7 @@ from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Forbidden, Unauthorized
 
 from shared.core.tokens import ApiToken, Role, find_token
+from shared.http.anonymous import anonymous_caller
 from shared.http.service import current_service
 
 DEVELOPMENT = ApiToken("development", Role.OPERATE, "-")
@@ -34,4 +35,7 @@ def _authenticate() -> ApiToken:
         found = find_token(serving.tokens, given.token)
         if found is not None:
             return found
+    anonymous = anonymous_caller()
+    if anonymous is not None:
+        return anonymous
     raise Unauthorized("A valid API token is required", www_authenticate=WWWAuthenticate("bearer"))

@@ -5,7 +5,14 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from shared.core.errors import CuravaniError, NotAllowedError, NotFound, RejectedError, TransientError
+from shared.core.errors import (
+    CuravaniError,
+    DatabaseNotMigrated,
+    NotAllowedError,
+    NotFound,
+    RejectedError,
+    TransientError,
+)
 from shared.core.logs import get_logger
 from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
@@ -37,6 +44,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(NotAllowedError, _not_allowed)
     app.register_error_handler(TransientError, _unavailable)
+    app.register_error_handler(DatabaseNotMigrated, _unavailable)
     app.register_error_handler(CommunicationUnavailable, _bad_gateway)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
@@ -56,7 +64,7 @@ def _not_allowed(error: NotAllowedError) -> Answer:
     return _answer(ErrorOut(message=error.message)), 409
 
 
-def _unavailable(error: TransientError) -> Answer:
+def _unavailable(error: CuravaniError) -> Answer:
     log.warning("request_failed", code=error.code)
     return _answer(ErrorOut(message=describe(error.code).english)), 503
 

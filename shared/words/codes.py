@@ -87,6 +87,10 @@ class Code(StrEnum):
         "A newer scrape has been applied already; this file, or this record of it, was left out.",
         "Ein neuerer Stand ist bereits übernommen; diese Datei oder dieser Eintrag wurde ausgelassen.",
     )
+    BEFORE_ADOPTION = _finding(
+        "This scrape was imported before this program took over; it serves as what the source said last.",
+        "Diese Datei wurde schon vor der Übernahme importiert; sie dient als letzter bekannter Stand der Arztsuche.",
+    )
     DUPLICATE_CONTENT = _finding(
         "The same content is applied already; nothing was done twice.",
         "Derselbe Inhalt ist bereits übernommen; nichts wurde doppelt verarbeitet.",
@@ -167,6 +171,18 @@ class Code(StrEnum):
     DATABASE_NOT_MIGRATED = _error(
         "The database schema is missing or too old. Run `curavani db upgrade`.",
         "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
+    )
+    DATABASE_FOREIGN = _error(
+        "The tables in this database are not ours, so nothing was done. Run `curavani db adopt --plan`: it says what taking them over would change.",
+        "Die Tabellen dieser Datenbank stammen von einem anderen Programm, daher geschieht hier nichts. Bitte `curavani db adopt --plan` ausführen: Das zeigt, was eine Übernahme ändern würde.",
+    )
+    ADOPTION_REFUSED = _error(
+        "Something in the database does not fit, so nothing was changed. Correct what the plan names, and run it again.",
+        "Etwas in der Datenbank passt nicht, daher wurde nichts geändert. Bitte berichtigen, was der Plan nennt, und erneut ausführen.",
+    )
+    ADOPTION_FAILED = _error(
+        "The database could not be taken over; everything is as it was. Send the reasons to the developers.",
+        "Die Datenbank konnte nicht übernommen werden; alles ist, wie es war. Bitte die genannten Gründe an die Entwicklung geben.",
     )
     SCHEMA_BUSY = _error(
         "Running work kept a table for too long, so the schema was not changed. Run it again.",

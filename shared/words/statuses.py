@@ -106,6 +106,7 @@ class Work(StrEnum):
     IMPORT = "import"
     RELAY = "relay"
     MAILER = "mailer"
+    CONTACTS = "contacts"
 
 
 class WorkerState(StrEnum):

@@ -352,7 +352,7 @@ def test_the_metrics_say_what_the_snapshot_says():
     assert found[catalogue.FILES]["success",] == 5
     assert found[catalogue.RECORDS]["new",] == 7
     assert found[catalogue.REVIEWS] == {("possible_duplicate",): 0, ("conflict",): 9, ("held_deletions",): 0}
-    assert found[catalogue.LOCK_HELD] == {("import",): 1, ("relay",): 0, ("mailer",): 0}
+    assert found[catalogue.LOCK_HELD] == {(work,): int(work == "import") for work in Work}
     of_import = {state: found[catalogue.WORKERS]["import", state] for state in ("leading", "standby")}
     assert of_import == {"leading": 1, "standby": 2}
     assert found[catalogue.WORKERS]["relay", "leading"] == 0
