@@ -9,6 +9,7 @@ from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, Patie
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.http.accesses import note_created, note_list
 from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
 from shared.http.communication import CommunicationHistory, communication_of
@@ -52,7 +53,7 @@ def erasing_routes(erasure: Erasure) -> Endpoints:
     """The endpoint that erases."""
     routes = Endpoints("patients", number=_NUMBER)
 
-    @routes.add("DELETE", _ONE, Role.WRITE, errors=(404,))
+    @routes.add("DELETE", _ONE, Role.OPERATE, errors=(404,))
     def _delete(patient_id: int) -> MessageOut:
         """Deletes the patient and erases every copy of their data."""
         erasure.erase(patient_id, actor())
@@ -70,6 +71,7 @@ def _list(query: PatientQuery) -> PatientPage:
         found, total = list_patients(
             connection, status=query.status, search=query.search, offset=query.offset, limit=query.limit
         )
+    note_list()
     return PatientPage.of(found, query, total)
 
 
@@ -78,6 +80,7 @@ def _create(body: PatientCreate) -> PatientOut:
     """Creates a patient."""
     with transaction(current_service().engine) as connection:
         patient_id = create_patient(connection, body.model_dump(), actor())
+        note_created(patient_id)
         return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
@@ -96,7 +99,7 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
         return PatientOut.model_validate(update_patients(connection, {patient_id: changes}, actor())[patient_id])
 
 
-@ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))
+@ROUTES.add("GET", f"{_ONE}/consents", Role.READ, errors=(404,))
 def _consents(patient_id: int) -> ConsentList:
     """The evidence of the patient's consents, with the whole documents; they hold addresses and devices."""
     with transaction(current_service().engine) as connection:
@@ -118,7 +121,7 @@ def _communication(patient_id: int) -> CommunicationOut:
     )
 
 
-@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+@ROUTES.add("GET", "/import-status", Role.LOOK, tag="imports")
 def _import_status() -> ImportStatusOut:
     """How the import is doing, from the database."""
     return ImportStatusOut.model_validate(read_import_status())

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.http.accesses import note_created, note_list
 from shared.http.answers import MessageOut, Page
 from shared.http.auth import actor
 from shared.http.communication import CommunicationHistory, communication_of
@@ -70,6 +71,7 @@ def _list(query: TherapistQuery) -> TherapistPage:
             offset=query.offset,
             limit=query.limit,
         )
+    note_list()
     return TherapistPage.of(found, query, total)
 
 
@@ -78,6 +80,7 @@ def _create(body: TherapistCreate) -> TherapistOut:
     """Creates a therapist."""
     with transaction(current_service().engine) as connection:
         (therapist_id,) = create_therapists(connection, [body.model_dump()], actor())
+        note_created(therapist_id)
         return TherapistOut.model_validate(get_therapist(connection, therapist_id))
 
 
@@ -96,7 +99,7 @@ def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
         return TherapistOut.model_validate(update_therapist(connection, therapist_id, changes, actor()))
 
 
-@ROUTES.add("DELETE", _ONE, Role.WRITE, errors=(404,))
+@ROUTES.add("DELETE", _ONE, Role.OPERATE, errors=(404,))
 def _delete(therapist_id: int) -> MessageOut:
     """Deletes the therapist."""
     with transaction(current_service().engine) as connection:
@@ -124,7 +127,7 @@ def _communication(therapist_id: int) -> CommunicationOut:
     )
 
 
-@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+@ROUTES.add("GET", "/import-status", Role.LOOK, tag="imports")
 def _import_status() -> TherapistImportStatusOut:
     """How the import is doing, from the database."""
     return TherapistImportStatusOut.model_validate(read_import_status())

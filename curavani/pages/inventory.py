@@ -182,6 +182,25 @@ KERNEL: Mapping[str, Stored] = {
         "Lebenszeichen der Prozesse.", "2 Tage", _NOBODY,
         {Data.TECHNICAL: ("worker", "process", "state", "started_at", "beat_at", "detail")},
     ),
+    "access_log": Stored(
+        "Wer wann welche Person oder Datei angesehen oder geändert hat, über Konsole und API. Die Datenbank lässt keine"
+        " Zeile ändern.",
+        "`ACCESS_LOG_RETENTION_DAYS`, voreingestellt 365 Tage", "bleibt, mit der früheren Nummer, als Nachweis",
+        {
+            Data.PERSON: ("entity_id",),
+            Data.STAFF: ("actor",),
+            Data.TECHNICAL: ("id", "at", "action", "import_id", "route"),
+        },
+    ),
+    "sessions": Stored(
+        "Wer an der Konsole angemeldet ist.", "bis zur Abmeldung, höchstens 12 Stunden", _NOBODY,
+        {Data.STAFF: ("name", "began_at", "seen_at"), Data.TECHNICAL: ("digest", "proof")},
+    ),
+    "refused_callers": Stored(
+        "Adressen, von denen falsche Zugangsschlüssel kamen, damit niemand sie durchprobiert.",
+        "eine Stunde nach dem letzten Versuch", _NOBODY,
+        {Data.PERSON: ("address",), Data.TECHNICAL: ("refused_at", "blocked_until")},
+    ),
 }  # fmt: skip
 
 _HEADER = """# Verzeichnis der gespeicherten Daten

@@ -12,12 +12,13 @@ from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
-from shared.console.access import may, needs, note_view
+from shared.console.access import may
 from shared.console.sections import Section
 from shared.core.errors import NotFound
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.http.auth import actor
+from shared.http.accesses import note_list, note_people
+from shared.http.auth import actor, needs
 from shared.http.requests import paging, word
 from shared.http.service import current_service
 from shared.people.timeline import history_of
@@ -93,9 +94,9 @@ def people_section(people: People) -> Section:
     """The section at `/console/people`."""
     routes = Blueprint("people", __name__)
     pages = _Pages(people)
-    routes.get("", endpoint="index")(pages.index)
-    routes.post("/search", endpoint="search")(needs(Role.WRITE)(pages.search))
-    routes.get(_ONE, endpoint="show")(needs(Role.WRITE)(pages.show))
+    routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
+    routes.post("/search", endpoint="search")(needs(Role.READ)(pages.search))
+    routes.get(_ONE, endpoint="show")(needs(Role.READ)(pages.show))
     if people.erasing:
         _add_erasing(routes, _ErasurePages(people, people.erasing))
     return Section(routes, people.label)
@@ -134,11 +135,10 @@ class _Pages:
         return self._list(counts, rows, total, search=wanted)
 
     def _find(self, connection: Connection, **wanted: object) -> tuple[Sequence[Person], int]:
-        return self._people.find(connection, **wanted) if may(Role.WRITE) else ([], 0)
+        return self._people.find(connection, **wanted) if may(Role.READ) else ([], 0)
 
     def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: object) -> str:
-        if rows:
-            note_view("people")
+        note_list()
         shown = {"page": 1, "pages": 1, "status": None, "search": "", **values}
         return render_template(
             "console/people.html", people=self._people, counts=counts, rows=rows, total=total, full_name=full_name,
@@ -152,7 +152,6 @@ class _Pages:
             row = self._people.get(connection, entity_id)
             history = history_of(connection, service.kernel, entity_id)
             consents = self._people.consents(connection, entity_id) if self._people.consents else []
-        note_view("person", entity_id=entity_id)
         return render_template(
             "console/person.html",
             people=self._people,
@@ -178,7 +177,6 @@ class _ErasurePages:
     def _ask(self, entity_id: int, problem: str | None = None) -> str:
         with transaction(current_service().engine) as connection:
             row = self._people.get(connection, entity_id)
-        note_view("erasure", entity_id=entity_id)
         return render_template("console/erase.html", people=self._people, row=row, name=full_name(row), problem=problem)
 
     def erase(self, entity_id: int) -> ResponseReturnValue:
@@ -219,4 +217,5 @@ class _ErasurePages:
             row = connection.execute(sa.select(table).where(table.c.id == erasure_id)).mappings().one_or_none()
         if row is None:
             raise NotFound("Certificate not found")
+        note_people([row["patient_id"]])
         return row

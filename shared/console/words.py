@@ -93,6 +93,7 @@ RULES: Mapping[str, LazyString] = {
 }
 
 ROLES: Mapping[Role, LazyString] = {
+    Role.LOOK: lazy_gettext("overview"),
     Role.READ: lazy_gettext("looks"),
     Role.WRITE: lazy_gettext("edits"),
     Role.OPERATE: lazy_gettext("operates"),

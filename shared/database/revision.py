@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from shared.core.errors import DatabaseNotMigrated
 
-NEEDED_REVISION: Final = "0005"
+NEEDED_REVISION: Final = "0009"
 """The newest revision in `migrations/versions`; four digits, so that their order is that of the text."""
 
 

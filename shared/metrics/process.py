@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from shared.database.tables import ServiceName
 from shared.metrics import catalogue
-from shared.metrics.catalogue import ATTEMPT_OUTCOMES, STAGE_NAMES, Metric
+from shared.metrics.catalogue import ATTEMPT_OUTCOMES, REFUSAL_REASONS, STAGE_NAMES, Metric
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable. It reads it when it is imported, so it has to be set before a process starts."""
@@ -44,17 +44,24 @@ class ProcessMetrics:
         self._registry = CollectorRegistry()
         self._attempts = self._counter(catalogue.ATTEMPTS)
         self._requests = self._counter(catalogue.REQUESTS)
+        self._refusals = self._counter(catalogue.REFUSALS)
         self._stages = self._histogram(catalogue.STAGES, _STAGE_BUCKETS)
         self._durations = self._histogram(catalogue.REQUEST_DURATION, _REQUEST_BUCKETS)
         # Known from the start, or the first failure would be no increase.
         for outcome in ATTEMPT_OUTCOMES:
             self._attempts.labels(service, outcome)
+        for reason in REFUSAL_REASONS:
+            self._refusals.labels(service, reason)
         for stage in STAGE_NAMES[service_name]:
             self._stages.labels(service, stage)
 
     def attempt(self, outcome: str) -> None:
         """One attempt at a file has ended so."""
         self._attempts.labels(self._service, outcome).inc()
+
+    def refusal(self, reason: str) -> None:
+        """A caller was refused."""
+        self._refusals.labels(self._service, reason).inc()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

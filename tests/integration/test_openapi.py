@@ -13,7 +13,10 @@ from schemathesis.generation import GenerationMode
 from patient_service.app import create_app as create_patient_app
 from therapist_service.app import create_app as create_therapist_app
 
-TOKEN, READER = {"Authorization": "Bearer token"}, {"Authorization": "Bearer reader"}
+TOKEN, READER = (
+    {"Authorization": "Bearer a-token-of-24-characters"},
+    {"Authorization": "Bearer reader-token-24-characters"},
+)
 VARIABLE, BRACES = re.compile(r"<[^>]*?(\w+)>"), r"{\1}"
 
 
@@ -21,7 +24,7 @@ VARIABLE, BRACES = re.compile(r"<[^>]*?(\w+)>"), r"{\1}"
 def environment(database_url, bucket, storage_server, tmp_path):
     return {
         "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token,r:read:reader",
+        "API_TOKENS": "t:operate:a-token-of-24-characters,r:read:reader-token-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
