@@ -130,7 +130,7 @@ class RetentionSettings(SettingsGroup):
         None,
         ge=1,
         alias="PATIENT_RETENTION_DAYS",
-        description="Days after which patients are listed as due to be erased. Unset: never. Nobody is erased by itself.",
+        description="Days after which patients are listed as due to be erased, which only people do. Unset: never.",
     )
     copy_days: int | None = Field(
         None,
