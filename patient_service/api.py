@@ -1,17 +1,22 @@
 """HTTP: patients. Thin: calls a use case in one transaction, and answers."""
 
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import Field
+from sqlalchemy.engine import Connection
 
 from patient_service.erasure import Erasure
+from patient_service.export import Exporter
+from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
 from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.http.accesses import note_created, note_list
+from shared.fields.validation import Input
+from shared.http.accesses import note_created, note_export, note_list
 from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
+from shared.http.bodies import Said
 from shared.http.communication import CommunicationHistory, communication_of
 from shared.http.endpoints import Endpoints
 from shared.http.imports_api import ImportStatusOut, read_import_status
@@ -41,6 +46,50 @@ class ConsentList(Answer):
     data: list[ConsentOut]
 
 
+Rows = list[dict[str, object]]
+
+
+class ExportOut(Answer):
+    """Everything held about a patient: the data, consents with their wording, marks, files as they came, changes,
+    decisions, what people did, what other services were told, and who looked. Nothing of anybody else."""
+
+    exported_at: datetime
+    patient: dict[str, object]
+    consents: Rows
+    restrictions: Rows
+    files: Rows
+    changes: Rows
+    decisions: Rows
+    actions: Rows
+    events: Rows
+    accesses: Rows
+
+
+class RestrictionIn(Input):
+    """Which mark, and why it is set or taken back."""
+
+    kind: Restriction
+    reason: Said
+
+
+class RestrictionOut(Answer):
+    """A mark on a patient; `lifted_at` is null while it holds."""
+
+    kind: Restriction
+    reason: str
+    set_by: str
+    set_at: datetime
+    lifted_by: str | None
+    lifted_at: datetime | None
+    lifted_reason: str | None
+
+
+class RestrictionList(Answer):
+    """Every mark that was ever set on a patient, oldest first."""
+
+    data: list[RestrictionOut]
+
+
 class CommunicationOut(CommunicationHistory):
     """Mails and calls with a patient, latest first."""
 
@@ -58,6 +107,20 @@ def erasing_routes(erasure: Erasure) -> Endpoints:
         """Deletes the patient and erases every copy of their data."""
         erasure.erase(patient_id, actor())
         return MessageOut(message="Patient deleted successfully")
+
+    return routes
+
+
+def exporting_routes(exporter: Exporter) -> Endpoints:
+    """The endpoint that gives a person everything held."""
+    routes = Endpoints("patients", number=_NUMBER)
+
+    @routes.add("GET", f"{_ONE}/export", Role.READ, errors=(404,))
+    def _export(patient_id: int) -> ExportOut:
+        """Everything held about the patient, for them (Art. 15 and 20 GDPR)."""
+        note_export()
+        with transaction(current_service().engine) as connection:
+            return ExportOut.model_validate(exporter.collect(connection, patient_id))
 
     return routes
 
@@ -91,7 +154,7 @@ def _get(patient_id: int) -> PatientOut:
         return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
-@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
+@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404, 409))
 def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
@@ -104,6 +167,34 @@ def _consents(patient_id: int) -> ConsentList:
     """The evidence of the patient's consents, with the whole documents; they hold addresses and devices."""
     with transaction(current_service().engine) as connection:
         return ConsentList.model_validate({"data": list_consents(connection, patient_id)})
+
+
+@ROUTES.add("GET", f"{_ONE}/restrictions", Role.READ, errors=(404,))
+def _restrictions(patient_id: int) -> RestrictionList:
+    """The marks on the patient: processing restricted, consent withdrawn."""
+    with transaction(current_service().engine) as connection:
+        get_patient(connection, patient_id)
+        return _marks(connection, patient_id)
+
+
+@ROUTES.add("POST", f"{_ONE}/restrictions", Role.WRITE, status=201, errors=(404, 409))
+def _restrict(patient_id: int, body: RestrictionIn) -> RestrictionList:
+    """Sets a mark: from then on the patient is kept, and nothing else."""
+    with transaction(current_service().engine) as connection:
+        restrict(connection, patient_id, body.kind, body.reason, actor())
+        return _marks(connection, patient_id)
+
+
+@ROUTES.add("POST", f"{_ONE}/restrictions/lift", Role.WRITE, errors=(404, 409))
+def _lift(patient_id: int, body: RestrictionIn) -> RestrictionList:
+    """Takes a mark back; that it was there stays on record."""
+    with transaction(current_service().engine) as connection:
+        lift(connection, patient_id, body.kind, body.reason, actor())
+        return _marks(connection, patient_id)
+
+
+def _marks(connection: Connection, patient_id: int) -> RestrictionList:
+    return RestrictionList.model_validate({"data": restrictions_of(connection, patient_id)})
 
 
 @ROUTES.add("GET", f"{_ONE}/communication", Role.READ, errors=(404, 502))

@@ -14,6 +14,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
 from patient_service.patient import PATIENT
+from patient_service.retention import count_due
 from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
@@ -22,6 +23,7 @@ from shared.core.settings import (
     LogSettings,
     MailSettings,
     PatientImportSettings,
+    RetentionSettings,
     ServingSettings,
     Settings,
     StorageSettings,
@@ -32,6 +34,7 @@ from shared.database.locks import identity
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
+from shared.history.keeping import Housekeeping, housekeeping
 from shared.http.service import Service
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
@@ -46,7 +49,10 @@ from shared.state.health import Expectations
 from shared.workers.leader import Job
 
 NAME = "patient-service"
-IMPORT_GROUPS = (DatabaseSettings, StorageSettings, PatientImportSettings, KafkaSettings, MailSettings, LogSettings)
+IMPORT_GROUPS = (
+    *(DatabaseSettings, StorageSettings, PatientImportSettings, RetentionSettings),
+    *(KafkaSettings, MailSettings, LogSettings),
+)
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
 
 
@@ -96,6 +102,7 @@ def build_parts(
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
         policy=Policy(update_known=import_settings.duplicate_policy == "update"),
+        copy_days=settings[RetentionSettings].copy_days,
         stage=metrics.stage,
     )
     importer = Importer(
@@ -105,7 +112,9 @@ def build_parts(
         engine=engine,
         bucket=bucket,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
+        monitor=ImportMonitor(
+            engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
+        ),
         erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
@@ -131,6 +140,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         close=parts.close,
         expected=expectations(settings),
         metrics=parts.metrics,
+        count_due=due_counter(settings),
         probes=Probes(
             [
                 bucket_dependency(parts.bucket),
@@ -146,7 +156,17 @@ def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected)
-    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look]
+    digest = Digest(kernel, expected, settings[MailSettings].digest_at, count_due=due_counter(settings))
+    return [watch.look, digest.look, _housekeeping(settings)]
+
+
+def _housekeeping(settings: Settings) -> Housekeeping:
+    return housekeeping(kernel, settings[RetentionSettings].access_log_days)
+
+
+def due_counter(settings: Settings) -> Callable[[Connection], int]:
+    """Counts the patients whose time is over by these settings."""
+    return lambda connection: count_due(connection, settings[RetentionSettings].patient_days)
 
 
 def expectations(settings: Settings) -> Expectations:

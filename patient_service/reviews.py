@@ -6,6 +6,7 @@ from sqlalchemy.engine import Connection
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
+from patient_service.restrictions import require_free
 from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding, NotFound
@@ -47,6 +48,7 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     rows = {number: vars(patient) for number, patient in lock_patients(connection, [newer, older]).items()}
+    require_free(connection, rows)
     update_patients(connection, {older: {**_said(rows[newer]), **_worked_on(rows[newer], rows[older])}}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)

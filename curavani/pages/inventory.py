@@ -54,6 +54,17 @@ PATIENTS: Mapping[str, Stored] = {
             Data.TECHNICAL: ("id", "file_hash", "import_id", "created_at"),
         },
     ),
+    "restrictions": Stored(
+        "Einschränkung der Verarbeitung (Art. 18 DSGVO) und Widerruf der Einwilligung (Art. 7 Abs. 3), mit Grund.",
+        "so lange wie die Patientin oder der Patient",
+        "die Zeilen werden entfernt",
+        {
+            Data.HEALTH: ("reason", "lifted_reason"),
+            Data.PERSON: ("patient_id", "kind"),
+            Data.STAFF: ("set_by", "lifted_by"),
+            Data.TECHNICAL: ("id", "set_at", "lifted_at"),
+        },
+    ),
     "erasures": Stored(
         "Bescheinigung einer Löschung: Zahlen und Codes, keine Angaben zur Person außer der früheren Nummer.",
         "unbefristet, als Nachweis",
@@ -103,7 +114,8 @@ KERNEL: Mapping[str, Stored] = {
             Data.TECHNICAL: (
                 "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
-                "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
+                "delete_source", "copy_removed_at", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at",
+                *_UNSORTED_COUNTS,
             ),
         },
     ),

@@ -41,6 +41,40 @@ def upgrade() -> None:
     for schema in _SCHEMAS:
         _access_log(schema)
         _sessions(schema)
+    op.add_column("import_tracking", sa.Column("copy_removed_at", _TIME), schema="patient_service")
+    _restrictions()
+
+
+def _restrictions() -> None:
+    op.create_table(
+        "restrictions",
+        sa.Column("id", sa.BigInteger, sa.Identity(), nullable=False),
+        sa.Column("patient_id", sa.Integer, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("set_by", sa.Text, nullable=False),
+        sa.Column("set_at", _TIME, nullable=False, server_default=sa.func.now()),
+        sa.Column("lifted_by", sa.Text),
+        sa.Column("lifted_at", _TIME),
+        sa.Column("lifted_reason", sa.Text),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_restrictions")),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient_service.patienten.id"],
+            name=op.f("fk_restrictions_patient_id"),
+            ondelete="CASCADE",
+        ),
+        schema="patient_service",
+    )
+    op.create_index(op.f("ix_restrictions_patient_id"), "restrictions", ["patient_id"], schema="patient_service")
+    op.create_index(
+        "uq_restrictions_holding",
+        "restrictions",
+        ["patient_id", "kind"],
+        unique=True,
+        schema="patient_service",
+        postgresql_where=sa.text("lifted_at IS NULL"),
+    )
 
 
 def _access_log(schema: str) -> None:
@@ -88,6 +122,8 @@ def _sessions(schema: str) -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("restrictions", schema="patient_service")
+    op.drop_column("import_tracking", "copy_removed_at", schema="patient_service")
     for schema in _SCHEMAS:
         for table in ("refused_callers", "sessions", "access_log"):
             op.drop_table(table, schema=schema)

@@ -14,6 +14,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import Registration, parse_registration
 from patient_service.models import kernel
+from patient_service.retention import remove_old_copies
 from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
@@ -37,6 +38,7 @@ class RegistrationSource:
     erasure: Erasure
     processor: FileProcessor
     policy: Policy
+    copy_days: int | None = None
     stage: Stage = unmeasured
 
     kernel = kernel
@@ -45,6 +47,7 @@ class RegistrationSource:
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
         self.erasure.follow_up(connection)
+        remove_old_copies(connection, self.copies, self.copy_days)
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
         """Every object that may be a registration, oldest first."""
@@ -70,7 +73,14 @@ class RegistrationSource:
         file = self._fetch(claim)
         with locked.single_statements() as connection:
             # On record even if the content is refused: the copy is what a person looks at then.
-            ledger.note(connection, kernel, claim.file.id, local_path=file.local_path, file_hash=file.sha256)
+            ledger.note(
+                connection,
+                kernel,
+                claim.file.id,
+                local_path=file.local_path,
+                file_hash=file.sha256,
+                copy_removed_at=None,
+            )
         with self.stage("parse"):
             return file, parse_registration(file.data, claim.file.file_name or "")
 

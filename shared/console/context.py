@@ -29,6 +29,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "language": current_language(),
             "languages": LANGUAGES,
             "may_read": may(Role.READ),
+            "may_write": may(Role.WRITE),
             "may_operate": may(Role.OPERATE),
             "meaning": meaning,
             "gist": gist,

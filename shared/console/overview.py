@@ -63,6 +63,7 @@ def _overview() -> str:
         snapshot = read_snapshot(connection, service.kernel)
         failed = latest_failed(connection, service.kernel)
         history = weeks(connection, service.kernel, today())
+        due = service.count_due(connection)
     checks = [*import_health(snapshot, service.expected), *outside]
     return render_template(
         "console/overview.html",
@@ -70,6 +71,7 @@ def _overview() -> str:
         running=running_pass(snapshot),
         failed=failed,
         failed_total=_failed_files(snapshot),
+        due=due,
         weeks=history,
         headline=_headline(snapshot, checks),
         lines=_lines(check for check in checks if check.name not in _shown_elsewhere(service)),

@@ -63,6 +63,10 @@ class Code(StrEnum):
         "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
         "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
     )
+    PATIENT_RESTRICTED = _error(
+        "The patient's data is restricted, or consent was withdrawn: nothing is written to them. Take the mark back and retry, or discard the file.",
+        "Die Daten dieser Person sind eingeschränkt, oder die Einwilligung ist widerrufen: Es wird nichts eingetragen. Bitte heben Sie die Einschränkung auf und versuchen Sie es erneut, oder verwerfen Sie die Datei.",
+    )
     ERASED_PERSON_RESTORED = _error(
         "A restored database backup has brought erased people back. Erase them again: `curavani patients re-erase`.",
         "Eine zurückgespielte Datensicherung hat gelöschte Personen wiederhergestellt. Bitte erneut löschen: `curavani patients re-erase`.",
