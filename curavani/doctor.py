@@ -11,6 +11,7 @@ from curavani.cli.services import SERVICES, ServiceEntry
 from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (
+    AuthSettings,
     DatabaseSettings,
     KafkaSettings,
     MailSettings,
@@ -61,6 +62,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
             _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
             _examined(environ, "kafka", KafkaSettings, _kafka),
             _examined(environ, "mail", MailSettings, _mail),
+            _access(environ),
         ]
         if engine is not None:
             found += [look for entry in SERVICES.values() for look in _import(environ, entry, engine)]
@@ -84,6 +86,19 @@ def _examined(
     if check.code == Code.NOT_CONFIGURED:
         return Diagnosis(part, "not configured", dependency.advice)
     return Diagnosis(part, "ok") if check.ok else Diagnosis(part, "failing", describe(str(check.code)).english)
+
+
+def _access(environ: Mapping[str, str]) -> Diagnosis:
+    """Who is let in, by the settings that the services have as well."""
+    try:
+        settings = read_settings(environ, AuthSettings)[AuthSettings]
+    except SettingsError as error:
+        return Diagnosis("access", "settings", "; ".join(error.problems))
+    if settings.api_auth == "off":
+        return Diagnosis("access", "attention", Code.API_AUTH_OFF.english)
+    if not settings.tokens:
+        return Diagnosis("access", "not configured", "Set API_TOKENS, which the services need.")
+    return Diagnosis("access", "ok")
 
 
 def _import(environ: Mapping[str, str], entry: ServiceEntry, engine: Engine) -> Iterator[Diagnosis]:

@@ -125,7 +125,7 @@ def exporting_routes(exporter: Exporter) -> Endpoints:
     return routes
 
 
-@ROUTES.add("GET", "", Role.READ)
+@ROUTES.add("GET", "", Role.READ, errors=(400,))
 def _list(query: PatientQuery) -> PatientPage:
     """Patients, newest first."""
     if query.status is not None and query.status not in set(Patientenstatus):

@@ -56,7 +56,7 @@ class TherapistImportStatusOut(ImportStatusOut):
     total_files_processed: int
 
 
-@ROUTES.add("GET", "", Role.READ)
+@ROUTES.add("GET", "", Role.READ, errors=(400,))
 def _list(query: TherapistQuery) -> TherapistPage:
     """Therapists, newest first."""
     if query.status is not None and query.status not in set(Therapeutstatus):

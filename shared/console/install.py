@@ -10,6 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from shared.console import context
 from shared.console.access import admit
+from shared.console.accesses import accesses_section
 from shared.console.failures import add_failure_pages
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
@@ -33,11 +34,24 @@ def install_console(app: Flask, service: Service, sections: Sequence[Section] = 
     install_languages(app)
     # A misspelt name in a template is a bug, not an empty place on the page.
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.finalize = _visible
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(_console(_protection(app), [imports_section(), *sections]))
+    app.register_blueprint(_console(_protection(app), [imports_section(), *sections, accesses_section()]))
     # Flask makes this view itself.
     views: dict[str, Any] = app.view_functions
     views["console.static"] = needs(EVERYBODY)(views["console.static"])
+
+
+_DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_MARKS = {
+    ord(mark): f"⟨U+{ord(mark):04X}⟩"
+    for mark in "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+}
+
+
+def _visible(value: object) -> object:
+    """Makes marks that turn the direction of text visible: a name must not look like another one."""
+    return value.translate(_MARKS) if isinstance(value, str) else value
 
 
 def _protection(app: Flask) -> CSRFProtect:

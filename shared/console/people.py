@@ -24,6 +24,7 @@ from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
 from shared.http.service import current_service
+from shared.people.table import MOST_WORDS
 from shared.people.timeline import history_of
 
 R = TypeVar("R")
@@ -176,6 +177,7 @@ class _Pages:
     def search(self) -> str:
         """By words of name, address, e-mail or phone; posted, because addresses end in logs and names must not."""
         wanted = request.form.get("search", "").replace("\x00", "").strip()[:200]
+        wanted = " ".join(wanted.split()[:MOST_WORDS])
         with transaction(current_service().engine) as connection:
             counts = self._people.count_by_status(connection)
             rows, total = self._find(connection, search=wanted or None, offset=0, limit=_MOST_FOUND)

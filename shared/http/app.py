@@ -9,6 +9,8 @@ from flask.json.provider import DefaultJSONProvider
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from shared.core.json_values import json_default
+from shared.core.logs import get_logger
+from shared.core.settings import ServingSettings
 from shared.http.accesses import record_requests
 from shared.http.auth import refuse_undeclared
 from shared.http.endpoints import Endpoints, serve_endpoints
@@ -20,6 +22,9 @@ from shared.http.request_log import log_requests
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
 from shared.http.service import Service
+from shared.words.codes import Code
+
+log = get_logger(__name__)
 
 
 class _Json(DefaultJSONProvider):
@@ -56,6 +61,12 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     app.after_request(_harden)
     _heed_proxies(app, service.serving.trusted_proxy_hops)
     return app
+
+
+def tell_of_open_doors(settings: ServingSettings) -> None:
+    """Says at every start that nobody is asked who they are, where that is so."""
+    if settings.api_auth == "off":
+        log.warning("api_auth_is_off", code=Code.API_AUTH_OFF)
 
 
 _HEADERS = {

@@ -8,13 +8,18 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import NotFound
+from shared.core.errors import Finding, NotFound
 from shared.database.statements import Statement
 from shared.database.tables import KernelTables
 from shared.fields.declaration import Fields, Values
+from shared.fields.validation import InvalidInput
 from shared.text.keys import search_key, search_words
+from shared.words.codes import Code
 
 P = TypeVar("P")
+
+MOST_WORDS = 20
+"""Of a search: each word is one look through all that is searched."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,10 @@ class PersonTable(Generic[P]):
         Every word of `search` has to occur in what a search looks through.
         """
         columns = self.table.c
-        words = [columns.search_key.contains(word, autoescape=True) for word in search_words(search)]
+        wanted = search_words(search)
+        if len(wanted) > MOST_WORDS:
+            raise InvalidInput(f"At most {MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])
+        words = [columns.search_key.contains(word, autoescape=True) for word in wanted]
         found = sa.and_(sa.true(), *conditions, *words)
         total = connection.execute(sa.select(sa.func.count()).select_from(self.table).where(found)).scalar_one()
         newest_first = (columns.created_at.desc(), columns.id.desc())

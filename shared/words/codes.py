@@ -257,6 +257,10 @@ class Code(StrEnum):
     DISABLED = _finding(
         "The import is switched off by its setting.", "Der Import ist durch seine Einstellung abgeschaltet."
     )
+    API_AUTH_OFF = _finding(
+        "API_AUTH=off: whoever reaches the service may do everything, without a token. For development only.",
+        "API_AUTH=off: Wer den Dienst erreicht, darf alles, ohne Zugangsschlüssel. Nur für die Entwicklung.",
+    )
     NOT_CONFIGURED = _finding(
         "Not configured; what is meant for it waits in the database.",
         "Nicht eingerichtet; was dafür bestimmt ist, wartet in der Datenbank.",
