@@ -11,7 +11,8 @@ from pathlib import Path
 import typer
 
 _ALLOWED = re.compile(
-    r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|Unlicense|CC0|0BSD|Public Domain)\b|^PIL", re.IGNORECASE
+    r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|Unlicense|CC0|0BSD|Public Domain|Zope)\b|^PIL",
+    re.IGNORECASE,
 )
 _NOTICED = {
     "psycopg": "LGPL-3.0: used as a library of its own, unchanged; whoever hands the image on adds its text and source",

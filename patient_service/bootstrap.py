@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 from patient_service.erasure import Erasure
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
+from patient_service.imports.digest_keys import use_secret
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
@@ -19,6 +20,7 @@ from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
     DatabaseSettings,
+    DigestSettings,
     KafkaSettings,
     LogSettings,
     MailSettings,
@@ -50,7 +52,7 @@ from shared.workers.leader import Job
 
 NAME = "patient-service"
 IMPORT_GROUPS = (
-    *(DatabaseSettings, StorageSettings, PatientImportSettings, RetentionSettings),
+    *(DatabaseSettings, DigestSettings, StorageSettings, PatientImportSettings, RetentionSettings),
     *(KafkaSettings, MailSettings, LogSettings),
 )
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
@@ -92,6 +94,7 @@ def build_parts(
     import_settings = settings[PatientImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    use_secret(engine, settings[DigestSettings].secret)
     bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
@@ -101,8 +104,9 @@ def build_parts(
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
-        policy=Policy(update_known=import_settings.duplicate_policy == "update"),
+        policy=Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed),
         copy_days=settings[RetentionSettings].copy_days,
+        signature_key=import_settings.signature_secret,
         stage=metrics.stage,
     )
     importer = Importer(

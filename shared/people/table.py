@@ -22,6 +22,10 @@ MOST_WORDS = 20
 """Of a search: each word is one look through all that is searched."""
 
 
+_MOST_WORDS = 20
+_LONGEST_SEARCH = 1000
+
+
 @dataclass(frozen=True)
 class PersonTable(Generic[P]):
     """A service's table of people. `person` makes the typed value of a row, from its columns as keywords."""
@@ -53,8 +57,9 @@ class PersonTable(Generic[P]):
     ) -> tuple[list[P], int]:
         """A page of the people who fulfil all conditions, newest first, and how many there are in all.
 
-        Every word of `search` has to occur in what a search looks through.
+        Every word of `search` has to occur in what a search looks through. Raises `InvalidInput` for too many words.
         """
+        _refuse_long(search or "")
         columns = self.table.c
         wanted = search_words(search)
         if len(wanted) > MOST_WORDS:
@@ -88,3 +93,9 @@ class PersonTable(Generic[P]):
         number = self.table.c.id
         ids = sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))
         return sa.select(self.table).where(number == sa.any_(ids)).order_by(number)
+
+
+def _refuse_long(search: str) -> None:
+    """Before anything is computed of it: each word is a walk through everybody."""
+    if len(search) > _LONGEST_SEARCH or len(search.split()) > _MOST_WORDS:
+        raise InvalidInput(f"Search for at most {_MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])
