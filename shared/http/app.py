@@ -88,8 +88,9 @@ def _harden(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     if response.location:
-        # Without the host, which is the caller's word, and may be anybody's.
+        # Without the host, which is the caller's word, and may be anybody's; the library's own page quotes it as well.
         parts = urlsplit(response.location)
+        response.set_data(b"")
         response.location = urlunsplit(("", "", f"/{parts.path.lstrip('/')}", parts.query, parts.fragment))
     return response
 
