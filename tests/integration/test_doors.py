@@ -1,5 +1,8 @@
 """The web's small doors: who is counted as whom, what headers say, where redirects lead."""
 
+import json
+import re
+
 import pytest
 from structlog.testing import capture_logs
 
@@ -179,3 +182,68 @@ def test_an_operator_sees_and_ends_sessions_from_the_command_line(serve, curavan
     assert "rita" in curavani("sessions", "list").stdout
     assert "1 session ended" in curavani("sessions", "end", "rita").stderr
     assert client.get("/console", base_url=https).status_code == 302
+
+
+class Console:
+    """Somebody at the console."""
+
+    def __init__(self, client, token):
+        self._client = client
+        self.post("/console/sign-in", token=token)
+
+    def get(self, path):
+        return self._client.get(path, base_url="https://console.example.com")
+
+    def post(self, path, **fields):
+        page = self._client.get("/console/sign-in", base_url="https://console.example.com", follow_redirects=True).text
+        csrf = page.partition('name="csrf_token" value="')[2].partition('"')[0]
+        form = {"csrf_token": csrf, **fields}
+        return self._client.post(path, base_url="https://console.example.com", data=form)
+
+
+def test_an_operator_searches_who_looked_and_ends_sessions(serve, patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    tokens = "olga:operate:o-token-of-24-characters,rita:read:r-token-of-24-characters"
+    reader, operator = (Console(serve(API_TOKENS=tokens), f"{letter}-token-of-24-characters") for letter in ("r", "o"))
+    assert reader.get("/console/accesses").status_code == 403
+    reader.get("/console/people/1")
+    reader.get("/console/imports/1")
+    operator.get("/console/people/1")
+    found = {
+        query: operator.get(f"/console/accesses?{query}").text
+        for query in (
+            "name=rita",
+            "person=1",
+            "file=1",
+            "person=x",
+            "person=99",
+            "since=2999-01-01",
+            "until=2000-01-01",
+        )
+    }
+    counted = {query: next(iter(re.findall(r"(\d+) Zugriffe?\b", page)), "0") for query, page in found.items()}
+    assert counted == {
+        "name=rita": "2",
+        "person=1": "2",
+        "file=1": "1",
+        "person=x": "3",
+        "person=99": "0",
+        "since=2999-01-01": "0",
+        "until=2000-01-01": "0",
+    }
+    assert operator.post("/console/accesses/end", name="rita").status_code == 302
+    assert reader.get("/console").status_code == 302
+    assert operator.get("/console").status_code == 200
+
+
+def test_marks_that_turn_the_direction_of_text_are_visible(serve, patients, make_registration, curavani):
+    patients.upload(make_registration(), "Mustermann_Max\u202e_20250705_0b1ab67b.json")
+    patients.run()
+    operator = Console(serve(API_TOKENS="olga:operate:o-token-of-24-characters"), "o-token-of-24-characters")
+    page = operator.get("/console/imports/1").text
+    assert "\u202e" not in page
+    assert "⟨U+202E⟩" in page
+    listed = curavani("imports", "list", "--json").stdout
+    assert "\u202e" not in listed
+    assert "\u202e" in json.loads(listed)[0]["file_name"]
