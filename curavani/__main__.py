@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import events, files, imports, operations, patients, reviews, sessions
+from curavani.cli import events, files, imports, operations, patients, reviews, sessions, therapists
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
@@ -40,6 +40,7 @@ app.add_typer(events.events, name="events")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(patients.app, name="patients")
 app.add_typer(sessions.app, name="sessions")
+app.add_typer(therapists.app, name="therapists")
 app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(
     operations.serve
 )

@@ -13,6 +13,7 @@ from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (
     AuthSettings,
     DatabaseSettings,
+    DigestSettings,
     KafkaSettings,
     MailSettings,
     PatientImportSettings,
@@ -60,6 +61,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
             _examined(environ, "bucket", StorageSettings, _bucket),
             _examined(environ, "local copies", PatientImportSettings, lambda it: _copies(it, engine)),
             _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
+            _examined(environ, "digest key", DigestSettings, _digest_key),
             _examined(environ, "kafka", KafkaSettings, _kafka),
             _examined(environ, "mail", MailSettings, _mail),
             _access(environ),
@@ -149,6 +151,12 @@ def _database(settings: DatabaseSettings) -> Dependency:
             engine.dispose()
 
     return Dependency("database", probe)
+
+
+def _digest_key(settings: DigestSettings) -> Dependency:
+    """Without it the key of the digests lies in the same dump as they do."""
+    advice = "Set DIGEST_KEY; until then the key of the digests lies in the database beside them."
+    return Dependency("digest_key", None if settings.secret is None else lambda: None, advice=advice)
 
 
 def _bucket(settings: StorageSettings) -> Dependency:

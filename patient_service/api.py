@@ -2,17 +2,19 @@
 
 from datetime import date, datetime
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
+from patient_service.certificates import Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter
 from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
 from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
 from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
+from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import Input
+from shared.fields.validation import Input, InvalidInput
 from shared.http.accesses import note_created, note_export, note_list
 from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
@@ -22,10 +24,12 @@ from shared.http.endpoints import Endpoints
 from shared.http.imports_api import ImportStatusOut, read_import_status
 from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
+from shared.words.codes import Code
 from shared.words.vocabulary import Patientenstatus
 
 _NUMBER = "The patient's number."
 ROUTES = Endpoints("patients", number=_NUMBER)
+_LONGEST_NUMBER = 15
 _ONE = "/<int:patient_id>"
 
 
@@ -98,15 +102,41 @@ class CommunicationOut(CommunicationHistory):
     last_contact: date | None
 
 
+class ErasureQuery(BaseModel):
+    """Decisions on what may be the person's, as numbers with commas between them."""
+
+    also: Word = Field(None, description="Doubtful files that are the person's, and go as well.")
+    keep: Word = Field(None, description="Doubtful files that are somebody else's.")
+    others: Word = Field(None, description="Patients of an open question who are somebody else.")
+
+
+class ErasedOut(MessageOut):
+    """What was erased, what is in doubt, and what is out of reach. `completed_at` is null while a doubt is open."""
+
+    certificate: dict[str, object]
+
+
+def _numbers(text: str | None, name: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in (text or "").split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER for part in parts):
+        raise InvalidInput(f"{name} takes numbers with commas between them", [Finding(f"/{name}", Code.INVALID_TYPE)])
+    return tuple(map(int, parts))
+
+
 def erasing_routes(erasure: Erasure) -> Endpoints:
     """The endpoint that erases."""
     routes = Endpoints("patients", number=_NUMBER)
 
-    @routes.add("DELETE", _ONE, Role.OPERATE, errors=(404,))
-    def _delete(patient_id: int) -> MessageOut:
-        """Deletes the patient and erases every copy of their data."""
-        erasure.erase(patient_id, actor())
-        return MessageOut(message="Patient deleted successfully")
+    @routes.add("DELETE", _ONE, Role.OPERATE, errors=(400, 404))
+    def _delete(patient_id: int, query: ErasureQuery) -> ErasedOut:
+        """Deletes the patient and erases every copy of their data; decides on what is in doubt, also afterwards."""
+        decisions = Decisions(
+            also=_numbers(query.also, "also"),
+            keep=_numbers(query.keep, "keep"),
+            others=_numbers(query.others, "others"),
+        )
+        certificate = erasure.erase(patient_id, actor(), decisions)
+        return ErasedOut(message="Patient deleted successfully", certificate=dict(certificate))
 
     return routes
 

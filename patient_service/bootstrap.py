@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Connection, Engine
 
 from patient_service.erasure import Erasure
+from patient_service.imports import silence
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
 from patient_service.imports.digest_keys import use_secret
@@ -159,7 +160,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
 def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
-    watch = Watch(kernel, expected)
+    watch = Watch(kernel, expected, [silence.look] if expected.enabled else [])
     digest = Digest(kernel, expected, settings[MailSettings].digest_at, count_due=due_counter(settings))
     return [watch.look, digest.look, _housekeeping(settings)]
 

@@ -1,9 +1,11 @@
 """What the console needs to know of patients."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from flask_babel import LazyString, lazy_gettext
 
+from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
 from patient_service.models import erasures, patienten
@@ -52,6 +54,10 @@ _RESTRICTING = Restricting(
 
 def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int | None) -> list[Section]:
     """Reviews and patients."""
+
+    def decide(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
+        return erasure.erase(patient_id, actor, Decisions(**chosen))
+
     people = People(
         label=lazy_gettext("Patients"),
         table=patienten,
@@ -59,7 +65,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         find=partial(list_patients, with_restricted=True),
         get=get_patient,
         consents=list_consents,
-        erasing=Erasing(erasure.erase, erasures),
+        erasing=Erasing(erasure.erase, decide, erasures),
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         due=lambda connection: due_patients(connection, retention_days),

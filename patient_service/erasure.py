@@ -15,8 +15,8 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
+from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure_rows import (
-    Certificate,
     Traces,
     erase_rows,
     files_numbered,
@@ -67,12 +67,12 @@ class Erasure:
     patience_seconds: int = 30
     """So long an import may keep the person's locks."""
 
-    def erase(self, patient_id: int, actor: str, also: Sequence[int] = (), keep: Sequence[int] = ()) -> Certificate:
+    def erase(self, patient_id: int, actor: str, decisions: Decisions | None = None) -> Certificate:
         """Erases the patient and returns the certificate.
 
-        `also` and `keep` decide on doubtful files, and `keep` on patients who may be the same person: of this erasure,
-        or of the latest one where the patient is gone already. Raises `NotFound`, `InvalidInput` for what is in no
-        doubt, `PersonBusy`, `DiskUnavailable` or `DatabaseUnavailable`; then nothing was done.
+        The decisions are on doubts of this erasure, or of the latest one where the patient is gone already. Raises
+        `NotFound`, `InvalidInput` for what is in no doubt, `PersonBusy`, `DiskUnavailable` or `DatabaseUnavailable`;
+        then nothing was done.
         """
         with self._patient_transaction() as connection:
             settle_keys(connection)
@@ -82,7 +82,8 @@ class Erasure:
                 erasure_id = erase_rows(connection, patient, traces, actor)
             else:
                 erasure_id = _undecided(connection, patient_id)
-            _decide(connection, erasure_id, actor, also, keep)
+            if decisions is not None:
+                _decide(connection, erasure_id, actor, decisions)
         log.info("patient_erased", entity_id=patient_id)
         return self._finish(erasure_id)
 
@@ -156,9 +157,18 @@ class Erasure:
             self._remove_copy(row)
             if _in_bucket(row):
                 self._remove_object(row)
+        left = [path for path in certificate["copies"] if not self._is_gone(path)]
         is_listed = self._keep_tombstones()
         with transaction(self.engine) as connection:
-            return _written(connection, erasure_id, is_listed=is_listed)
+            return _written(connection, erasure_id, left, is_listed=is_listed)
+
+    def _is_gone(self, path: str) -> bool:
+        try:
+            self.copies.remove(path)
+        except TransientError as error:
+            log.warning("copy_not_removed", code=error.code)
+            return False
+        return True
 
     def _remove_copy(self, row: RowMapping) -> None:
         """Every copy of the file: the noted one, and where an earlier version of the program would have put one."""
@@ -225,25 +235,30 @@ def _undecided(connection: Connection, patient_id: int) -> int:
     return int(row.id)
 
 
-def _decide(connection: Connection, erasure_id: int, actor: str, also: Sequence[int], keep: Sequence[int]) -> None:
+def _decide(connection: Connection, erasure_id: int, actor: str, decisions: Decisions) -> None:
     """Takes doubtful files as the person's, or leaves them and the patients in doubt to whom they belong."""
+    also, keep, others = set(decisions.also), set(decisions.keep), set(decisions.others)
     certificate = _certificate(connection, erasure_id)
     doubtful, duplicates = certificate["doubtful"], certificate["possible_duplicates"]
-    unknown = [*(set(also) - set(doubtful)), *(set(keep) - set(doubtful) - set(duplicates)), *(set(also) & set(keep))]
+    unknown = ((also | keep) - set(doubtful)) | (others - set(duplicates)) | (also & keep)
     if unknown:
         numbers = ", ".join(map(str, sorted(unknown)))
         raise InvalidInput(f"Not in doubt, or decided twice: {numbers}", [Finding("/doubtful", Code.INVALID_VALUE)])
-    taken = files_numbered(connection, also)
+    taken = files_numbered(connection, sorted(also))
     take_files(connection, erasure_id, taken)
     for kind, number in found_outside(taken).items():
         certificate["found"][kind] += number
-    decided = [("also", number) for number in also] + [("keep", number) for number in keep]
+    decided = {"also": also, "keep": keep, "others": others}
     certificate["decisions"] += [
-        {"number": number, "choice": choice, "by": actor, "at": now().isoformat()} for choice, number in decided
+        {"number": number, "choice": choice, "by": actor, "at": now().isoformat()}
+        for choice, numbers in decided.items()
+        for number in sorted(numbers)
     ]
     certificate["files"] = sorted({*certificate["files"], *also})
-    certificate["doubtful"] = [number for number in doubtful if number not in {*also, *keep}]
-    certificate["possible_duplicates"] = [number for number in duplicates if number not in keep]
+    certificate["doubtful"] = [number for number in doubtful if number not in also | keep]
+    certificate["possible_duplicates"] = [number for number in duplicates if number not in others]
+    if also:
+        certificate["not_reached"] = ["doubtful files: not tried yet"]
     _keep(connection, erasure_id, certificate)
 
 
@@ -251,15 +266,19 @@ def _certificate(connection: Connection, erasure_id: int) -> Certificate:
     """The certificate, locked. One of an earlier version has no doubts."""
     statement = sa.select(erasures.c.certificate).where(erasures.c.id == erasure_id).with_for_update()
     found: Certificate = connection.execute(statement).scalar_one()
+    found.setdefault("copies", [])
     found.setdefault("doubtful", [])
     found.setdefault("possible_duplicates", [])
     found.setdefault("decisions", [])
     return found
 
 
-def _written(connection: Connection, erasure_id: int, *, is_listed: bool) -> Certificate:
-    """The certificate, brought in line with what is left by now."""
+def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_listed: bool) -> Certificate:
+    """The certificate, brought in line with what is left by now; `copies` are the paths of unknown ones."""
     certificate = _certificate(connection, erasure_id)
+    gone = len(certificate["copies"]) - len(copies)
+    certificate["removed"]["unknown_copies"] = certificate["removed"].get("unknown_copies", 0) + gone
+    certificate["copies"] = copies
     files = files_numbered(connection, certificate["files"])
     left = {
         "local_copies": sum(row["local_path"] is not None for row in files),
@@ -267,6 +286,7 @@ def _written(connection: Connection, erasure_id: int, *, is_listed: bool) -> Cer
         "tombstones": 0 if is_listed else 1,
     }
     certificate["removed"] |= {kind: number - left[kind] for kind, number in certificate["found"].items()}
+    left["local_copies"] += len(copies)
     certificate["not_reached"] = [_UNREACHED[kind] for kind, number in left.items() if number]
     duplicates = certificate["possible_duplicates"]
     still = sa.select(patienten.c.id).where(patienten.c.id.in_(duplicates)).order_by(patienten.c.id)

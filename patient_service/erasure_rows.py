@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from patient_service.certificates import Certificate
+from patient_service.imports.bucket_ledger import unknown_copies
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import bury, digests_of, patient_digest, person_digests
 from patient_service.imports.traces import Sought, Trace, trace
@@ -33,27 +34,6 @@ OUT_OF_REACH = (
 _tracking = kernel.import_tracking
 
 
-class Certificate(TypedDict):
-    """What an erasure removed, found outside the database, and left; `files` are the ledger's numbers.
-
-    `doubtful` are the numbers of files that may be the person's, `possible_duplicates` those of patients who may be the
-    person, `decisions` what people decided on both. `completed_at` is null until nothing of that is left open.
-    """
-
-    patient_id: int
-    erased_at: str
-    erased_by: str
-    removed: dict[str, int]
-    found: dict[str, int]
-    files: list[int]
-    doubtful: list[int]
-    possible_duplicates: list[int]
-    decisions: list[dict[str, object]]
-    not_reached: list[str]
-    out_of_reach: list[str]
-    completed_at: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class Traces:
     """What there is of a person: who is sought, their consents, their files for certain, and the doubtful ones."""
@@ -62,6 +42,8 @@ class Traces:
     consents: Sequence[RowMapping]
     certain: Sequence[RowMapping]
     doubtful: Sequence[int]
+    copies: Sequence[str]
+    """Paths of copies that no file of the ledger knows and that are the person's."""
 
 
 def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -> Traces:
@@ -75,7 +57,9 @@ def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -
     found = [(row, _trace_of(sought, row, copies)) for row in _never_imported(connection)]
     certain = {row["id"]: row for row in imported} | {row["id"]: row for row, how in found if how is Trace.CERTAIN}
     doubtful = [row["id"] for row, how in found if how is Trace.DOUBTFUL and row["id"] not in certain]
-    return Traces(sought, consents, [certain[number] for number in sorted(certain)], doubtful)
+    unknown = unknown_copies(connection, copies, now())
+    theirs = [path for path in unknown if trace(sought, "", copies.read(path), mixed_up=False) is Trace.CERTAIN]
+    return Traces(sought, consents, [certain[number] for number in sorted(certain)], doubtful, theirs)
 
 
 def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: str) -> int:
@@ -129,6 +113,7 @@ def _certify(connection: Connection, actor: str, traces: Traces, found: _Found) 
         "removed": found.removed,
         "found": found_outside(traces.certain),
         "files": [row["id"] for row in traces.certain],
+        "copies": list(traces.copies),
         "doubtful": list(traces.doubtful),
         "possible_duplicates": found.duplicates,
         "decisions": [],

@@ -49,6 +49,8 @@ class MailSink:
         self._lock = threading.Condition()
         self._mails: list[tuple[Envelope, EmailMessage]] = []
         self._refusals: list[int] = []
+        self.goodbye = "221 Bye"
+        """What QUIT is answered with."""
         self._controller: _Controller | None = None
         self._certificates = Path(tempfile.mkdtemp(prefix="curavani-mail-")) if tls else None
         self._context = None
@@ -170,6 +172,9 @@ class _Intake:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
         return self._sink.receive(envelope)
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002, N802
+        return self._sink.goodbye
 
     def authenticate(self, server: SMTP, session: Session, envelope: Envelope, kind: str, data: object) -> AuthResult:  # noqa: ARG002
         admitted = isinstance(data, LoginPassword) and self._sink.admits(data.login.decode(), data.password.decode())

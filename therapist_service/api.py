@@ -1,13 +1,13 @@
 """HTTP: therapists. Thin: calls a use case in one transaction, and answers."""
 
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import Field
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.accesses import note_created, note_list
-from shared.http.answers import MessageOut, Page
+from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
 from shared.http.communication import CommunicationHistory, communication_of
 from shared.http.endpoints import Endpoints
@@ -15,10 +15,10 @@ from shared.http.imports_api import ImportStatusOut, read_import_status
 from shared.http.requests import PageQuery, Word, YesOrNo
 from shared.http.service import current_service
 from shared.words.vocabulary import Therapeutstatus
+from therapist_service.erasure import erase
 from therapist_service.schemas import TherapistCreate, TherapistOut, TherapistUpdate
 from therapist_service.use_cases import (
     create_therapists,
-    delete_therapist,
     get_therapist,
     list_therapists,
     update_therapist,
@@ -54,6 +54,24 @@ class TherapistImportStatusOut(ImportStatusOut):
 
     therapists_processed_today: int
     total_files_processed: int
+
+
+class CertificateOut(Answer):
+    """What an erasure removed and what it left."""
+
+    suppression_id: int = Field(description="What `curavani therapists allow` takes.")
+    therapist_id: int
+    erased_at: datetime
+    erased_by: str
+    removed: dict[str, int]
+    doubtful: list[int] = Field(description="Other practices under the same name, which may be the same person's.")
+    out_of_reach: list[str]
+
+
+class TherapistErasedOut(MessageOut):
+    """The therapist is erased."""
+
+    certificate: CertificateOut
 
 
 @ROUTES.add("GET", "", Role.READ, errors=(400,))
@@ -99,12 +117,11 @@ def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
         return TherapistOut.model_validate(update_therapist(connection, therapist_id, changes, actor()))
 
 
-@ROUTES.add("DELETE", _ONE, Role.OPERATE, errors=(404,))
-def _delete(therapist_id: int) -> MessageOut:
-    """Deletes the therapist."""
-    with transaction(current_service().engine) as connection:
-        delete_therapist(connection, therapist_id, actor())
-    return MessageOut(message="Therapist deleted successfully")
+@ROUTES.add("DELETE", _ONE, Role.OPERATE, errors=(404, 503))
+def _delete(therapist_id: int) -> TherapistErasedOut:
+    """Erases every copy of the therapist's data; imports leave the person out from now on."""
+    certificate = erase(current_service().engine, therapist_id, actor())
+    return TherapistErasedOut.model_validate({"message": "Therapist deleted successfully", "certificate": certificate})
 
 
 @ROUTES.add("GET", f"{_ONE}/communication", Role.READ, errors=(404, 502))

@@ -1,11 +1,11 @@
 """What a review about therapists is about, read from the database for the people who decide it."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.fields.declaration import Row
 from shared.reviews.subjects import (
     ConflictingField,
     ConflictSubject,
@@ -17,10 +17,9 @@ from shared.reviews.subjects import (
     side_by_side,
 )
 from shared.reviews.values import ConflictDetail, HeldDeletionsDetail, HeldRecordDetail, Review
+from therapist_service.imports.removals import is_listed_since
 from therapist_service.models import therapeuten
 from therapist_service.therapist import MAPPED_FIELDS
-
-Row = Mapping[str, object]
 
 
 def subject_of(connection: Connection, review: Review) -> Subject | None:
@@ -37,12 +36,6 @@ def subject_of(connection: Connection, review: Review) -> Subject | None:
             return None
 
 
-def has_reappeared(row: Row, seen_at: datetime) -> bool:
-    """Whether a later file lists the therapist than the one that called them deleted, as of `seen_at`."""
-    listed_at = row["source_seen_at"]
-    return isinstance(listed_at, datetime) and listed_at > seen_at
-
-
 def _held_record(connection: Connection, detail: HeldRecordDetail) -> DuplicateSubject:
     """The record of the file beside the rows that it may mean."""
     rows = _rows(connection, detail.candidates)
@@ -52,21 +45,26 @@ def _held_record(connection: Connection, detail: HeldRecordDetail) -> DuplicateS
 
 def _conflict(connection: Connection, entity_id: int | None, detail: ConflictDetail) -> ConflictSubject:
     row = _rows(connection, [entity_id]).get(entity_id)
+    said = (row and row["source_record"]) or {}
     fields = [
-        ConflictingField(found.field, found.base, found.staff, found.source, row[found.field] if row else None)
+        ConflictingField(
+            found.field,
+            found.base,
+            found.staff,
+            said.get(found.field, found.source),
+            row[found.field] if row else None,
+        )
         for found in detail.fields
     ]
     return ConflictSubject(entity_id, row, tuple(fields))
 
 
 def _held_deletions(connection: Connection, detail: HeldDeletionsDetail) -> HeldDeletionsSubject:
-    listed = [deletion.entity_id for deletion in detail.deletions]
-    rows = _rows(connection, listed)
+    rows = _rows(connection, [deletion.entity_id for deletion in detail.deletions])
     deletions = [
-        ProposedDeletion(
-            number, rows.get(number), reappeared=number in rows and has_reappeared(rows[number], detail.seen_at)
-        )
-        for number in listed
+        ProposedDeletion(one.entity_id, row, reappeared=row is not None and is_listed_since(row, detail.day_of(one)))
+        for one in detail.deletions
+        for row in [rows.get(one.entity_id)]
     ]
     return HeldDeletionsSubject(tuple(deletions), detail.active_before)
 

@@ -1,6 +1,7 @@
 """Deciding on the therapist import's reviews: what a person chose, done as the import would have done it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,9 +24,10 @@ from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.merge import merge
-from therapist_service.imports.removals import deactivated_by_import, remove
-from therapist_service.models import kernel, therapeuten
-from therapist_service.review_subjects import has_reappeared
+from therapist_service.imports.questions import row_found_by, stands
+from therapist_service.imports.removals import Removal, deactivated_by_import, is_listed_since, locked_rows, remove
+from therapist_service.models import kernel
+from therapist_service.suppressions import extend, resembled_by
 from therapist_service.therapist import MAPPED_FIELDS
 from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
@@ -34,7 +36,7 @@ def resolve_review(connection: Connection, review_id: int, resolution: Resolutio
     """Carries out what was chosen and closes the review, in the caller's transaction.
 
     Raises `NotFound`, `NotAllowedError` for a resolved one, `InvalidInput` for a choice that is not to be had,
-    `ResolutionRefused` where the source's values would overwrite what is newer than the review.
+    `ResolutionRefused` where it would overwrite what is newer than the review, or the record has found its row since.
     """
     review = lock_open(connection, kernel, review_id, resolution.choice)
     return close(connection, kernel, review, resolution, _carry_out(connection, review, resolution))
@@ -47,17 +49,23 @@ def _carry_out(connection: Connection, review: Review, resolution: Resolution) -
         case ReviewChoice.APPLY, HeldDeletionsDetail() as detail:
             return _remove(connection, detail, resolution)
         case ReviewChoice.SEPARATE, HeldRecordDetail() as detail:
+            if row_found_by(connection, review) is not None:
+                raise ResolutionRefused(Code.ANSWERED_SINCE)
             return _create(connection, review.import_id, detail, resolution.actor)
+        case ReviewChoice.MERGE, HeldRecordDetail(candidates=()) as detail:
+            extend(connection, resembled_by(connection, detail.record), detail.record)
         case ReviewChoice.MERGE, HeldRecordDetail() as detail:
-            _merge(connection, review.import_id, detail, resolution)
+            return _merge(connection, review.import_id, detail, resolution)
     return Written()
 
 
 def _take_over(connection: Connection, review: Review, conflicts: Sequence[FieldConflict], actor: str) -> Written:
-    """`source`: the row takes the source's values."""
+    """`source`: the row takes what the source says now."""
     if review.entity_id is None:
         raise NotFound("Therapist not found")
     row = vars(lock_therapists(connection, [review.entity_id])[review.entity_id])
+    said = row["source_record"] or {}
+    conflicts = [replace(found, source=said.get(found.field, found.source)) for found in conflicts]
     _refuse_if_outdated(connection, review.id, row, conflicts)
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {found.field: found.source for found in conflicts if found.field in MAPPED_FIELDS}
@@ -67,7 +75,7 @@ def _take_over(connection: Connection, review: Review, conflicts: Sequence[Field
 
 
 def _refuse_if_outdated(connection: Connection, review_id: int, row: Row, conflicts: Sequence[FieldConflict]) -> None:
-    """The review is about the staff value it was opened with, and about what the source said then.
+    """The review is about the staff value it was opened with.
 
     Who decides may look at a page, or hold a number, from before a colleague's edit or a later scrape.
     """
@@ -86,21 +94,21 @@ def _refuse_if_outdated(connection: Connection, review_id: int, row: Row, confli
 
 
 def _remove(connection: Connection, detail: HeldDeletionsDetail, resolution: Resolution) -> Written:
-    """`apply`: the therapists are marked as gone, all or those ticked. Who reappeared is left."""
+    """`apply`: the therapists are marked as gone, all or those ticked. Whoever was listed since stays."""
     listed = {deletion.entity_id for deletion in detail.deletions}
     wanted = listed if resolution.only is None else set(resolution.only)
     if not wanted or wanted - listed:
         raise InvalidInput("Say only therapists whom the review lists", [Finding("/only", Code.INVALID_VALUE)])
-    statement = sa.select(therapeuten).where(therapeuten.c.id.in_(wanted)).order_by(therapeuten.c.id).with_for_update()
-    rows = [dict(row) for row in connection.execute(statement).mappings()]
-    gone = [row for row in rows if not has_reappeared(row, detail.seen_at)]
-    after = remove(connection, gone, detail.seen_at, resolution.actor)
-    return Written(tuple(_marked(old, new) for old, new in zip(gone, after, strict=True)))
+    days = {deletion.entity_id: detail.day_of(deletion) for deletion in detail.deletions}
+    rows = locked_rows(connection, wanted)
+    gone = [Removal(row, days[number], detail.seen_at) for number, row in rows.items() if stands(row, days[number])]
+    after = remove(connection, gone, resolution.actor)
+    return Written(tuple(_marked(removal.row, new) for removal, new in zip(gone, after, strict=True)))
 
 
 def _marked(before: Row, after: Row) -> WrittenRow:
     """How a therapist was before and after being marked as gone."""
-    names = ("status", "source_removed_at")
+    names = ("status", "source_removed_at", "source_day")
     return WrittenRow(before["id"], {name: before[name] for name in names}, {name: after[name] for name in names})
 
 
@@ -112,14 +120,25 @@ def _create(connection: Connection, import_id: int | None, detail: HeldRecordDet
     return Written(created=created)
 
 
-def _merge(connection: Connection, import_id: int | None, detail: HeldRecordDetail, resolution: Resolution) -> None:
-    """`merge`: the held record is one of the candidates."""
+def _merge(connection: Connection, import_id: int | None, detail: HeldRecordDetail, resolution: Resolution) -> Written:
+    """`merge`: the held record is one of the candidates. Over what a later scrape has said it writes nothing older."""
     row_id = _chosen(detail.candidates, resolution)
     row = vars(lock_therapists(connection, [row_id])[row_id])
+    if _is_outdated(detail, row):
+        gaps = {name: value for name, value in _mapped(detail).items() if value and not row[name]}
+        update_therapists(connection, [TherapistChange(row, gaps)], resolution.actor)
+        return Written(merged=row_id)
     merged = merge(row["source_record"], _mapped(detail), row)
     technical = {**_technical(detail, import_id), "source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}
     update_therapists(connection, [TherapistChange(row, changes, technical)], resolution.actor)
+    return Written(merged=row_id)
+
+
+def _is_outdated(detail: HeldRecordDetail, row: Row) -> bool:
+    """Whether the source has spoken of the row since it listed the held record."""
+    spoken = row["source_day"]
+    return is_listed_since(row, detail.scrape_day) or (spoken is not None and spoken > detail.scrape_day)
 
 
 def _back_again(connection: Connection, row: Row) -> Row:
@@ -150,6 +169,7 @@ def _technical(detail: HeldRecordDetail, import_id: int | None) -> dict[str, obj
         "source_record": detail.record,
         "source_hash": detail.hash,
         "source_seen_at": detail.seen_at,
+        "source_day": detail.scrape_day,
         "source_plz": detail.record.get("plz"),
         "source_import_id": import_id,
     }

@@ -92,9 +92,14 @@ class Therapist:
     source_hash: str | None = field(Text(64), owner=TECHNICAL, data=NOBODY)
     source_seen_at: datetime | None = field(Moment(), "Zuletzt genannt", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
     source_removed_at: datetime | None = field(Moment(), "Weggefallen", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
-    # Whose file had the word about this practice last, among those of a day that list it (`imports/word.py`), and when.
+    # The day of the scrape that spoke last of the row, by listing it or by calling it gone: none older has a say.
+    source_day: date | None = field(Day(), owner=TECHNICAL, data=NOBODY)
+    # Whose file had the word about this practice last, among those of a day that list it (`imports/word.py`), and
+    # when its scrape day began.
     source_word_zip: str | None = field(Text(5), owner=TECHNICAL, data=NOBODY)
     source_word_at: datetime | None = field(Moment(), owner=TECHNICAL, data=NOBODY)
+    # When a file listed the row under the very name and address it has.
+    source_named_at: datetime | None = field(Moment(), owner=TECHNICAL, data=NOBODY)
     # The postal code the source gave last: staff may have corrected `plz`, the person is still found by the old one.
     source_plz: str | None = field(Text(10), owner=TECHNICAL, data=PERSON)
     # The import that listed this row last: within one file a row is claimed once, without keeping the claims in memory.

@@ -1,7 +1,7 @@
 """Undoing what was decided on the therapist import's reviews: the rows are as before, unless changed since."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,7 +14,11 @@ from shared.words.statuses import ReviewKind
 from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import TherapistChange, delete_therapist, update_therapists
 
-_TECHNICAL = frozenset({"source_removed_at"})
+_TECHNICAL: Mapping[str, Callable[[str], date]] = {
+    "source_removed_at": datetime.fromisoformat,
+    "source_day": date.fromisoformat,
+}
+"""The columns of the import's own, and how their JSON values are read."""
 
 
 def undo_review(connection: Connection, review_id: int, actor: str, comment: str | None = None) -> Review:
@@ -54,19 +58,20 @@ def _put_back(connection: Connection, written: Sequence[WrittenRow], actor: str)
 def _change(row: Row, entry: WrittenRow) -> TherapistChange | None:
     """What puts one row back; None where it is back already, as a therapist who reappeared."""
     before, after = _typed(entry.before), _typed(entry.after)
-    present = {name: row[name] for name in before}
-    if present == before:
+    # On which day the source spoke last says nothing about whether somebody has gone on from here.
+    compared = before.keys() - {"source_day"}
+    if all(row[name] == before[name] for name in compared):
         return None
-    if present != after:
+    if any(row[name] != after[name] for name in compared):
         raise UndoRefused(Code.CHANGED_SINCE)
     fields = {name: value for name, value in before.items() if name not in _TECHNICAL}
-    return TherapistChange(row, fields, {name: before[name] for name in _TECHNICAL & before.keys()})
+    return TherapistChange(row, fields, {name: before[name] for name in _TECHNICAL.keys() & before.keys()})
 
 
 def _typed(values: Mapping[str, object]) -> dict[str, object]:
     """JSON values as the table's own."""
-    moments = {name: datetime.fromisoformat(str(values[name])) for name in _TECHNICAL & values.keys() if values[name]}
-    return {**values, **moments}
+    times = {name: read(str(values[name])) for name, read in _TECHNICAL.items() if values.get(name)}
+    return {**values, **times}
 
 
 def _take_back(connection: Connection, therapist_id: int, actor: str) -> None:

@@ -20,8 +20,11 @@ from shared.database.engine import transaction
 from shared.imports import ledger
 from shared.imports.source import Found
 from shared.words.codes import Code, describe
+from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.bootstrap import audience_of
+from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.envelope import plausibility
+from therapist_service.imports.import_tracker import begin_day
 from therapist_service.imports.scrape import Scrape, read_scrape
 from therapist_service.imports.scrape_files import FileChanging, FileUnreadable, ScrapeFolder, single_file
 from therapist_service.imports.therapist_importer import Audience, apply_if_sound
@@ -109,7 +112,14 @@ def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> Reh
     """Imports the scrape for real, in a transaction that is never committed."""
     key = f"plan|{datetime.now(UTC).isoformat()}"
     import_id = ledger.register(connection, kernel, [Found(key, None, {"zip": scrape.envelope.zip})])[key].id
-    settlement = apply_if_sound(connection, import_id, scrape, audience)
+    begin_day(connection, scrape.envelope.scrape_day)
+    try:
+        settlement = apply_if_sound(connection, import_id, scrape, audience)
+    except RejectedError as error:
+        return {"status": FileStatus.FAILED, "error_code": error.code, "counts": {}, "outcomes": [], "changes": []}
+    ledger.settle(connection, kernel, import_id, settlement)
+    conclude_days(connection, scrape.envelope.scrape_day)
+    file = ledger.find(connection, kernel, import_id)
     outcomes, changes = kernel.import_outcomes.c, kernel.field_changes.c
     of_outcomes = (
         sa.select(outcomes.record_index, outcomes.outcome, outcomes.entity_id, outcomes.rule, outcomes.code)
@@ -122,9 +132,9 @@ def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> Reh
         .order_by(changes.id)
     )
     return {
-        "status": settlement.status,
-        "error_code": settlement.error_code,
-        "counts": dict(settlement.counts),
+        "status": file["status"],
+        "error_code": file["error_code"],
+        "counts": {word.value: number for word in RecordOutcome if (number := file[f"{word}_count"])},
         "outcomes": [dict(row) for row in connection.execute(of_outcomes).mappings()],
         "changes": [dict(row) for row in connection.execute(of_changes).mappings()],
     }

@@ -237,8 +237,11 @@ def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, ob
     print_table(("", ""), facts, title=number)
     attempts = [list(astuple(attempt)) for attempt in story.attempts_made]
     _print_section(("attempt", "began (UTC)", "ended (UTC)", "how", "code"), attempts, "Attempts")
-    findings = [(f["record_index"], f["pointer"], f["code"], describe(str(f["code"])).english) for f in story.findings]
-    _print_section(("record", "place", "code", "meaning"), findings, "Findings")
+    findings = [
+        (f["record_index"], f["pointer"], f["code"], f["records"], describe(str(f["code"])).english)
+        for f in story.findings
+    ]
+    _print_section(("record", "place", "code", "records", "meaning"), findings, "Findings")
     outcomes = ("record_index", "outcome", "entity_id", "code", "rule")
     _print_section(("record", "outcome", "row", "code", "rule"), _picked(story.outcomes, outcomes), "Records")
     changed = _picked(story.changed_fields, ("entity_id", "field"))

@@ -74,6 +74,15 @@ def talk(message: str) -> None:
     typer.echo(printable(message, keep="\n"), err=True)
 
 
+def typed_again(whom: str) -> str:
+    """The number that the person types in again before something that cannot be undone."""
+    typer.echo(f"Type the {whom}'s number again to erase: ", err=True, nl=False)
+    line = sys.stdin.readline()
+    if not line:
+        typer.echo(err=True)
+    return line.strip()
+
+
 def print_json(value: object) -> None:
     """Prints data for programs."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=json_default)

@@ -2,21 +2,33 @@
 
 import json
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curavani.cli.imports import Json
-from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, connected, settings_of
+from curavani.cli.output import (
+    TROUBLE,
+    USAGE,
+    end,
+    examples,
+    operator,
+    print_json,
+    print_table,
+    talk,
+    typed_again,
+    with_exit_codes,
+)
+from curavani.cli.services import SERVICES, connected, numbered, settings_of
+from patient_service.certificates import Certificate, Decisions, certificate_page
 from patient_service.export import Exporter, export_page
 from patient_service.restrictions import Restriction, lift, restrict
 from patient_service.retention import due_patients
 from patient_service.use_cases import list_consents
+from shared.core.errors import NotFound
 from shared.core.json_values import json_default
 from shared.core.settings import RetentionSettings
 from shared.database.engine import transaction
@@ -30,6 +42,7 @@ app = typer.Typer(no_args_is_help=True, help="Evidence of consent, keeping, and 
 
 _DUE = ("patient", "status", "nothing since", "days")
 
+_LONGEST_NUMBER = 15
 PatientId = Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="The patient's number.")]
 
 
@@ -120,16 +133,87 @@ def due(as_json: Json = False) -> None:
 
 
 @app.command(epilog=examples("curavani patients erase 17", "curavani patients erase 17 --yes > certificate.json"))
+@app.command(
+    epilog=examples(
+        "curavani patients erase 17",
+        "curavani patients erase 17 --yes > certificate.json",
+        "curavani patients erase 17 --also P7,P9 --keep P8 --page certificate.html",
+    )
+)
 @with_exit_codes
 def erase(
     patient_id: PatientId,
+    *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
+    also: Annotated[str, typer.Option(help="Doubtful files that are the person's: P7,P9.")] = "",
+    keep: Annotated[str, typer.Option(help="Doubtful files that are somebody else's: P8.")] = "",
+    others: Annotated[str, typer.Option(help="Patients of an open question who are somebody else: 12,13.")] = "",
+    page: Annotated[Path | None, typer.Option(help="Writes the certificate as a page to print, too.")] = None,
 ) -> None:
-    """Erases every copy of a patient's data and prints the certificate. It cannot be undone."""
+    """Erases every copy of a patient's data and prints the certificate. It cannot be undone.
+
+    What may be the person's and may be somebody else's is named before and in the certificate, which is complete once
+    all of it is decided, with --also and --keep, now or later. Exit 1 as long as it is not complete.
+    """
+    decisions = Decisions(_files(also, "also"), _files(keep, "keep"), _patients(others))
     with _erasure() as erasure:
-        if not yes and _typed_again() != str(patient_id):
-            end("That is not the number; nothing was erased.", USAGE)
-        print_json(erasure.erase(patient_id, operator()))
+        if not yes:
+            _tell_doubts(erasure, patient_id)
+            if typed_again("patient") != str(patient_id):
+                end("That is not the number; nothing was erased.", USAGE)
+        certificate = erasure.erase(patient_id, operator(), decisions)
+    print_json(_numbered(certificate))
+    if page is not None:
+        page.write_text(certificate_page(certificate), encoding="utf-8")
+    if certificate["completed_at"] is None:
+        end(_what_is_left(certificate), TROUBLE)
+
+
+def _files(text: str, option: str) -> list[int]:
+    found = [numbered(part) for part in text.split(",") if part.strip()]
+    if any(entry.name != "patient" for entry, _ in found):
+        raise typer.BadParameter(f"--{option} takes numbers of registrations, like P7")
+    return [number for _, number in found]
+
+
+def _patients(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and len(part) <= _LONGEST_NUMBER for part in parts):
+        raise typer.BadParameter("--others takes numbers of patients, like 12,13")
+    return [int(part) for part in parts]
+
+
+def _tell_doubts(erasure: "Erasure", patient_id: int) -> None:
+    with suppress(NotFound):
+        doubtful = erasure.preview(patient_id).doubtful
+        if doubtful:
+            talk(
+                f"May be the person's, or somebody else's: {_p(doubtful)}. Decide with --also and --keep, now or later."
+            )
+
+
+def _what_is_left(certificate: Certificate) -> str:
+    left = []
+    if certificate["doubtful"]:
+        left.append(f"May be the person's: {_p(certificate['doubtful'])}. Look at each, then run this again with"
+                    " --also or --keep.")  # fmt: skip
+    if certificate["possible_duplicates"]:
+        numbers = ", ".join(map(str, certificate["possible_duplicates"]))
+        left.append(f"May be the same person: patient {numbers}. Erase them as well, or run this again with --others.")
+    return "\n".join(["The erasure is not complete.", *left, *certificate["not_reached"]])
+
+
+def _p(numbers: Iterable[int]) -> str:
+    return ", ".join(f"P{number}" for number in numbers)
+
+
+def _numbered(certificate: Certificate) -> dict[str, object]:
+    files = {name: [f"P{number}" for number in numbers] for name, numbers in _file_lists(certificate)}
+    return {**certificate, **files}
+
+
+def _file_lists(certificate: Certificate) -> list[tuple[str, list[int]]]:
+    return [("files", certificate["files"]), ("doubtful", certificate["doubtful"])]
 
 
 @app.command("re-erase", epilog=examples("curavani patients re-erase", "curavani patients re-erase --yes"))
@@ -144,7 +228,7 @@ def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
         talk(f"Erased before, and back again: {', '.join(map(str, returned))}.")
         if not yes and not typer.confirm("Erase them again?", err=True):
             end("Nothing was erased.", USAGE)
-        print_json(erasure.erase_again(returned, operator()))
+        print_json([_numbered(each) for each in erasure.erase_again(returned, operator())])
 
 
 @contextmanager
@@ -156,11 +240,3 @@ def _erasure() -> Iterator["Erasure"]:
         yield parts.erasure
     finally:
         parts.close()
-
-
-def _typed_again() -> str:
-    typer.echo("Type the patient's number again to erase: ", err=True, nl=False)
-    line = sys.stdin.readline()
-    if not line:
-        typer.echo(err=True)
-    return line.strip()

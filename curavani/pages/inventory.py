@@ -88,7 +88,7 @@ THERAPISTS: Mapping[str, Stored] = {
     "therapeuten": Stored(
         "Psychotherapeutische Praxen: öffentliche Angaben des Arztverzeichnisses und unsere eigenen.",
         "unbefristet; wer aus dem Verzeichnis verschwindet, wird `inaktiv`, nicht entfernt",
-        "die Zeile wird entfernt (`DELETE /api/therapists/{id}`)",
+        "die Zeile wird entfernt (`DELETE /api/therapists/{id}`, `curavani therapists erase`)",
         _by_data(THERAPIST),
     ),
     "scrape_fill": Stored(
@@ -96,6 +96,35 @@ THERAPISTS: Mapping[str, Stored] = {
         "unbefristet",
         _NOBODY,
         {Data.TECHNICAL: ("scrape_day", "zip", "records", "filled")},
+    ),
+    "scrape_days": Stored(
+        "Wie viele aktive Praxen jede Postleitzahl vor einem Tag der Arztsuche hatte.",
+        "unbefristet",
+        _NOBODY,
+        {Data.TECHNICAL: ("scrape_day", "active_before")},
+    ),
+    "proposed_deletions": Stored(
+        "Welche Praxen eine Datei als gelöscht meldet, und was daraus wurde.",
+        "unbefristet",
+        "die Zeilen zur Person werden entfernt",
+        {
+            Data.PERSON: ("entity_id",),
+            Data.TECHNICAL: ("import_id", "record_index", "scrape_day", "zip", "said_at", "rule", "outcome"),
+        },
+    ),
+    "suppressions": Stored(
+        "Mit einem Schlüssel gebildete Prüfsummen von Personen, die widersprochen haben (Pseudonyme), damit die"
+        " Arztsuche sie nicht zurückbringt.",
+        "bis jemand es zurücknimmt (`curavani therapists allow`)",
+        "entsteht durch die Löschung",
+        {
+            Data.PERSON: ("known_by", "resembles"),
+            Data.STAFF: ("erased_by",),
+            Data.TECHNICAL: ("id", "erased_at"),
+        },
+    ),
+    "digest_key": Stored(
+        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {Data.TECHNICAL: ("only", "key")}
     ),
 }  # fmt: skip
 
@@ -114,6 +143,7 @@ KERNEL: Mapping[str, Stored] = {
             Data.STAFF: ("discard_reason",),
             Data.TECHNICAL: (
                 "id", "source_key", "bucket", "uploaded_at", "file_version", "file_size", "zip", "scrape_date",
+                "scrape_day",
                 "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
                 "delete_source", "copy_removed_at", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at",

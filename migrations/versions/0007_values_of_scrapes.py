@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column(_TABLE, sa.Column("line_key", sa.Text(), nullable=True), schema=_SCHEMA)
     op.add_column(_TABLE, sa.Column("source_word_zip", sa.String(5), nullable=True), schema=_SCHEMA)
     op.add_column(_TABLE, sa.Column("source_word_at", sa.DateTime(timezone=True), nullable=True), schema=_SCHEMA)
+    op.add_column(_TABLE, sa.Column("source_named_at", sa.DateTime(timezone=True), nullable=True), schema=_SCHEMA)
     _fill(op.get_bind())
     op.create_index("ix_therapeuten_mail_key", _TABLE, ["mail_key"], schema=_SCHEMA)
     op.create_index("ix_therapeuten_line_key", _TABLE, ["line_key"], schema=_SCHEMA)
@@ -35,7 +36,8 @@ def _fill(connection: sa.Connection) -> None:
     given = [{"id": row["id"], **look_up_keys(row, row["source_record"])} for row in rows]
     fill = sa.text(
         f"UPDATE {_SCHEMA}.{_TABLE} SET mail_key = :mail_key, line_key = :line_key,"
-        " other_keys = CAST(:other_keys AS text[]), source_word_zip = source_zip, source_word_at = source_seen_at"
+        " other_keys = CAST(:other_keys AS text[]), source_word_zip = source_zip, source_word_at = source_seen_at,"
+        " source_named_at = date_trunc('day', source_seen_at, 'UTC')"
         " WHERE id = :id"
     )
     for start in range(0, len(given), _BATCH):
@@ -43,7 +45,7 @@ def _fill(connection: sa.Connection) -> None:
 
 
 def downgrade() -> None:
-    for column in ("source_word_at", "source_word_zip", "line_key", "mail_key"):
+    for column in ("source_named_at", "source_word_at", "source_word_zip", "line_key", "mail_key"):
         op.drop_column(_TABLE, column, schema=_SCHEMA)
     for schema in (_SCHEMA, "patient_service"):
         op.drop_column("import_findings", "records", schema=schema)

@@ -1,12 +1,14 @@
 """What the ledger keeps of objects in a bucket: their key, and what follows where an object is not there any more."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.bucket import StoredObject
 from patient_service.imports.digest_keys import Keys
+from patient_service.imports.local_copies import LocalCopies, stem_of
 from patient_service.models import kernel
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.core.clock import now
@@ -18,6 +20,9 @@ from shared.words.statuses import FileStatus
 
 _IMPORTED = (FileStatus.SUCCESS, FileStatus.SKIPPED)
 _DISK = "patient-import:disk"
+_UNKNOWN_COPIES = "patient-import:copy-unknown"
+_SETTLED = timedelta(days=1)
+"""A younger copy may be that of an import in hand, on another machine."""
 _UNUSABLE = "patient-import:unusable-name:"
 _tracking = kernel.import_tracking
 _SOURCE_TO_GO = sa.or_(
@@ -96,6 +101,34 @@ def report_unusable_names(connection: Connection, generations: Sequence[int]) ->
     told = sa.select(alerts.fingerprint).where(alerts.code == Code.UNUSABLE_NAME, alerts.resolved_at.is_(None))
     for fingerprint in set(connection.execute(told).scalars()) - set(found):
         resolve_problem(connection, kernel, fingerprint)
+
+
+def unknown_copies(connection: Connection, copies: LocalCopies, before: datetime) -> list[str]:
+    """The paths of copies, written before then, that no file of the ledger knows. Raises `DiskUnavailable`.
+
+    A process that died before its ledger row was committed, or a restored database, leaves such ones.
+    """
+    rows = connection.execute(
+        sa.select(_tracking.c.local_path, _tracking.c.bucket, _tracking.c.file_name, _tracking.c.file_version)
+    )
+    known = set()
+    for row in rows:
+        if row.local_path:
+            known.add(stem_of(row.local_path))
+        if row.bucket and row.file_name and row.file_version:
+            known.add(stem_of(copies.path_for(row.bucket, row.file_name, int(row.file_version))))
+    return [path for path in copies.older_than(before) if stem_of(path) not in known]
+
+
+def report_unknown_copies(connection: Connection, copies: LocalCopies) -> None:
+    """Tells people of copies of nobody knows whom, and when there are none any more."""
+    number = len(unknown_copies(connection, copies, now() - _SETTLED))
+    if number:
+        raise_problem(
+            connection, kernel, code=Code.COPY_UNKNOWN, fingerprint=_UNKNOWN_COPIES, detail={"number": number}
+        )
+    else:
+        resolve_problem(connection, kernel, _UNKNOWN_COPIES)
 
 
 def note_deleted(connection: Connection, file: File) -> None:

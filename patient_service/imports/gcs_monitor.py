@@ -1,6 +1,6 @@
 """The bucket as a source of registrations: what one pass does with it, step by step as the engine asks for it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,7 +23,7 @@ from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.imports import ledger
 from shared.imports.passes import PassReport
-from shared.imports.source import Claim, File, Found, Settlement, SourceGone
+from shared.imports.source import Claim, File, Found, Group, Settlement, SourceGone
 from shared.metrics.process import Stage, unmeasured
 from shared.words.codes import Code
 
@@ -77,9 +77,9 @@ class RegistrationSource:
     def reconcile(self, connection: Connection, found: Sequence[Found[StoredObject]]) -> list[File]:
         return bucket_ledger.vanished(connection, self.bucket.name, [one.key for one in found])
 
-    def batches(self, due: list[Claim[StoredObject]]) -> Iterator[Sequence[Claim[StoredObject]]]:
+    def groups(self, due: list[Claim[StoredObject]]) -> list[Group[StoredObject]]:
         """One registration at a time: each is safe, or tried again, before the next one is touched."""
-        return ([claim] for claim in sorted(due, key=lambda claim: _upload(claim.file)))
+        return [Group([[claim] for claim in sorted(due, key=lambda claim: _upload(claim.file))])]
 
     def open(self, locked: LockedConnection, claim: Claim[StoredObject]) -> Content:
         file = self._fetch(locked, claim)
@@ -108,9 +108,13 @@ class RegistrationSource:
             bucket_ledger.note_deleted(connection, file)
         return True
 
+    def conclude(self, _connection: Connection, _group: Group[StoredObject] | None) -> tuple[()]:
+        return ()
+
     def finish(self, connection: Connection) -> None:
         bucket_ledger.report_disk(connection)
         bucket_ledger.report_unusable_names(connection, self._unusable)
+        bucket_ledger.report_unknown_copies(connection, self.copies)
 
     def _fetch(self, locked: LockedConnection, claim: Claim[StoredObject]) -> RegistrationFile:
         """From the bucket, or from the copy of an earlier attempt alone where the object has left it since."""

@@ -55,9 +55,11 @@ class Person(Protocol):
 @dataclass(frozen=True, slots=True)
 class Erasing:
     """Erasing a person, where a service does that: `erase` takes the number and the actor; `certificates` is the table
-    of what was erased, with `id`, `patient_id`, `erased_by`, `erased_at` and `certificate`."""
+    of what was erased, with `id`, `patient_id`, `erased_by`, `erased_at` and `certificate`. `decide` takes the number,
+    the actor, and of doubtful files those that go `also` and those to `keep`, and of patients the `others`."""
 
     erase: Callable[[int, str], object]
+    decide: Callable[[int, str, Mapping[str, Sequence[int]]], object]
     certificates: sa.Table
 
 
@@ -156,6 +158,7 @@ def _add_erasing(routes: Blueprint, pages: "_ErasurePages") -> None:
     routes.post(f"{_ONE}/erase", endpoint="erase")(operated(pages.erase))
     routes.get("/erasures", endpoint="erasures")(operated(pages.index))
     routes.get(_ERASURE, endpoint="erasure")(operated(pages.show))
+    routes.post(_ERASURE, endpoint="decide_erasure")(operated(pages.decide))
     routes.get(f"{_ERASURE}/certificate", endpoint="certificate")(operated(pages.download))
 
 
@@ -309,6 +312,22 @@ class _ErasurePages:
     def show(self, erasure_id: int) -> str:
         row = self._certificate(erasure_id)
         return render_template("console/erasure.html", row=row, person_words=person_words)
+
+    def decide(self, erasure_id: int) -> ResponseReturnValue:
+        """Takes what was chosen of the doubts; leads back to the certificate."""
+        row = self._certificate(erasure_id)
+        doubts = {
+            "file": row["certificate"].get("doubtful", []),
+            "patient": row["certificate"].get("possible_duplicates", []),
+        }
+        chosen: dict[str, list[int]] = {"also": [], "keep": [], "others": []}
+        for kind, numbers in doubts.items():
+            for number in numbers:
+                choice = request.form.get(f"{kind}-{number}")
+                if choice in chosen:
+                    chosen[choice].append(number)
+        self._erasing.decide(row["patient_id"], actor(), chosen)
+        return redirect(url_for("console.people.erasure", erasure_id=erasure_id))
 
     def download(self, erasure_id: int) -> Response:
         row = self._certificate(erasure_id)

@@ -18,6 +18,7 @@ _REMOVED: Mapping[str, LazyString] = {
     "events": lazy_gettext("Events kept here"),
     "reasons": lazy_gettext("Reasons that people wrote"),
     "local_copies": lazy_gettext("Local copies"),
+    "unknown_copies": lazy_gettext("Copies without an entry"),
     "cloud_objects": lazy_gettext("Files in the bucket"),
 }
 

@@ -7,7 +7,7 @@ from typing import Literal
 from flask_babel import LazyString, gettext, lazy_gettext
 
 from shared.reviews.subjects import ConflictSubject, DuplicateSubject, HeldDeletionsSubject, Subject
-from shared.reviews.values import Review
+from shared.reviews.values import HeldRecordDetail, Review
 from shared.words.statuses import ReviewChoice, ReviewKind
 
 EXPLANATIONS: Mapping[tuple[ReviewKind, str], LazyString] = {
@@ -27,6 +27,10 @@ EXPLANATIONS: Mapping[tuple[ReviewKind, str], LazyString] = {
     ),
 }
 
+_RESEMBLES_ERASED = lazy_gettext(
+    "A record of the source resembles somebody who objected and was erased. Nothing was written. Is it that person?"
+)
+
 Shape = Literal["duplicate", "conflict", "deletions", ""]
 """How a subject is shown; empty for one that nobody sees."""
 
@@ -43,6 +47,8 @@ class Option:
 
 def explanation(review: Review, service_name: str) -> str:
     """What is asked, for somebody who sees the first review of its kind."""
+    if isinstance(review.detail, HeldRecordDetail) and not review.detail.candidates:
+        return str(_RESEMBLES_ERASED)
     return str(EXPLANATIONS.get((review.kind, service_name), ""))
 
 
@@ -82,6 +88,9 @@ def _merges(subject: DuplicateSubject, service_name: str) -> list[Option]:
         if service_name == "patient"
         else gettext("What the source says is taken into that entry; what we changed by hand stays.")
     )
+    if not subject.candidates:
+        word, effect = gettext("The person who objected"), gettext("The record is left out from now on.")
+        return [Option(ReviewChoice.MERGE, word, effect, True)]
     return [
         Option(
             f"{ReviewChoice.MERGE}:{candidate}",

@@ -10,7 +10,7 @@ from flask_babel import LazyString, format_date, format_datetime, format_decimal
 
 from shared.core.tokens import Role
 from shared.http.service import current_service
-from shared.words.codes import describe
+from shared.words.codes import Code, describe
 from shared.words.statuses import (
     Access,
     Action,
@@ -91,6 +91,7 @@ RULES: Mapping[str, LazyString] = {
     "similar": lazy_gettext("Somebody resembles the person strongly."),
     "duplicate_in_file": lazy_gettext("The same person stands in the file twice."),
     "ambiguous": lazy_gettext("Several people may be meant."),
+    "answered": lazy_gettext("Somebody here has decided so before."),
     "none": lazy_gettext("Nobody known is meant."),
 }
 
@@ -152,6 +153,7 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.CREATE: lazy_gettext("entered the person"),
     Action.DELETE: lazy_gettext("deleted the person"),
     Action.ERASE: lazy_gettext("erased the person's data"),
+    Action.ALLOW: lazy_gettext("let the import bring somebody back"),
     Action.REPLAY_EVENTS: lazy_gettext("had events sent again"),
     Action.RELEASE_EVENT: lazy_gettext("released an event"),
     Action.DROP_EVENT: lazy_gettext("gave up an event"),
@@ -250,7 +252,7 @@ def counts(row: Mapping[str, int]) -> str:
 
 def pass_counts(files: Mapping[str, int]) -> str:
     """What a pass did, in a few words."""
-    number = sum(many for name, many in files.items() if name != "delete_pending")
+    number = sum(many for name, many in files.items() if name not in ("delete_pending", Code.FOLDER_UNREADABLE))
     return str(ngettext("%(num)s file", "%(num)s files", number)) if number else str(gettext("nothing new"))
 
 

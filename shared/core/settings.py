@@ -293,6 +293,7 @@ class MailSettings(SettingsGroup):
 
 ALL_GROUPS: tuple[type[SettingsGroup], ...] = (
     DatabaseSettings,
+    DigestSettings,
     ServingSettings,
     RetentionSettings,
     StorageSettings,

@@ -68,9 +68,14 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> En
 
 
 def _settle(driver: psycopg.Connection[TupleRow], _record: object) -> None:
-    driver.autocommit = True
-    driver.execute(_SETTLE, [json_text(_SESSION)])
-    driver.autocommit = False
+    try:
+        driver.autocommit = True
+        driver.execute(_SETTLE, [json_text(_SESSION)])
+        driver.autocommit = False
+    except BaseException:
+        # The pool does not know the connection yet, and nobody else would close it.
+        driver.close()
+        raise
 
 
 def require_writable(connection: Connection) -> None:

@@ -79,12 +79,14 @@ class AttemptOut(Answer):
 class FindingOut(Answer):
     """What a file breaks or departs from; `record_index` is null for the file as a whole.
 
-    A pointer may hold a foreign key's name, which somebody may have put a value into.
+    Remarks of one code, of more than twenty records, are one: `records` is their number. A pointer may hold a foreign
+    key's name, which somebody may have put a value into.
     """
 
     record_index: int | None
     pointer: Personal[str] = ""
     code: str
+    records: int
 
 
 class OutcomeOut(Answer):

@@ -34,7 +34,10 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How an attempt ended: the word that the pass counts it by, None where it did not happen; the file's records."""
+    """How an attempt ended: the word that the pass counts it by, and the file's records.
+
+    No word where the attempt did not happen, or where the end of the file's group says the last one.
+    """
 
     word: str | None
     records: int = 0
@@ -102,6 +105,8 @@ class _Batch(Generic[Item, Content]):
         except TransientError as error:
             if error.service_wide:
                 self._interrupt(error)
+        except RejectedError as error:
+            log.info("batch_undone", number=len(opened), code=error.code)
         except Exception:
             log.exception("batch_undone", number=len(opened))
 
@@ -130,7 +135,7 @@ class _Batch(Generic[Item, Content]):
             if one.claim.file.attempts:
                 self._endings.heal(connection, one.id)
             log.info("file_imported", import_id=one.id, status=settlement.status, duration_ms=duration_ms)
-        return End(settlement.status, self._source.size(one.content))
+        return End(settlement.status if settlement.final else None, self._source.size(one.content))
 
     @contextmanager
     def _ending(self, claim: Claim[Item]) -> Iterator[None]:

@@ -14,7 +14,7 @@ from shared.imports.attempts import Attempts, End
 from shared.imports.endings import Endings
 from shared.imports.passes import FileDone, PassReport
 from shared.imports.retry import RetryRule
-from shared.imports.source import Claim, Content, File, Found, Item, Source
+from shared.imports.source import Claim, Content, File, Found, Group, Item, Source
 from shared.metrics.process import Stage, unmeasured
 from shared.words.statuses import FileStatus
 
@@ -48,12 +48,15 @@ class Importer(Generic[Item, Content]):
         with locked.transaction() as connection:
             due = self._claim(connection, found, report)
         done = 0
-        for batch in self._batches(due):
-            if stopping():
-                return
-            for end in self._bring_to_their_end(locked, batch, report):
-                done += 1
-                self.watch(FileDone(done, len(due), end.records))
+        for group in self.source.groups(due):
+            for batch in self._batches(group):
+                if stopping():
+                    return
+                for end in self._bring_to_their_end(locked, batch, report):
+                    done += 1
+                    self.watch(FileDone(done, len(due), end.records))
+            self._conclude(locked, group, report)
+        self._conclude(locked, None, report)
         with locked.transaction() as connection:
             self.source.finish(connection)
 
@@ -81,9 +84,9 @@ class Importer(Generic[Item, Content]):
             return False
         return True
 
-    def _batches(self, due: list[Claim[Item]]) -> Iterator[Sequence[Claim[Item]]]:
+    def _batches(self, group: Group[Item]) -> Iterator[Sequence[Claim[Item]]]:
         """As the source puts them together; but where a pass was cut off, the file at fault has to show."""
-        for batch in self.source.batches(due):
+        for batch in group.batches:
             if any(claim.file.interruptions for claim in batch):
                 yield from ([claim] for claim in batch)
             else:
@@ -103,3 +106,10 @@ class Importer(Generic[Item, Content]):
             if is_over and self.source.releases and not self.source.release(locked, claim):
                 report.count("delete_pending")
             yield end
+
+    def _conclude(self, locked: LockedConnection, group: Group[Item] | None, report: PassReport) -> None:
+        """What the end of the group has decided counts once it is committed."""
+        with locked.transaction() as connection:
+            statuses = list(self.source.conclude(connection, group))
+        for status in statuses:
+            report.count(status)

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.core.clock import now
 from shared.core.errors import CuravaniError, NotFound
+from shared.database.json_text import json_text
 from shared.database.statements import KernelStatement, Statement
 from shared.database.tables import KernelTables
 from shared.imports.source import File, Found, Item, Settlement
@@ -25,6 +26,10 @@ WAITING = (FileStatus.PENDING, FileStatus.RETRYING)
 """Waits for an attempt; what a person discards before then does so no longer."""
 INTERRUPTIONS = 3
 """So often in a row a pass may be cut off at a file before the file pays for it."""
+
+
+Counts = Mapping[str, int]
+"""Numbers of records by their outcome."""
 
 
 class Withdrawn(CuravaniError):
@@ -125,6 +130,21 @@ def settle(
     _end(connection, kernel, import_id, values)
 
 
+def recount(connection: Connection, kernel: KernelTables, changes: Mapping[int, Counts]) -> list[FileStatus]:
+    """Changes files' counts, by the file's number, once records that were counted as held have their outcome.
+
+    Returns each file's status as it is then.
+    """
+    if not changes:
+        return []
+    rows = [
+        {"id": import_id, **{word.value: counts.get(word, 0) for word in RecordOutcome}}
+        for import_id, counts in changes.items()
+    ]
+    recounted = _RECOUNT.of(kernel.schema)(connection, rows=json_text(rows)).fetchall()
+    return [FileStatus(row.status) for row in recounted]
+
+
 def postpone(connection: Connection, kernel: KernelTables, import_id: int, code: str, delay_seconds: float) -> None:
     """A transient failure: tried again after the delay. Raises `Withdrawn`."""
     due = now() + timedelta(seconds=delay_seconds)
@@ -181,6 +201,23 @@ _INTERRUPT = KernelStatement("""
     WHERE id IN (SELECT import_id FROM cut_off) AND status IN ('pending', 'retrying')
       AND attempts > 0 AND round_attempts > 0
     RETURNING id, round_attempts, interruptions >= :limit AS pays
+""")
+
+_RECOUNT = KernelStatement(f"""
+    WITH recounted AS (
+      UPDATE {{schema}}.import_tracking AS file SET
+        {", ".join(f"{word}_count = file.{word}_count + given.{word}" for word in RecordOutcome)},
+        status = CASE WHEN file.failed_count + file.held_count + given.held > 0 THEN 'partial' ELSE 'success' END
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given(
+        id bigint, {", ".join(f"{word} int" for word in RecordOutcome)}
+      )
+      WHERE file.id = given.id
+      RETURNING file.id, file.status
+    ), kept AS (
+      UPDATE {{schema}}.import_attempts AS attempt SET status = recounted.status FROM recounted
+      WHERE attempt.import_id = recounted.id AND attempt.status = 'partial'
+    )
+    SELECT id, status FROM recounted ORDER BY id
 """)
 
 _TAKE_BACK = KernelStatement("""

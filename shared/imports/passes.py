@@ -12,7 +12,7 @@ from shared.database.tables import KernelTables
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, PassTrigger
 
-TROUBLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PARTIAL, "delete_pending")
+TROUBLE = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PARTIAL, "delete_pending", Code.FOLDER_UNREADABLE)
 """What makes a pass end with something that a person may want to look at."""
 
 
@@ -48,7 +48,7 @@ class PassReport:
 
     @property
     def has_trouble(self) -> bool:
-        """Whether something of this pass failed, is tried again, is held, or waits for its delete."""
+        """Whether something of this pass failed, is tried again, is held, waits for its delete, or may not be read."""
         return any(self.counts[status] for status in TROUBLE)
 
 

@@ -6,7 +6,7 @@ passes: those are the engine's, and the same for every source.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy.engine import Connection
@@ -62,16 +62,29 @@ class Claim(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
+class Group(Generic[Item]):
+    """Due files that are concluded together, in batches that are applied in one transaction each.
+
+    `day` is what they have in common, where the source goes day by day.
+    """
+
+    batches: Iterable[Sequence[Claim[Item]]]
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """How a file ended: its status, the code if there is one, its counts per record outcome.
 
-    `noted` are further columns of the ledger that are known by then.
+    `noted` are further columns of the ledger that are known by then. Where it is not `final`, some of its records are
+    counted as held until the source concludes the file's group.
     """
 
     status: FileStatus
     error_code: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     noted: Mapping[str, object] = field(default_factory=dict)
+    final: bool = True
 
 
 class SourceGone(CuravaniError):
@@ -113,8 +126,8 @@ class Source(Protocol[Item, Content]):
     def reconcile(self, connection: Connection, found: Sequence[Found[Item]]) -> list[File]:
         """Squares the ledger with what is there; returns files that wait for an attempt and are not there any more."""
 
-    def batches(self, due: list[Claim[Item]]) -> Iterable[Sequence[Claim[Item]]]:
-        """The due files in their order, those together that are to be applied in one transaction."""
+    def groups(self, due: list[Claim[Item]]) -> Iterable[Group[Item]]:
+        """The due files in their order."""
 
     def open(self, locked: LockedConnection, claim: Claim[Item]) -> Content:
         """Reads and checks the item. Raises `SourceGone`, `NotYet`, `RejectedError` or `TransientError`."""
@@ -134,6 +147,12 @@ class Source(Protocol[Item, Content]):
 
     def release(self, locked: LockedConnection, claim: Claim[Item]) -> bool:
         """Takes the item out of the source; False where a later pass has to try again."""
+
+    def conclude(self, connection: Connection, group: Group[Item] | None) -> Iterable[FileStatus]:
+        """Decides what only the end of a group shows; None stands for all that is left at the end of the pass.
+
+        Returns the status of each file whose settlement was not final and is now, in whichever pass it was applied.
+        """
 
     def finish(self, connection: Connection) -> None:
         """What is worth telling at the end of a pass."""

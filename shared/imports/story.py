@@ -25,12 +25,12 @@ def finding_groups(connection: Connection, kernel: KernelTables, import_id: int)
     columns = kernel.import_findings.c
     rank = sa.func.row_number().over(partition_by=columns.code, order_by=columns.id)
     ranked = (
-        sa.select(columns.code, columns.pointer, columns.id, rank.label("rank"))
+        sa.select(columns.code, columns.pointer, columns.records, rank.label("rank"))
         .where(columns.import_id == import_id)
         .subquery()
     )
     places = sa.func.array_agg(ranked.c.pointer).filter(ranked.c.rank <= _PLACES)
-    number = sa.func.count()
+    number = sa.func.sum(ranked.c.records)
     statement = sa.select(ranked.c.code, number, places).group_by(ranked.c.code).order_by(number.desc(), ranked.c.code)
     return [FindingGroup(code, many, list(where)) for code, many, where in connection.execute(statement)]
 

@@ -12,9 +12,9 @@ from shared.database.tables import KernelTables
 from shared.fields.validation import InvalidInput
 from shared.history.actions import record_action
 from shared.reviews.stored import read_review, written_json
-from shared.reviews.values import CHOICES, NewReview, Resolution, Review, UndoneResolution, Written
+from shared.reviews.values import CHOICES, Detail, NewReview, Resolution, Review, UndoneResolution, Written
 from shared.words.codes import Code
-from shared.words.statuses import Action, ReviewKind, ReviewState
+from shared.words.statuses import Action, ReviewChoice, ReviewKind, ReviewState
 
 
 class ResolutionRefused(NotAllowedError):
@@ -30,18 +30,47 @@ class UndoRefused(ResolutionRefused):
 
 
 def open_reviews(connection: Connection, kernel: KernelTables, reviews: Sequence[NewReview]) -> None:
-    """Opens those that were never opened before."""
-    known = _known_fingerprints(connection, kernel, [review.fingerprint for review in reviews if review.fingerprint])
-    rows = [asdict(review) for review in reviews if review.fingerprint is None or review.fingerprint not in known]
+    """Opens them, or brings those up to date that are open under the same fingerprint."""
+    table = kernel.reviews
+    rows = [asdict(review) for review in reviews if not _is_updated(connection, table, review)]
     if rows:
-        connection.execute(sa.insert(kernel.reviews), rows)
+        connection.execute(sa.insert(table), rows)
 
 
-def _known_fingerprints(connection: Connection, kernel: KernelTables, wanted: Sequence[str]) -> set[str]:
-    if not wanted:
-        return set()
-    fingerprint = kernel.reviews.c.fingerprint
-    return set(connection.execute(sa.select(fingerprint).where(fingerprint.in_(wanted))).scalars())
+def _is_updated(connection: Connection, table: sa.Table, review: NewReview) -> bool:
+    if review.fingerprint is None:
+        return False
+    same = (table.c.fingerprint == review.fingerprint, table.c.state == ReviewState.OPEN)
+    return connection.execute(sa.update(table).where(*same).values(asdict(review))).rowcount > 0
+
+
+def lock_all_open(
+    connection: Connection,
+    kernel: KernelTables,
+    kind: ReviewKind | None = None,
+    entity_ids: Sequence[int | None] | None = None,
+) -> list[Review]:
+    """The open reviews of that kind and about these entities, locked in order of id."""
+    table = kernel.reviews
+    conditions = [table.c.state == ReviewState.OPEN]
+    conditions += [table.c.kind == kind] if kind else []
+    conditions += [table.c.entity_id.in_(entity_ids)] if entity_ids is not None else []
+    found = sa.select(table).where(*conditions).order_by(table.c.id).with_for_update()
+    return [read_review(row) for row in connection.execute(found).mappings()]
+
+
+def settle(connection: Connection, kernel: KernelTables, review_id: int, actor: str) -> None:
+    """Closes a locked review that newer data has answered, or another review asks instead."""
+    table = kernel.reviews
+    answered = {"state": ReviewState.RESOLVED, "choice": ReviewChoice.SETTLED, "decided_by": actor, "decided_at": now()}
+    connection.execute(sa.update(table).where(table.c.id == review_id).values(answered))
+
+
+def change_detail(connection: Connection, kernel: KernelTables, review_id: int, detail: Detail) -> None:
+    """Changes what a locked review is about; who decided otherwise before stays on record."""
+    table = kernel.reviews
+    changed = table.c.detail.concat(asdict(detail))
+    connection.execute(sa.update(table).where(table.c.id == review_id).values(detail=changed))
 
 
 def list_reviews(

@@ -42,8 +42,8 @@ class DuplicateSubject:
 
 @dataclass(frozen=True, slots=True)
 class ConflictingField:
-    """One field that staff and source changed differently. `base` is what the source said before, `staff` what the row
-    held when the review was opened, `present` what it holds now."""
+    """One field that staff and source changed differently. `base` is what the source said before, `source` what it says
+    now, `staff` what the row held when the review was opened, `present` what it holds now."""
 
     field: str
     base: object
@@ -73,7 +73,7 @@ class ProposedDeletion:
 
 @dataclass(frozen=True, slots=True)
 class HeldDeletionsSubject:
-    """All of one file; `active_before` is how many active therapists the file's postal code had."""
+    """All of one file or scrape day; `active_before` is how many active therapists its postal codes had."""
 
     deletions: tuple[ProposedDeletion, ...]
     active_before: int

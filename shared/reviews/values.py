@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 from shared.words.statuses import ReviewChoice, ReviewKind, ReviewState
 
@@ -40,6 +40,12 @@ class HeldRecordDetail:
     zip: str
     hash: str
     seen_at: datetime
+    day: date | None = None
+    """The scrape day of the file; earlier versions of the program kept the moment alone."""
+
+    @property
+    def scrape_day(self) -> date:
+        return self.day or self.seen_at.astimezone(UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +67,27 @@ class ConflictDetail:
 
 @dataclass(frozen=True, slots=True)
 class HeldDeletion:
-    """A row that a record of the file calls deleted."""
+    """A row that a record calls deleted: its place in the review's own file, the postal code and scrape day of the file
+    that says so."""
 
     entity_id: int
     record_index: int | None = None
+    zip: str | None = None
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HeldDeletionsDetail:
-    """The deletions of one file. `active_before` is how many active rows the file had before it, `seen_at` when the
-    source said that they are gone."""
+    """The deletions of one file, or of a scrape day. `active_before` is how many active rows the file, or the day's
+    files, had before it, `seen_at` when the source said that they are gone."""
 
     deletions: tuple[HeldDeletion, ...]
     active_before: int
     seen_at: datetime
+
+    def day_of(self, deletion: HeldDeletion) -> date:
+        """The scrape day on which the deletion was said; earlier versions of the program kept one moment for all."""
+        return deletion.day or self.seen_at.astimezone(UTC).date()
 
 
 Detail = DuplicateDetail | HeldRecordDetail | ConflictDetail | HeldDeletionsDetail
@@ -92,10 +105,12 @@ class WrittenRow:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What resolving a review wrote, as far as an undo needs it: rows changed, and one that was made."""
+    """What resolving a review wrote, as far as an undo needs it: rows changed, and one that was made; and the row into
+    which a record was merged."""
 
     rows: tuple[WrittenRow, ...] = ()
     created: int | None = None
+    merged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +128,14 @@ class UndoneResolution:
 
 @dataclass(frozen=True, slots=True)
 class NewReview:
-    """A review to open. `fingerprint` keeps it from being opened again, also after it was resolved."""
+    """A review to open; where one of the same `fingerprint` is open, that one is brought up to date instead.
+
+    Without `import_id` it is about several files.
+    """
 
     kind: ReviewKind
-    import_id: int
-    record_index: int
+    import_id: int | None
+    record_index: int | None
     detail: Detail
     entity_id: int | None = None
     other_id: int | None = None

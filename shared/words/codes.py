@@ -83,13 +83,17 @@ class Code(StrEnum):
         "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
         "Die Datei enthält deutlich weniger Therapeuten als üblich, daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich nur noch so wenige: erneut versuchen, dann gilt die Datei.",
     )
+    IMPLAUSIBLE_CHANGE = _error(
+        "Most of the file's therapists are unknown, though this ZIP is known, so nothing of it was applied. The source may have renamed everybody; check the scraper. If they really are new, retry, and the file is applied as it is.",
+        "Die meisten Therapeuten der Datei sind unbekannt, obwohl diese Postleitzahl bekannt ist; daher wurde nichts übernommen. Bitte den Scraper prüfen. Sind es wirklich andere: erneut versuchen, dann gilt die Datei.",
+    )
     SUPERSEDED = _finding(
-        "A newer scrape of this ZIP has been applied already; this file was left out.",
-        "Ein neuerer Stand dieser Postleitzahl ist bereits übernommen; diese Datei wurde ausgelassen.",
+        "A newer scrape has been applied already; this file, or this record of it, was left out.",
+        "Ein neuerer Stand ist bereits übernommen; diese Datei oder dieser Eintrag wurde ausgelassen.",
     )
     DUPLICATE_CONTENT = _finding(
-        "The same content was applied already under another name; nothing was done twice.",
-        "Derselbe Inhalt wurde bereits unter anderem Namen übernommen; nichts wurde doppelt verarbeitet.",
+        "The same content is applied already; nothing was done twice.",
+        "Derselbe Inhalt ist bereits übernommen; nichts wurde doppelt verarbeitet.",
     )
     DUPLICATE_PATIENT = _finding(
         "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
@@ -233,6 +237,10 @@ class Code(StrEnum):
         "A newer review of the same record has been opened since. Decide that one.",
         "Zum selben Eintrag steht inzwischen eine neuere Entscheidung an. Bitte diese treffen.",
     )
+    ANSWERED_SINCE = _error(
+        "A later file lists this person, and the record has found its row: nothing is left to decide. The next pass closes the review.",
+        "Eine spätere Datei nennt diese Person, und der Eintrag ist zugeordnet: Es ist nichts mehr zu entscheiden. Der nächste Import schließt die Entscheidung.",
+    )
     # Findings on registrations
     UNKNOWN_FIELD = _finding(
         "A field this program does not know; its value stays in the local copy.",
@@ -275,6 +283,10 @@ class Code(StrEnum):
         "Die Person könnte bereits erfasst sein; eine Entscheidung steht aus.",
     )
     # Operation
+    FOLDER_UNREADABLE = _error(
+        "A folder of scrapes may not be read; the others were. Mend its permissions; the next pass looks again.",
+        "Ein Ordner der Arztsuche ist nicht lesbar; die anderen wurden gelesen. Bitte die Rechte prüfen.",
+    )
     FILE_UNREADABLE = _error(
         "The file may not be read. Mend its permissions; it is tried again by itself.",
         "Die Datei ist nicht lesbar. Bitte die Rechte prüfen; es wird von selbst erneut versucht.",
@@ -448,9 +460,21 @@ class Code(StrEnum):
         "A deletion of somebody who is not known; there is nothing to do.",
         "Löschung einer unbekannten Person; es ist nichts zu tun.",
     )
+    ERASED_THERAPIST = _finding(
+        "A record of somebody who objected and was erased; it is left out.",
+        "Ein Eintrag einer Person, die widersprochen hat und gelöscht ist; er wird ausgelassen.",
+    )
+    RESEMBLES_ERASED = _finding(
+        "The record resembles somebody who objected and was erased. Nothing was written; a person has to look.",
+        "Der Eintrag ähnelt einer Person, die widersprochen hat und gelöscht ist. Nichts wurde übernommen; bitte entscheiden.",
+    )
+    ZIP_PADDED = _finding(
+        "The file's name lacks the zero that its ZIP begins with; the ZIP was completed.",
+        "Dem Dateinamen fehlt die führende Null der Postleitzahl; sie wurde ergänzt.",
+    )
     HELD_DELETION = _finding(
         "So many deletions at once wait for a person's approval.",
-        "So viele Löschungen auf einmal warten auf eine Freigabe.",
+        "Ungewöhnlich viele Löschungen auf einmal: Freigabe nötig.",
     )
 
 

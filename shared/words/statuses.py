@@ -128,6 +128,7 @@ class Action(StrEnum):
     CREATE = "create"
     DELETE = "delete"
     ERASE = "erase"
+    ALLOW = "allow"
     REPLAY_EVENTS = "replay_events"
     RELEASE_EVENT = "release_event"
     DROP_EVENT = "drop_event"

@@ -56,7 +56,8 @@ def test_a_patient_is_created_read_changed_and_deleted(patients):
     assert (changed.json["ort"], changed.json["startdatum"]) == ("Köln", None)
     assert patients.get(f"/api/patients/{number}", headers=READ).json == changed.json
     deleted = patients.delete(f"/api/patients/{number}", headers=OPERATE)
-    assert deleted.json == {"message": "Patient deleted successfully"}
+    assert deleted.json["message"] == "Patient deleted successfully"
+    assert deleted.json["certificate"]["patient_id"] == number
     gone = patients.get(f"/api/patients/{number}", headers=READ)
     assert (gone.status_code, gone.json) == (404, {"message": "Patient not found"})
 

@@ -112,6 +112,7 @@ def test_doctor_tells_what_to_do(curavani):
         "bucket": "ok",
         "local copies": "ok",
         "therapist folder": "ok",
+        "digest key": "not configured",
         "kafka": "not configured",
         "mail": "not configured",
         "access": "ok",

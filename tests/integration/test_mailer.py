@@ -153,3 +153,12 @@ def test_mails_go_out_with_tls_and_login(engine, monkeypatch):
         with hold(engine, LockName(kernel.schema, "mailer")) as locked:
             assert Mailer(kernel, settings).run_once(locked)
         assert len(sink.messages) == 1
+
+
+@pytest.mark.parametrize("goodbye", ["250 OK", "421 Busy", "500 What?"])
+def test_a_server_that_says_goodbye_badly_gets_no_mail_twice(engine, mail, sink, goodbye):
+    sink.goodbye = goodbye
+    problem(engine, 1)
+    assert mail()
+    assert mail()
+    assert len(sink.messages) == 1

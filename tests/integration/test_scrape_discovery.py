@@ -45,7 +45,7 @@ def test_a_postal_code_in_the_root_or_in_a_dated_folder_is_a_candidate(tmp_path,
     ("path", "reason"),
     [
         ("notes.txt", "other_name"),
-        ("5206.json", "other_name"),
+        ("520.json", "other_name"),
         ("520666.json", "other_name"),
         ("52066.JSON", "other_name"),
         ("52066.json.tmp", "other_name"),
@@ -178,7 +178,7 @@ def test_a_file_that_vanishes_before_its_turn_is_tried_again(therapists, three_f
 
 
 def test_scrapes_are_applied_oldest_first_whatever_their_names(therapists, make_therapist):
-    by_day = {"2025-07-16": "52066.json", "2025-07-09": "20250101/52066.json", "2025-07-02": "20250901/52066.json"}
+    by_day = {"2025-07-16": "20250716/52066.json", "2025-07-09": "52066.json", "2025-07-02": "20250702/52066.json"}
     for day, path in by_day.items():
         therapists.put(document([make_therapist(1, contact={"phone": f"0241 {day[-2:]}"})], day), path)
     therapists.run()
@@ -252,11 +252,63 @@ def test_a_file_changed_under_its_name_is_read_again_and_what_waited_for_the_old
 
 
 def test_known_files_are_not_opened(therapists, make_therapist):
-    """Bytes that changed behind an unchanged size and time are not seen: the price of a look that costs nothing."""
+    path = therapists.folder / "52066.json"
+    therapists.put(document([make_therapist(1)]), "52066.json")
+    therapists.run()
+    read = path.stat().st_atime_ns
+    assert dict(therapists.run().ignored) == {"known": 1}
+    assert path.stat().st_atime_ns == read
+
+
+def test_a_file_that_changed_behind_its_size_and_time_is_read_again(therapists, make_therapist):
     path = therapists.folder / "52066.json"
     therapists.put(document([make_therapist(1)]), "52066.json")
     times = path.stat()
     therapists.run()
-    path.write_bytes(b"x" * times.st_size)
+    path.write_bytes(document([make_therapist(1)]).replace(b"12345", b"54321"))
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert path.stat().st_size == times.st_size
+    therapists.run()
+    assert therapists.therapists()[0]["telefon"] == "+49 241 54321"
+
+
+def test_a_file_that_was_registered_without_its_time_of_change_is_known(therapists, make_therapist):
+    therapists.put(document([make_therapist(1)]), "52066.json")
+    therapists.run()
+    times = (therapists.folder / "52066.json").stat()
+    version = f"{times.st_size}:{times.st_mtime_ns}"
+    therapists.rows(
+        "UPDATE therapist_service.import_tracking SET source_key = :key, file_version = :version RETURNING id",
+        key=f"52066.json|{version}",
+        version=version,
+    )
     assert dict(therapists.run().ignored) == {"known": 1}
+    assert [file["file_version"] for file in therapists.files()] == [f"{version}:{times.st_ctime_ns}"]
+
+
+def test_a_name_without_its_leading_zero_is_completed(therapists, make_therapist):
+    therapists.put(document([make_therapist(1)]), "20250702/1067.json")
+    therapists.run()
+    assert (therapists.last_file()["zip"], therapists.last_file()["status"]) == ("01067", "success")
+    findings = therapists.rows("SELECT code FROM therapist_service.import_findings WHERE code = 'zip_padded'")
+    assert len(findings) == 1
+
+
+def test_an_unreadable_folder_is_its_own_failure(therapists, make_therapist, curavani):
+    therapists.put(document([make_therapist(1)]), "20250702/52066.json")
+    therapists.put(document([make_therapist(2)]), "20250709/52070.json")
+    folder = therapists.folder / "20250702"
+    folder.chmod(0)
+    # Who may everything may read that folder, too.
+    alone = 'exec setpriv --bounding-set=-dac_override,-dac_read_search "$@"' if os.geteuid() == 0 else "true"
+    try:
+        done = curavani("imports", "run", "therapist", before=alone)
+    finally:
+        folder.chmod(0o755)
+    assert done.returncode == 1
+    assert list(endings(therapists)) == ["20250709/52070.json"]
+    problems = "SELECT code, resolved_at IS NULL AS lasts FROM therapist_service.alert_outbox WHERE kind = 'problem'"
+    assert therapists.rows(problems) == [{"code": "folder_unreadable", "lasts": True}]
+    therapists.run()
+    assert len(therapists.therapists()) == 2
+    assert therapists.rows(problems) == [{"code": "folder_unreadable", "lasts": False}]

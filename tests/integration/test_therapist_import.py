@@ -494,6 +494,9 @@ def list_everybody(therapists, make_therapist, day, status):
 def test_a_file_costs_its_own_rows_and_not_those_of_its_area(with_many_neighbours, make_therapist):
     therapists = with_many_neighbours
     for day, status in (("2025-07-02", "new"), ("2025-07-09", "unchanged")):
+        # The day's first file counts the active therapists, once.
+        therapists.scrape([], day, "52998")
+        therapists.run()
         before = rows_read(therapists)
         list_everybody(therapists, make_therapist, day, status)
         assert dict(therapists.run().counts) == {"success": len(ZIP_CODES)}

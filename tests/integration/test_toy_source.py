@@ -24,7 +24,7 @@ from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
 from shared.imports.records import Outcome, write_outcomes
 from shared.imports.retry import RetryRule
-from shared.imports.source import Found, NotYet, Settlement, SourceGone
+from shared.imports.source import Found, Group, NotYet, Settlement, SourceGone
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.models import kernel
 
@@ -61,8 +61,8 @@ class CsvSource:
     def reconcile(self, connection, found):
         return []
 
-    def batches(self, due):
-        return [due] if due else []
+    def groups(self, due):
+        return [Group([due])] if due else []
 
     def open(self, locked, claim):
         if not claim.item.path.exists():
@@ -92,6 +92,9 @@ class CsvSource:
     def release(self, locked, claim):
         claim.item.path.unlink()
         return True
+
+    def conclude(self, connection, group):
+        return ()
 
     def finish(self, connection):
         """Nothing."""
@@ -322,10 +325,10 @@ def test_a_pass_that_was_cut_off_is_closed_as_such_and_told_until_one_gets_throu
 
 def test_a_file_discarded_before_its_attempt_is_not_imported(lists):
     class Waiting(CsvSource):
-        def batches(self, due):
+        def groups(self, due):
             with lists.engine.begin() as connection:
                 mend.discard(connection, kernel, due[0].file.id, "test", "not wanted")
-            return [due]
+            return [Group([due])]
 
     lists.write("a.csv")
     report = ImportMonitor(lists.engine, kernel, Importer(Waiting(lists.folder)), 60.0).run_once("test")

@@ -334,8 +334,11 @@ def test_what_the_source_said_earlier_does_not_overwrite_what_it_says_now(confli
     newer = make_therapist(1, status="modified", contact={"phone": "+49 241 55555"}, languages=["Türkisch"])
     conflict.scrape([newer], day="2025-07-16")
     conflict.run()
-    with pytest.raises(ResolutionRefused) as refused:
+    older, newer = conflict.reviews()
+    assert (older["state"], older["choice"], older["decided_by"]) == ("resolved", "settled", "import:3")
+    # What the newer one does not ask about itself it has taken over.
+    assert [found["field"] for found in newer["detail"]["fields"]] == ["telefon", "fremdsprachen"]
+    with pytest.raises(NotAllowedError):
         resolve(conflict, "source", review_id=1)
-    assert refused.value.code == "asked_again"
     resolve(conflict, "source", review_id=2)
-    assert rows(conflict)[0]["telefon"] == "+49 241 55555"
+    assert (rows(conflict)[0]["telefon"], rows(conflict)[0]["fremdsprachen"]) == ("+49 241 55555", ["Türkisch"])

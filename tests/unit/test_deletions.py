@@ -2,11 +2,11 @@
 
 import pytest
 
-from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
+from therapist_service.imports.deletions import Deletion, day_guard_holds, decide_deletion, guard_holds
 
 
 @pytest.mark.parametrize(
-    ("status", "already_removed", "listed_elsewhere", "expected"),
+    ("status", "already_removed", "is_listed", "expected"),
     [
         ("aktiv", False, False, Deletion("deleted", deactivates=True)),
         ("gesperrt", False, False, Deletion("deleted")),
@@ -17,8 +17,8 @@ from therapist_service.imports.deletions import Deletion, decide_deletion, guard
         (None, False, False, Deletion("skipped", "unknown_therapist")),
     ],
 )
-def test_deletion_follows_the_row(status, already_removed, listed_elsewhere, expected):
-    assert decide_deletion(status, already_removed=already_removed, listed_elsewhere=listed_elsewhere) == expected
+def test_deletion_follows_the_row(status, already_removed, is_listed, expected):
+    assert decide_deletion(status, already_removed=already_removed, is_listed=is_listed) == expected
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,11 @@ def test_deletion_follows_the_row(status, already_removed, listed_elsewhere, exp
 )
 def test_guard_holds_above_five_and_above_a_fifth(gone, active_before, held):
     assert guard_holds(gone, active_before) is held
+
+
+@pytest.mark.parametrize(
+    ("gone", "active_before", "held"),
+    [(20, 20, False), (21, 21, True), (21, 104, True), (21, 105, False), (150, 150, True), (0, 0, False)],
+)
+def test_the_guard_of_a_day_holds_above_twenty_and_above_a_fifth(gone, active_before, held):
+    assert day_guard_holds(gone, active_before) is held

@@ -89,9 +89,9 @@ def test_the_machines_own_zone_moves_no_scrape_to_another_day(stated):
 
 @pytest.mark.usefixtures("zone_of_the_machine")
 def test_the_present_is_told_in_utc_as_well():
-    moment, assumed = Dating(None, datetime(2099, 1, 1, tzinfo=UTC), PRESENT).moment_of(None)
-    assert (moment, moment.tzinfo, assumed) == (PRESENT, UTC, True)
-    assert moment.tzinfo is UTC
+    scraped = Dating(None, datetime(2099, 1, 1, tzinfo=UTC), PRESENT).of(None)
+    assert (scraped.moment, scraped.day, scraped.is_stated) == (PRESENT, PRESENT.date(), False)
+    assert scraped.moment.tzinfo is UTC
 
 
 @pytest.mark.parametrize(

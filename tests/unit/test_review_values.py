@@ -1,7 +1,7 @@
 """What lies in the table of reviews: read as values, and written in the form that every version reads."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -22,10 +22,11 @@ from shared.words.statuses import ReviewKind
 
 MOMENT = datetime(2025, 7, 5, 14, 33, 55, 120000, tzinfo=UTC)
 SEEN = "2025-07-05T14:33:55.120000+00:00"
+DAY = "2025-07-04"
 RECORD = {"nachname": "Zeevaert", "telefon": None, "fremdsprachen": ["Türkisch"]}
-ORIGIN = {"external_id": None, "area": "52XXX", "zip": "52064", "hash": "abc", "seen_at": SEEN}
+ORIGIN = {"external_id": None, "area": "52XXX", "zip": "52064", "hash": "abc", "seen_at": SEEN, "day": DAY}
 CONFLICT = {"field": "telefon", "staff": "0241 777", "source": None, "base": "0241 1"}
-# Each detail as the table holds it since the first version.
+# Each detail as the table holds it.
 STORED = {
     "possible_duplicate": (
         {"rule": "same_email", "candidates": [1, 2]},
@@ -33,15 +34,19 @@ STORED = {
     ),
     "possible_duplicate, held": (
         {"candidates": [1, 2], "record": RECORD, **ORIGIN},
-        HeldRecordDetail((1, 2), RECORD, None, "52XXX", "52064", "abc", MOMENT),
+        HeldRecordDetail((1, 2), RECORD, None, "52XXX", "52064", "abc", MOMENT, date(2025, 7, 4)),
     ),
     "conflict": (
         {"fields": [CONFLICT]},
         ConflictDetail((FieldConflict("telefon", "0241 777", None, "0241 1"),)),
     ),
     "held_deletions": (
-        {"deletions": [{"entity_id": 7, "record_index": 0}], "active_before": 20, "seen_at": SEEN},
-        HeldDeletionsDetail((HeldDeletion(7, 0),), 20, MOMENT),
+        {
+            "deletions": [{"entity_id": 7, "record_index": 0, "zip": "52064", "day": DAY}],
+            "active_before": 20,
+            "seen_at": SEEN,
+        },
+        HeldDeletionsDetail((HeldDeletion(7, 0, "52064", date(2025, 7, 4)),), 20, MOMENT),
     ),
 }
 MARKED = {"status": "inaktiv", "source_removed_at": SEEN}
@@ -146,3 +151,11 @@ def test_the_api_shows_the_columns_as_they_are(case):
 def test_an_open_review_shows_no_traces_of_what_never_happened():
     assert review_json(read_review(row("conflict", STORED["conflict"][0])))["detail"] == STORED["conflict"][0]
     assert set(CHOICES) == set(ReviewKind)
+
+
+def test_without_a_scrape_day_that_of_the_moment_stands_for_it():
+    held = {name: value for name, value in STORED["possible_duplicate, held"][0].items() if name != "day"}
+    assert read_review(row("possible_duplicate", held)).detail.scrape_day == date(2025, 7, 5)
+    deletions = {"deletions": [{"entity_id": 7, "record_index": 0}], "active_before": 20, "seen_at": SEEN}
+    detail = read_review(row("held_deletions", deletions)).detail
+    assert detail.day_of(detail.deletions[0]) == date(2025, 7, 5)

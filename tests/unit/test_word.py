@@ -11,9 +11,9 @@ LAST_WEEK = DAY - timedelta(days=7)
 NOBODY = Holder(None, None)
 
 
-def asked(file_zip, holder, day=DAY, own="52062", **lists):
+def asked(file_zip, holder, day=DAY, own="52062", *, smallest=True, **lists):
     """`lists` says of a postal code's file whether it lists the practice; of the others nothing is known yet."""
-    return has_word(file_zip, own, holder, day, lambda zip_code: lists.get(f"z{zip_code}"))
+    return has_word(file_zip, own, holder, day, lambda zip_code: lists.get(f"z{zip_code}"), is_smallest=smallest)
 
 
 @pytest.mark.parametrize("holder", [NOBODY, Holder("52064", LAST_WEEK), Holder("52064", DAY), Holder("52062", DAY)])
@@ -33,8 +33,12 @@ def test_without_that_one_the_file_that_had_it_last_keeps_it():
     assert not asked("52064", Holder("52066", LAST_WEEK), z52066=True)
 
 
-def test_the_first_to_come_has_it_where_nobody_had():
-    assert asked("52064", NOBODY)
+def test_the_smallest_has_it_where_nobody_had_or_who_had_is_silent():
+    for holder in (NOBODY, Holder("52068", LAST_WEEK)):
+        assert asked("52064", holder, z52068=False)
+        assert not asked("52064", holder, z52068=False, smallest=False)
+    assert asked("52064", Holder("52064", LAST_WEEK), smallest=False)
+    assert asked("52062", NOBODY, smallest=False)
     assert not asked("52066", Holder("52064", DAY))
 
 

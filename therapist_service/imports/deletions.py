@@ -10,6 +10,7 @@ from shared.words.statuses import RecordOutcome
 from shared.words.vocabulary import Therapeutstatus
 
 _TOLERATED = 5
+_TOLERATED_A_DAY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +22,34 @@ class Deletion:
     deactivates: bool = False
 
 
-def decide_deletion(status: str | None, *, already_removed: bool, listed_elsewhere: bool) -> Deletion:
+def decide_deletion(status: str | None, *, already_removed: bool, is_listed: bool) -> Deletion:
     """The decision on a matched row of this status; None where no row matched.
 
     `already_removed` rows are left alone, so that staff who set somebody active again are not overruled every week.
-    `listed_elsewhere` means another file of the same day's or a later scrape. A blocked therapist stays blocked.
+    `is_listed` means by a file of the same scrape day or a later one. A blocked therapist stays blocked.
     """
     if status is None:
         return Deletion(RecordOutcome.SKIPPED, Code.UNKNOWN_THERAPIST)
     if already_removed:
         return Deletion(RecordOutcome.UNCHANGED)
-    if listed_elsewhere:
+    if is_listed:
         return Deletion(RecordOutcome.SKIPPED, Code.DISPLACED)
     return Deletion(RecordOutcome.DELETED, deactivates=status == Therapeutstatus.AKTIV)
 
 
 def guard_holds(gone: int, active_before: int) -> bool:
-    """Whether so many deletions at once have to wait for a person: more than five and more than 20 %.
+    """Whether so many deletions of one postal code have to wait for a person: more than five and more than 20 %.
 
-    `active_before` counts the active therapists last seen in this postal code's file, before the file is applied;
-    `gone` those of its deletions that would mark somebody as gone.
+    `active_before` counts the active therapists last seen in this postal code's file, before anything of the scrape day
+    was applied; `gone` those whom the day's deletions would mark, or have marked, as gone.
     """
-    return gone > _TOLERATED and gone * 5 > active_before
+    return _is_more_than_a_fifth(gone, active_before, _TOLERATED)
+
+
+def day_guard_holds(gone: int, active_before: int) -> bool:
+    """The same of a scrape day as a whole, over the postal codes of its files: more than twenty and more than 20 %."""
+    return _is_more_than_a_fifth(gone, active_before, _TOLERATED_A_DAY)
+
+
+def _is_more_than_a_fifth(gone: int, active_before: int, tolerated: int) -> bool:
+    return gone > tolerated and gone * 5 > active_before

@@ -16,8 +16,23 @@ TOTALS = ("total_therapists", "new_therapists", "modified_therapists", "unchange
 _KNOWN_KEYS = frozenset({"scrape_id", "scrape_date", "postcode_area", *TOTALS})
 _AREA = re.compile(r"[0-9]{1,5}X{0,4}")
 _USUAL_FILES = 3
+_KNOWN_RECORDS = 20
+_TOLERATED_NEW = 10
 _KEY_LENGTH = 60  # of a foreign key's name in a pointer
 _CLOCK_TOLERANCE = timedelta(days=1)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ScrapeDate:
+    """When a scrape was made: its day, the moment in UTC, and whether the scrape itself has said the latter.
+
+    One run of the scraper is one day even where it crosses midnight, so the moment may lie on the next one.
+    """
+
+    day: date
+    moment: datetime
+    is_stated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +43,22 @@ class Dating:
     file: datetime
     present: datetime
 
-    def moment_of(self, stated: object) -> tuple[datetime, bool]:
-        """When the scrape was made, in UTC, and whether that had to be assumed.
-
-        What the scrape says counts, one without a zone as UTC; else the folder's date, the time of the file, the
-        present: the first that is readable and at most a day in the future.
-        """
-        # A date in the far future would make every later scrape of its postal code look outdated.
-        latest = self.present + _CLOCK_TOLERANCE
+    def of(self, stated: object) -> ScrapeDate:
+        """The day is the folder's, else that of the moment. The moment is what the scrape says, one without a zone as
+        UTC, else the folder's midnight, the time of the file, the present: the first that can be believed."""
         own = _moment(stated)
-        if own is not None and own <= latest:
-            return own, False
         folder = datetime.combine(self.folder, time(), UTC) if self.folder else None
-        others = (folder, self.file.astimezone(UTC), self.present.astimezone(UTC))
-        return next(moment for moment in others if moment is not None and moment <= latest), True
+        present = self.present.astimezone(UTC)
+        believed = [
+            moment if moment is not None and self._believes(moment) else None
+            for moment in (own, folder, self.file.astimezone(UTC))
+        ]
+        moment = next((moment for moment in believed if moment is not None), present)
+        return ScrapeDate((believed[1] or moment).date(), moment, is_stated=believed[0] is not None)
+
+    def _believes(self, moment: datetime) -> bool:
+        # A date in the far future would make every later scrape of its postal code look outdated.
+        return _EARLIEST <= moment <= self.present + _CLOCK_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,13 @@ class Envelope:
     scrape_day: date
     scrape_moment: datetime
     totals: dict[str, int] | None
+    states_moment: bool = True
+    """Whether the scrape itself says its moment: only then is one of two files of a day the later one."""
+
+    @property
+    def day_began(self) -> datetime:
+        """The first moment of the scrape day."""
+        return datetime.combine(self.scrape_day, time(), UTC)
 
 
 def read_envelope(
@@ -71,12 +95,12 @@ def read_envelope(
         raise RejectedError(Code.MISSING_SECTION, [Finding("/metadata", Code.MISSING_SECTION)])
     unknown = [key for key in document_metadata if key not in _KNOWN_KEYS and is_storable(key)]
     findings = [Finding(f"/metadata/{escaped(key[:_KEY_LENGTH])}", Code.UNKNOWN_FIELD) for key in unknown]
-    moment, assumed = dating.moment_of(document_metadata.get("scrape_date"))
-    if assumed:
+    scraped = dating.of(document_metadata.get("scrape_date"))
+    if not scraped.is_stated:
         findings.append(Finding("/metadata/scrape_date", Code.SCRAPE_DATE_ASSUMED))
     area, area_findings = _area(document_metadata.get("postcode_area"), zip)
     totals, total_findings = _totals(document_metadata)
-    envelope = Envelope(zip, area, moment.date(), moment, totals)
+    envelope = Envelope(zip, area, scraped.day, scraped.moment, totals, scraped.is_stated)
     return envelope, [*findings, *area_findings, *total_findings]
 
 
@@ -93,6 +117,14 @@ def count_findings(envelope: Envelope, totals: Mapping[str, int]) -> list[Findin
         if stated not in allowed:
             findings.append(Finding(f"/metadata/{name}", Code.WRONG_TOTAL))
     return findings
+
+
+def is_implausible_change(new: int, total: int, last_count: int) -> bool:
+    """Whether so many of a file's records are of new people that the source must have renamed everybody.
+
+    `last_count` is how many records the file of this postal code had that was applied last.
+    """
+    return last_count >= _KNOWN_RECORDS and new > _TOLERATED_NEW and new * 2 > total
 
 
 def plausibility(valid: int, invalid: int, usual_counts: Sequence[int]) -> Code | None:

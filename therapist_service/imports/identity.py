@@ -26,6 +26,7 @@ class Rule(StrEnum):
     SIMILAR = auto()
     DUPLICATE_IN_FILE = auto()
     AMBIGUOUS = auto()
+    ANSWERED = auto()
     NEW = auto()
     NONE = auto()
 

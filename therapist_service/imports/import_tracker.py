@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.alerts.outbox import resolve_problem
+from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.core.clock import now
+from shared.database.json_text import json_text
 from shared.database.statements import Statement
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.imports.source import File, Found
 from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import AlertKind, FileStatus
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.mapping import MAPPING_VERSION
 from therapist_service.imports.scrape_files import ScrapeFile
@@ -34,6 +35,26 @@ def found(file: ScrapeFile) -> Found[ScrapeFile]:
     return Found(f"{file.path}|{file.version}", file, columns)
 
 
+def know_again(connection: Connection, found: Sequence[Found[ScrapeFile]]) -> None:
+    """Files that were registered without their time of change, as earlier versions of the program did, get it now:
+    otherwise what a person has discarded would be new."""
+    versions = [{"path": one.item.path, "key": one.key, "version": one.item.version} for one in found]
+    _KNOW_AGAIN(connection, found=json_text(versions))
+
+
+def tell_of_folders(connection: Connection, unreadable: Sequence[str]) -> None:
+    """One mail for each dated folder that may not be read, and another one once it may."""
+    alerts = kernel.alert_outbox.c
+    open_problems = sa.select(alerts.fingerprint).where(
+        alerts.code == Code.FOLDER_UNREADABLE, alerts.kind == AlertKind.PROBLEM, alerts.resolved_at.is_(None)
+    )
+    troubled = [f"{kernel.service_name}-import:folder:{name}" for name in unreadable]
+    for fingerprint in set(connection.execute(open_problems).scalars()) - set(troubled):
+        resolve_problem(connection, kernel, fingerprint)
+    for fingerprint in troubled:
+        raise_problem(connection, kernel, code=Code.FOLDER_UNREADABLE, fingerprint=fingerprint)
+
+
 def supersede_older_versions(connection: Connection, found: Sequence[Found[ScrapeFile]]) -> None:
     """A file that was replaced under its name can no longer be read: what waited for it waits for nothing."""
     columns = _tracking.c
@@ -51,60 +72,103 @@ def supersede_older_versions(connection: Connection, found: Sequence[Found[Scrap
 
 @dataclass(frozen=True, slots=True)
 class AppliedBefore:
-    """What was applied before of a postal code: the latest scrape's moment, and the last files' record counts.
+    """What was applied before of a postal code, beside a scrape of it: the last files' record counts, latest first.
 
-    `same_content` says that a file with the very same bytes was applied, wherever it stood.
+    `is_superseded`: by a later day's file, or a later one of the same day. `is_duplicate`: these very bytes were
+    applied last, or on the same scrape day under another name.
     """
 
-    same_content: bool
-    latest: datetime | None
+    is_superseded: bool
+    is_duplicate: bool
     usual_counts: Sequence[int]
+    leaves_out: bool
+    """Whether there is anybody whom imports leave out."""
 
-    def why_needless(self, envelope: Envelope) -> str | None:
-        """`duplicate_content` or `superseded` where an applied file makes this one needless."""
-        if self.same_content:
-            return Code.DUPLICATE_CONTENT
-        is_older = self.latest is not None and day_of(self.latest) > envelope.scrape_day
-        return Code.SUPERSEDED if is_older else None
+    def why_needless(self) -> Code | None:
+        """`superseded` or `duplicate_content` where an applied file makes this one needless."""
+        if self.is_superseded:
+            return Code.SUPERSEDED
+        return Code.DUPLICATE_CONTENT if self.is_duplicate else None
+
+    @property
+    def last_count(self) -> int:
+        return self.usual_counts[0] if self.usual_counts else 0
 
 
-def applied_before(connection: Connection, import_id: int, sha256: str, zip_code: str) -> AppliedBefore:
-    """What was applied before, apart from this import."""
-    return AppliedBefore(*_APPLIED_BEFORE.one(connection, id=import_id, hash=sha256, zip=zip_code))
+def applied_before(connection: Connection, import_id: int, sha256: str, envelope: Envelope) -> AppliedBefore:
+    """What was applied before, apart from this import.
+
+    From here to the end of the transaction nobody is erased: who is to be, is known to whatever comes after.
+    """
+    stated = envelope.scrape_moment if envelope.states_moment else None
+    values = {"id": import_id, "hash": sha256, "zip": envelope.zip, "day": envelope.scrape_day, "stated": stated}
+    return AppliedBefore(*_APPLIED_BEFORE.one(connection, **values)[:-1])
 
 
 def was_applied_on(connection: Connection, zip_code: str, day: date) -> bool:
     """Whether a scrape of this postal code and day was applied."""
-    return bool(_WAS_APPLIED_ON.one(connection, zip=zip_code, start=_start_of(day), end=_start_of(day, 1))[0])
+    return bool(_WAS_APPLIED_ON.one(connection, zip=zip_code, day=day)[0])
 
 
-def count_is_accepted(file: File) -> bool:
-    """Whether a person has asked again for a file whose number of records was not believed: it is so, after all."""
-    return (file.status, file.error_code) == (FileStatus.PENDING, Code.IMPLAUSIBLE_COUNT)
+def is_accepted(file: File) -> bool:
+    """Whether a person has asked again for a file that was not believed: it is so, after all."""
+    return file.status == FileStatus.PENDING and file.error_code in (Code.IMPLAUSIBLE_COUNT, Code.IMPLAUSIBLE_CHANGE)
 
 
 def day_of(moment: datetime) -> date:
-    """The calendar day of a scrape, as its envelope counts it."""
+    """The calendar day of a moment, as scrapes count it."""
     return moment.astimezone(UTC).date()
 
 
-def _start_of(day: date, later: int = 0) -> datetime:
-    return datetime.combine(day + timedelta(days=later), time(), UTC)
+def begin_day(connection: Connection, day: date) -> None:
+    """Remembers how many active therapists each postal code's file had before anything of the day was applied."""
+    _BEGIN_DAY(connection, day=day)
 
 
 _WAS_APPLIED_ON = Statement("""
     SELECT EXISTS (
       SELECT FROM therapist_service.import_tracking
-      WHERE zip = :zip AND scrape_date >= :start AND scrape_date < :end AND status IN ('success', 'partial')
+      WHERE zip = :zip AND scrape_day = :day AND status IN ('success', 'partial')
     )
+""")
+
+_KNOW_AGAIN = Statement("""
+    UPDATE therapist_service.import_tracking AS file SET source_key = given.key, file_version = given.version
+    FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS given(path text, key text, version text)
+    WHERE file.source_key = given.path || '|' || regexp_replace(given.version, ':[0-9]+$', '')
 """)
 
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (
-      SELECT id, file_hash, zip, scrape_date, therapist_count AS records FROM therapist_service.import_tracking
-      WHERE status IN ('success', 'partial') AND id <> :id
+      SELECT id, file_name, file_hash, zip, scrape_day, scrape_date, processed_at, therapist_count AS records
+      FROM therapist_service.import_tracking WHERE status IN ('success', 'partial') AND id <> :id
     )
-    SELECT EXISTS (SELECT FROM applied WHERE file_hash = :hash),
-      (SELECT max(scrape_date) FROM applied WHERE zip = :zip),
-      ARRAY(SELECT records FROM applied WHERE zip = :zip ORDER BY scrape_date DESC, id DESC LIMIT 3)
+    SELECT EXISTS (
+        SELECT FROM applied WHERE zip = :zip AND (
+          scrape_day > :day OR scrape_day = :day AND scrape_date > CAST(:stated AS timestamptz)
+        )
+      ),
+      coalesce(
+        (SELECT file_hash = :hash FROM applied WHERE zip = :zip ORDER BY processed_at DESC, id DESC LIMIT 1), false
+      ) OR EXISTS (
+        SELECT FROM applied WHERE file_hash = :hash AND scrape_day = :day
+          AND file_name IS DISTINCT FROM (SELECT file_name FROM therapist_service.import_tracking WHERE id = :id)
+      ),
+      ARRAY(
+        SELECT records FROM applied WHERE zip = :zip
+        ORDER BY scrape_day DESC, scrape_date DESC NULLS LAST, id DESC LIMIT 3
+      ),
+      EXISTS (SELECT FROM therapist_service.suppressions) AS leaves_out,
+      pg_advisory_xact_lock_shared(hashtextextended('curavani:therapist-erasure', 0)) AS locked
+""")
+
+_BEGIN_DAY = Statement("""
+    INSERT INTO therapist_service.scrape_days (scrape_day, active_before)
+    SELECT :day, coalesce(jsonb_object_agg(source_zip, number), '{}') FROM (
+      SELECT source_zip, count(*) AS number FROM therapist_service.therapeuten
+      WHERE status = 'aktiv' AND source_zip IS NOT NULL
+        AND NOT EXISTS (SELECT FROM therapist_service.scrape_days WHERE scrape_day = :day)
+      GROUP BY source_zip
+    ) AS active
+    ON CONFLICT DO NOTHING
 """)

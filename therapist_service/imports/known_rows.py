@@ -7,7 +7,6 @@ again once the rows that are meant are locked.
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -19,11 +18,11 @@ from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.imports.scrape_day import Day
 from therapist_service.imports.traits import contact_keys, look_up_keys, name_keys, traits_of
-from therapist_service.models import therapeuten
+from therapist_service.models import proposed_deletions, therapeuten
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
 _KEYS = ("last_key", "first_key", "mail_key", "line_key", "other_keys")
-_OF_THE_DAY = ("source_zip", "source_seen_at", "source_removed_at")
+_OF_THE_DAY = ("source_zip", "source_day", "source_named_at", "source_removed_at")
 
 # All but the raw record, which is large, only kept as evidence, and compared with nothing.
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
@@ -55,11 +54,22 @@ _BY_ANY_KEY = sa.union_all(
         )
     ]
 )
+_IS_DISMISSED = (
+    sa.exists()
+    .where(
+        proposed_deletions.c.entity_id == therapeuten.c.id,
+        proposed_deletions.c.scrape_day == sa.bindparam("day", type_=sa.Date),
+    )
+    .label("is_dismissed")
+)
+"""Whether a file of the day calls the row deleted, which is decided at the day's end."""
+
 _RESEMBLING = Statement(
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_import_id")],
         *[therapeuten.c[name] for name in (*_IDENTIFYING, *_OF_THE_DAY, *_KEYS)],
         therapeuten.c.source_record.is_not(None).label("is_sourced"),
+        _IS_DISMISSED,
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
     .where(therapeuten.c.id == sa.func.any(sa.func.array(_BY_ANY_KEY.scalar_subquery())))
@@ -67,7 +77,7 @@ _RESEMBLING = Statement(
     as_dicts=True,
 )
 _LOCKED = Statement(
-    sa.select(*_COMPARED)
+    sa.select(*_COMPARED, _IS_DISMISSED)
     .where(therapeuten.c.id == sa.any_(sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))))
     .order_by(therapeuten.c.id)
     .with_for_update(),
@@ -111,7 +121,8 @@ def mark_unchanged(
         area=envelope.area,
         zip=envelope.zip,
         moment=envelope.scrape_moment,
-        next_day=datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC),
+        day=envelope.scrape_day,
+        day_began=envelope.day_began,
     )
     return {single[content].index: Marked(row_id, external_id, was) for row_id, content, external_id, was in marked}
 
@@ -131,14 +142,15 @@ _MARK_UNCHANGED = Statement("""
       WHERE told.sure OR (alike.area, alike.was) = (CAST(:area AS text), told.external_id)
     )
     UPDATE therapist_service.therapeuten AS present
-    SET source_seen_at = CAST(:moment AS timestamptz), source_zip = CAST(:zip AS varchar),
-      source_import_id = :import_id,
+    SET source_seen_at = CAST(:moment AS timestamptz), source_day = CAST(:day AS date),
+      source_named_at = CAST(:day_began AS timestamptz),
+      source_zip = CAST(:zip AS varchar), source_import_id = :import_id,
       (external_id, source_area, source_word_zip, source_word_at) = (
         SELECT
           CASE WHEN has_word THEN coalesce(meant.external_id, present.external_id) ELSE present.external_id END,
           CASE WHEN has_word AND meant.external_id IS NOT NULL THEN CAST(:area AS text) ELSE present.source_area END,
           CASE WHEN has_word THEN CAST(:zip AS varchar) ELSE present.source_word_zip END,
-          CASE WHEN has_word THEN CAST(:moment AS timestamptz) ELSE present.source_word_at END
+          CASE WHEN has_word THEN CAST(:day_began AS timestamptz) ELSE present.source_word_at END
         FROM (
           SELECT present.source_plz = CAST(:zip AS varchar)
             OR coalesce(present.source_word_zip = CAST(:zip AS varchar), true) AS has_word
@@ -147,7 +159,7 @@ _MARK_UNCHANGED = Statement("""
     FROM meant
     WHERE present.id = ANY(ARRAY(SELECT id FROM meant)) AND present.id = meant.id
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
-      AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
+      AND (present.source_day IS NULL OR present.source_day <= CAST(:day AS date))
     RETURNING present.id, present.source_hash, present.external_id, meant.was
 """)
 
@@ -187,9 +199,11 @@ class Candidates:
         ids = sorted({person.external_id for person in people if person.external_id is not None})
         keys = sorted({key for person in people for key in name_keys(person.traits)})
         contacts = sorted({key for person in people for key in contact_keys(person.traits)})
-        found = _RESEMBLING(connection, area=area, ids=ids, keys=keys, contacts=contacts, all_keys=[*keys, *contacts])
         self._connection = connection
         self._day = day
+        self._looked_at = {"day": day.envelope.scrape_day if day else None}
+        meant = {"ids": ids, "keys": keys, "contacts": contacts, "all_keys": [*keys, *contacts]}
+        found = _RESEMBLING(connection, area=area, **meant, **self._looked_at)
         self._rows: dict[int, Row] = {row["id"]: row for row in found}
         self._known: dict[int, Known] = {}
         self._by_zip: dict[str | None, list[int]] = defaultdict(list)
@@ -221,7 +235,7 @@ class Candidates:
         """The full rows, locked; None if one of them was deleted or became somebody else since it was looked at."""
         if not ids:
             return {}
-        rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids))}
+        rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids), **self._looked_at)}
         as_looked_at = all(
             self._of(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items()
         )

@@ -65,6 +65,11 @@ def merge(base: Mapping[str, object] | None, theirs: Mapping[str, object], ours:
     return Merge(changes, tuple(conflicts), new_base)
 
 
+def agrees(field: str, one: object, other: object) -> bool:
+    """Whether two values of a column differ in nothing but notation."""
+    return one == other or _same(field, one, other)
+
+
 def _is_empty(field: str, value: object, theirs: Mapping[str, object] | None = None) -> bool:
     """Whether the value says nothing. Without a salutation the source's gender is no statement either."""
     if field == "geschlecht":

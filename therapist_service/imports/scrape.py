@@ -115,8 +115,9 @@ def _scrape(
     file: ScrapeFile, document: dict[str, object], sha256: str, chunks: Callable[[], Iterator[list[Record]]]
 ) -> Scrape:
     envelope, findings = read_envelope(document.get("metadata"), file.zip, file.dating(now()))
-    unknown = [Finding(f"/{escaped(key)}", Code.UNKNOWN_FIELD) for key in document if key not in _KNOWN_KEYS]
-    scrape = Scrape(envelope, [*unknown, *findings], sha256, chunks)
+    odd = [Finding(f"/{escaped(key)}", Code.UNKNOWN_FIELD) for key in document if key not in _KNOWN_KEYS]
+    odd += [Finding("", Code.ZIP_PADDED)] if file.is_padded else []
+    scrape = Scrape(envelope, [*odd, *findings], sha256, chunks)
     for chunk in chunks():
         for record in chunk:
             if isinstance(record, BadRecord):

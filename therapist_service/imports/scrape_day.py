@@ -25,19 +25,20 @@ class Day:
 
     def known(self, row: Row, known: Known) -> Known:
         """The row with what the day's other files say of it."""
-        seen = self._is_today(row["source_seen_at"]) and row["source_zip"] != self.envelope.zip
+        is_today, is_gone = row["source_day"] == self.envelope.scrape_day, row["source_removed_at"] is not None
+        is_named = row["source_named_at"] == self.envelope.day_began
+        seen = is_named and not is_gone and row["source_zip"] != self.envelope.zip
         versions = known.versions()
         return replace(
             known,
             placed=seen or any(map(self.neighbours.places, versions)),
             listed=seen or any(map(self.neighbours.lists, versions)),
-            dismissed=self._is_today(row["source_removed_at"]) or any(map(self.neighbours.dismisses, versions)),
+            dismissed=(is_today and is_gone) or row["is_dismissed"] or any(map(self.neighbours.dismisses, versions)),
         )
 
     def is_older_than(self, row: Row) -> bool:
         """Whether a later day's file has listed the row, or called it gone."""
-        moments = (row["source_seen_at"], row["source_removed_at"])
-        return any(moment is not None and day_of(moment) > self.envelope.scrape_day for moment in moments)
+        return row["source_day"] is not None and row["source_day"] > self.envelope.scrape_day
 
     def has_word(self, traits: Traits, row: Row, *, says_other: bool) -> bool:
         """Whether this file may change what is known of a practice that it lists with these traits.
@@ -55,12 +56,11 @@ class Day:
             # Had it come and listed the practice, it would hold the word.
             return False if at_hand is None and self._was_applied(other) else at_hand
 
-        return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists)
+        came_first = row["source_day"] == self.envelope.scrape_day and row["source_zip"] < zip_code
+        is_smallest = not came_first and not self.neighbours.smaller_lists(zip_code, traits)
+        return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists, is_smallest=is_smallest)
 
     def _was_applied(self, zip_code: str) -> bool:
         if zip_code not in self._applied:
             self._applied[zip_code] = was_applied_on(self.connection, zip_code, self.envelope.scrape_day)
         return self._applied[zip_code]
-
-    def _is_today(self, moment: datetime | None) -> bool:
-        return moment is not None and day_of(moment) == self.envelope.scrape_day

@@ -19,7 +19,7 @@ from shared.imports.source import NotYet
 from shared.words.codes import Code
 from therapist_service.imports.envelope import Dating
 
-_FILE = re.compile(r"([0-9]{5})\.json")
+_FILE = re.compile(r"([0-9]{4,5})\.json")
 _FOLDER = re.compile(r"[0-9]{8}")
 _SCRAPE_DATE = re.compile(rb'"scrape_date"\s*:\s*"([^"]{10,40})"')
 _HEAD_BYTES = 4096
@@ -54,11 +54,18 @@ class ScrapeFile:
     folder_date: date | None
     size: int
     modified_ns: int
+    changed_ns: int
 
     @property
     def version(self) -> str:
-        """Tells the versions of a path apart without reading them."""
-        return f"{self.size}:{self.modified_ns}"
+        """Tells the versions of a path apart without reading them. The time of modification can be set back, as tools
+        that copy do, the time of change cannot."""
+        return f"{self.size}:{self.modified_ns}:{self.changed_ns}"
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether the name lacks the zero that its postal code begins with."""
+        return not Path(self.path).name.startswith(self.zip)
 
     @property
     def modified(self) -> datetime:
@@ -79,7 +86,7 @@ def single_file(path: Path) -> ScrapeFile | None:
     if name is None:
         return None
     status = path.stat()
-    return ScrapeFile(path.name, name[1], _date_of(path.absolute().parent.name), status.st_size, status.st_mtime_ns)
+    return _scrape_file(path.name, name[1], _date_of(path.absolute().parent.name), status)
 
 
 class ScrapeFolder:
@@ -95,27 +102,37 @@ class ScrapeFolder:
         except OSError:
             raise FolderUnavailable from None
 
-    def discover(self, ignore: Callable[[str], None]) -> list[ScrapeFile]:
-        """Every candidate; `ignore` is told the reason for each thing left alone. Raises `FolderUnavailable`."""
+    def discover(
+        self, ignore: Callable[[str], None], unreadable: Callable[[str], None] = lambda _name: None
+    ) -> list[ScrapeFile]:
+        """Every candidate; `ignore` is told the reason for each thing left alone, `unreadable` the name of each dated
+        folder that may not be read. Raises `FolderUnavailable` where that is the root."""
         try:
             real_root = self._root.resolve(strict=True)
             found = list(_candidates(real_root, real_root, None, ignore))
-            for folder, folder_date in _dated_folders(real_root, ignore):
-                found += _candidates(real_root, folder, folder_date, ignore)
+            folders = list(_dated_folders(real_root, ignore))
         except OSError:
             raise FolderUnavailable from None
+        for folder, folder_date in folders:
+            try:
+                found += list(_candidates(real_root, folder, folder_date, ignore))
+            except FileNotFoundError:
+                ignore("other_folder")  # gone since the root was listed
+            except OSError:
+                unreadable(folder.name)
         return found
 
-    def order_key(self, file: ScrapeFile, present: datetime) -> tuple[datetime, str]:
-        """Sorts candidates by their scrape, oldest first, from the first bytes alone; the whole file decides later."""
+    def order_key(self, file: ScrapeFile, present: datetime) -> tuple[date, datetime]:
+        """Sorts candidates by their scrape day, and within it by when they were made, as the first bytes have it; the
+        whole file decides later. Those that do not say so are sorted by the file's time, which is their arrival."""
         stated = None
         try:
             with (self._root / file.path).open("rb") as opened:
                 stated = _SCRAPE_DATE.search(opened.read(_HEAD_BYTES))
         except OSError:
             pass  # whoever reads the whole file says so
-        moment, _ = file.dating(present).moment_of(stated and stated[1].decode("ascii", "replace"))
-        return moment, file.path
+        scraped = file.dating(present).of(stated and stated[1].decode("ascii", "replace"))
+        return scraped.day, scraped.moment if scraped.is_stated else file.modified
 
     def read(self, file: ScrapeFile) -> tuple[bytes, str]:
         """The whole file and its SHA-256. Raises `FileUnreadable` or `FileChanging`."""
@@ -132,8 +149,13 @@ class ScrapeFolder:
                 status = os.fstat(opened.fileno())
         except OSError:
             raise FileUnreadable from None
-        if (status.st_size, status.st_mtime_ns) != (file.size, file.modified_ns):
+        if _scrape_file(file.path, file.zip, file.folder_date, status) != file:
             raise FileChanging
+
+
+def _scrape_file(path: str, zip_code: str, folder_date: date | None, status: os.stat_result) -> ScrapeFile:
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return ScrapeFile(path, zip_code.zfill(5), folder_date, status.st_size, *times)
 
 
 def _candidates(
@@ -153,7 +175,7 @@ def _candidates(
             ignore("no_regular_file")
         else:
             path = str(Path(entry.path).relative_to(root))
-            yield ScrapeFile(path, name[1], folder_date, status.st_size, status.st_mtime_ns)
+            yield _scrape_file(path, name[1], folder_date, status)
 
 
 def _dated_folders(root: Path, ignore: Callable[[str], None]) -> Iterator[tuple[Path, date]]:
@@ -183,9 +205,11 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """The file's status, None where there is no regular file."""
+    """The file's status, None where there is no regular file. Raises `PermissionError`: its folder's trouble."""
     try:
         return entry.stat() if entry.is_file() else None
+    except PermissionError:
+        raise
     except OSError:
         return None
 

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding
+from shared.core.errors import Finding, RejectedError
 from shared.fields.declaration import Row
 from shared.imports.records import Outcome, Remarks, write_findings, write_outcomes
 from shared.imports.source import Settlement
-from shared.reviews.reviews import open_reviews
 from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
-from therapist_service.imports.envelope import plausibility
+from therapist_service.imports.envelope import is_implausible_change, plausibility
 from therapist_service.imports.fill_rates import keep_fill
 from therapist_service.imports.identity import Match, Rule, assign
 from therapist_service.imports.import_tracker import applied_before
@@ -27,11 +26,13 @@ from therapist_service.imports.known_rows import Candidates, Marked, listed, mar
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.neighbours import Neighbours
+from therapist_service.imports.questions import ask, earlier_answers
 from therapist_service.imports.removals import Removals, deactivated_by_import
 from therapist_service.imports.scrape import BadRecord, Record, Scrape, faults_of
 from therapist_service.imports.scrape_day import Day
 from therapist_service.imports.traits import traits_of
 from therapist_service.models import kernel
+from therapist_service.suppressions import NOBODY, Suppressed, suppressed
 from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
 
 
@@ -49,60 +50,72 @@ def apply_if_sound(
     audience: Audience,
     *,
     others: Sequence[Scrape] = (),
-    count_is_accepted: bool = False,
+    is_accepted: bool = False,
 ) -> Settlement:
     """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
 
-    `others` are the day's scrapes of other postal codes that are at hand. `count_is_accepted`: a person has seen that
-    there are far fewer records than usual.
+    `others` are the day's scrapes of other postal codes that are at hand. `is_accepted`: a person has seen that it
+    differs so much from what is usual. Raises `RejectedError` (`implausible_change`): then the caller undoes what was
+    applied.
     """
     envelope = scrape.envelope
-    before = applied_before(connection, import_id, scrape.sha256, envelope.zip)
-    needless = before.why_needless(envelope)
+    before = applied_before(connection, import_id, scrape.sha256, envelope)
+    needless = before.why_needless()
     if needless:
         return Settlement(FileStatus.SKIPPED, needless)
-    usual = () if count_is_accepted else before.usual_counts
+    usual = () if is_accepted else before.usual_counts
     implausible = plausibility(scrape.valid, scrape.invalid, usual)
     if implausible:
         write_findings(connection, kernel, import_id, faults_of(scrape))
         return Settlement(FileStatus.FAILED, implausible)
     keep_fill(connection, envelope, scrape.fill)
-    neighbours = Neighbours(scrape, others)
-    return apply_scrape(connection, import_id, scrape, audience, neighbours, is_first=not before.usual_counts)
+    run = _Run(
+        connection,
+        import_id,
+        Day(connection, envelope, Neighbours(scrape, others)),
+        audience,
+        suppressed(connection) if before.leaves_out else NOBODY,
+        is_first=not before.usual_counts,
+    )
+    settlement = _apply(run, scrape)
+    new = settlement.counts.get(RecordOutcome.NEW, 0)
+    if not is_accepted and is_implausible_change(new, scrape.total, before.last_count):
+        raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
+    return settlement
 
 
-def apply_scrape(
-    connection: Connection,
-    import_id: int,
-    scrape: Scrape,
-    audience: Audience,
-    neighbours: Neighbours,
-    *,
-    is_first: bool,
-) -> Settlement:
+def _apply(run: "_Run", scrape: Scrape) -> Settlement:
     """Applies the scrape and returns how its ledger row is to be settled.
 
-    The counts cover every record of the file, each with exactly one outcome. `is_first` says that no scrape of this
-    postal code was applied before, so that hardly anybody is known.
+    The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until the
+    end of the scrape day.
     """
-    run = _Run(connection, import_id, Day(connection, scrape.envelope, neighbours), audience, is_first=is_first)
-    if scrape.claims[Claim.DELETED]:
-        run.removals.count_active()
     run.remarks.add([*scrape.findings, *scrape.total_findings()])
     for chunk in scrape.chunks():
         # Before and not after it: a small file, which is one chunk, writes all its outcomes together.
         run.flush()
         run.apply(chunk)
-    run.removals.apply(run.report)
+    run.removals.propose(run.report)
     run.finish()
+    run.counts.update({RecordOutcome.HELD: run.removals.waiting} if run.removals.waiting else {})
     trouble = run.counts[RecordOutcome.FAILED] or run.counts[RecordOutcome.HELD]
-    return Settlement(FileStatus.PARTIAL if trouble else FileStatus.SUCCESS, None, dict(run.counts))
+    status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
+    return Settlement(status, None, dict(run.counts), final=not run.removals.waiting)
 
 
 class _Run:
     """The state of one file's import."""
 
-    def __init__(self, connection: Connection, import_id: int, day: Day, audience: Audience, *, is_first: bool) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        import_id: int,
+        day: Day,
+        audience: Audience,
+        left_out: Suppressed,
+        *,
+        is_first: bool,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.remarks = Remarks("/therapists")
         self.removals = Removals(connection, import_id, day.envelope)
@@ -111,6 +124,7 @@ class _Run:
         self._day = day
         self._envelope = day.envelope
         self._audience = audience
+        self._left_out = left_out
         self._is_first = is_first
         self._outcomes: list[Outcome] = []
         self._reviews: list[NewReview] = []
@@ -150,7 +164,7 @@ class _Run:
     def _write(self, findings: Sequence[Finding]) -> None:
         write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
         write_findings(self._connection, kernel, self._import_id, findings)
-        open_reviews(self._connection, kernel, self._reviews)
+        ask(self._connection, self._reviews)
         self._outcomes, self._reviews = [], []
 
     def _listed(self, chunk: Sequence[Record]) -> Iterator[MappedRecord]:
@@ -158,6 +172,9 @@ class _Run:
             self.remarks.add(record.findings)
             if isinstance(record, BadRecord):
                 self.report(Outcome(record.index, RecordOutcome.FAILED, code=record.findings[0].code))
+            elif self._left_out.knows(record.fields):
+                outcome = Outcome(record.index, RecordOutcome.SKIPPED, code=Code.ERASED_THERAPIST)
+                self.report(outcome, self._finding(record, Code.ERASED_THERAPIST))
             elif record.claim == Claim.DELETED:
                 self.removals.add(record)
             elif self._audience.adults_only and not for_adults(record):
@@ -175,7 +192,8 @@ class _Run:
         """Finds each record's row by the rules of identity, creates or merges; returns the ids that changed hands."""
         people = [listed(record, self._envelope.area) for record in records]
         candidates = Candidates(self._connection, self._import_id, self._envelope.area, people, self._day)
-        matches = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        found = assign(people, [candidates.of(person) for person in people], candidates.claimed)
+        matches = self._answered(records, found)
         meant = {match.row_id for match in matches if match.row_id is not None}
         rows = candidates.lock(meant)
         if rows is None:
@@ -190,11 +208,36 @@ class _Run:
                 outcome = Outcome(record.index, RecordOutcome.SKIPPED, code=Code.DUPLICATE_IN_FILE)
                 self.report(outcome, self._finding(record, Code.DUPLICATE_IN_FILE))
             elif match.ambiguous:
-                self._hold(record, match)
+                code = Code.POSSIBLE_DUPLICATE if match.rule is Rule.SIMILAR else Code.AMBIGUOUS_IDENTITY
+                self._hold(record, match, code)
+            elif self._left_out.resembles_somebody(record.fields):
+                self._hold(record, match, Code.RESEMBLES_ERASED)
             else:
                 fresh.append((record, match))
         self._create(fresh)
         return self._update(known) | {it.external_id for it, match in fresh if match.reassigned and it.external_id}
+
+    def _answered(self, records: Sequence[MappedRecord], matches: list[Match]) -> list[Match]:
+        """What a person has once said about a record holds for as long as it may still be that row."""
+        asked = {index: self._asked(records[index]) for index, match in enumerate(matches) if match.ambiguous}
+        if not asked:
+            return matches
+        answers = earlier_answers(self._connection, set(asked.values()))
+        taken = {match.row_id for match in matches}
+        decided = list(matches)
+        for index, fingerprint in asked.items():
+            row_id = answers.get(fingerprint)
+            if row_id in matches[index].ambiguous and row_id not in taken:
+                decided[index] = Match(row_id, Rule.ANSWERED)
+                taken.add(row_id)
+        return decided
+
+    def _asked(self, record: MappedRecord) -> str:
+        """Names the question who the record is."""
+        fields = record.fields
+        # Not the file: neighbouring ones list the same person.
+        about = (fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
+        return f"ambiguous:{hashlib.sha256(repr(about).encode()).hexdigest()}"
 
     def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
         rows = [new_row(record) | self._said(record) | self._listing() for record, _ in fresh]
@@ -228,12 +271,14 @@ class _Run:
     def _plan(self, record: MappedRecord, match: Match, row: Row, deactivated: set[int]) -> "_Plan":
         row_id = row["id"]
         if self._day.is_older_than(row):
-            # Another postal code's file has told something newer about this person.
+            # A later scrape has listed this person, or has called them gone.
             return _Plan(record, match, row_id, RecordOutcome.SKIPPED, Code.SUPERSEDED)
         merged = merge(row["source_record"], record.fields, row)
         says_other = bool(merged.changes or merged.conflicts)
         has_word = self._day.has_word(traits_of(record.fields), row, says_other=says_other)
         technical = {**self._listing(), "source_removed_at": None}
+        if match.rule is Rule.EXACT:
+            technical["source_named_at"] = self._envelope.day_began
         if has_word:
             outcome, code = _outcome_of(merged)
             technical |= {**self._said(record), "source_record": merged.new_base}
@@ -257,22 +302,18 @@ class _Run:
             )
         )
 
-    def _hold(self, record: MappedRecord, match: Match) -> None:
-        """A person has to say whom the record means: nothing is written, and they are asked once, not every week."""
-        code = Code.POSSIBLE_DUPLICATE if match.rule is Rule.SIMILAR else Code.AMBIGUOUS_IDENTITY
+    def _hold(self, record: MappedRecord, match: Match, code: Code) -> None:
+        """A person has to say whom the record means: nothing is written; next week it is the same question."""
         self.report(Outcome(record.index, RecordOutcome.HELD, code=code, rule=match.rule), self._finding(record, code))
-        fields = record.fields
-        # Not the file: neighbouring ones list the same person.
-        about = (fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
-        asked = hashlib.sha256(repr((about, match.ambiguous)).encode()).hexdigest()
         detail = HeldRecordDetail(
             candidates=match.ambiguous,
-            record=fields,
+            record=record.fields,
             external_id=record.external_id,
             area=self._envelope.area,
             zip=self._envelope.zip,
             hash=record.hash,
             seen_at=self._envelope.scrape_moment,
+            day=self._envelope.scrape_day,
         )
         self._reviews.append(
             NewReview(
@@ -280,8 +321,8 @@ class _Run:
                 self._import_id,
                 record.index,
                 detail,
-                other_id=match.ambiguous[0],
-                fingerprint=f"ambiguous:{asked}",
+                other_id=match.ambiguous[0] if match.ambiguous else None,
+                fingerprint=self._asked(record),
             )
         )
 
@@ -295,7 +336,8 @@ class _Run:
             "source_hash": record.hash,
             "source_plz": record.fields["plz"],
             "source_word_zip": self._envelope.zip,
-            "source_word_at": self._envelope.scrape_moment,
+            "source_word_at": self._envelope.day_began,
+            "source_named_at": self._envelope.day_began,
         }
 
     def _listing(self) -> dict[str, object]:
@@ -303,6 +345,7 @@ class _Run:
         return {
             "source_zip": self._envelope.zip,
             "source_seen_at": self._envelope.scrape_moment,
+            "source_day": self._envelope.scrape_day,
             "source_import_id": self._import_id,
         }
 

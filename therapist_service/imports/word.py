@@ -25,23 +25,31 @@ class Holder:
 
 
 def has_word(
-    file_zip: str, own_zip: str | None, holder: Holder, day: date, lists: Callable[[str], bool | None]
+    file_zip: str,
+    own_zip: str | None,
+    holder: Holder,
+    day: date,
+    lists: Callable[[str], bool | None],
+    *,
+    is_smallest: bool = True,
 ) -> bool:
     """Whether the file of `file_zip` may change what is known of a practice whose own postal code is `own_zip`.
 
     The file of the practice's own postal code may; where it does not list the practice, the file that had the word last
-    may, else the first to come, which is that of the smallest postal code. `lists` says whether a postal code's file of
-    this `day` lists the practice, None where it has not come yet: then whoever had the word is expected to.
+    may, else that of the smallest postal code, which is this one if `is_smallest`. `lists` says whether a postal code's
+    file of this `day` lists the practice, None where it has not come yet: then whoever had the word is expected to.
     """
     if file_zip == own_zip:
         return True
     if own_zip is not None and lists(own_zip):
         return False
-    if holder.zip in (None, file_zip) or holder.on is None:
+    if holder.zip == file_zip:
         return True
+    if holder.zip is None or holder.on is None:
+        return is_smallest
     if holder.on == day:
         return False
     is_expected = lists(holder.zip)
     if is_expected is None:
-        return day - holder.on > _SILENCE
-    return not is_expected
+        is_expected = day - holder.on <= _SILENCE
+    return is_smallest and not is_expected

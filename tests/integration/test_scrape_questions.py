@@ -1,0 +1,147 @@
+"""Decisions keep up with the data: closed, refused or asked anew, never stale."""
+
+import pytest
+
+from shared.core.errors import NotAllowedError
+from shared.reviews.reviews import ResolutionRefused
+from shared.reviews.values import Resolution
+from therapist_service.reviews import resolve_review
+from therapist_service.use_cases import TherapistChange, delete_therapist, lock_therapists, update_therapists
+
+WEEKS = ["2025-07-02", "2025-07-09", "2025-07-16", "2025-07-23", "2025-07-30"]
+
+
+def resolve(therapists, choice, review_id=1, **more):
+    with therapists.engine.begin() as connection:
+        return resolve_review(connection, review_id, Resolution(choice, "api:test", **more))
+
+
+def staff_writes(therapists, row_id=1, **values):
+    with therapists.engine.begin() as connection:
+        row = vars(lock_therapists(connection, [row_id])[row_id])
+        update_therapists(connection, [TherapistChange(row, values)], "api:test")
+
+
+def week(therapists, number, *records):
+    therapists.scrape(list(records), WEEKS[number])
+    return therapists.run()
+
+
+def reviews(therapists):
+    return [(review["kind"], review["choice"], review["decided_by"]) for review in therapists.reviews()]
+
+
+def phone(make_therapist, number, **more):
+    return make_therapist(1, contact={"phone": number}, **more)
+
+
+@pytest.fixture
+def asked(therapists, make_therapist):
+    """Staff say 888, the source 777."""
+    week(therapists, 0, phone(make_therapist, "0241 666"))
+    staff_writes(therapists, telefon="0241 888")
+    week(therapists, 1, phone(make_therapist, "0241 777"))
+    assert reviews(therapists) == [("conflict", None, None)]
+    return therapists
+
+
+@pytest.mark.parametrize("notation", ["0241 888", "+49 241 888"])
+def test_a_conflict_is_settled_once_source_and_row_agree_again(asked, make_therapist, notation):
+    week(asked, 2, phone(make_therapist, notation))
+    assert reviews(asked) == [("conflict", "settled", "import:3")]
+    with pytest.raises(NotAllowedError):
+        resolve(asked, "source")
+    assert asked.therapists()[0]["telefon"] == "0241 888"
+
+
+def test_a_conflict_is_settled_where_staff_took_the_sources_value_by_hand(asked, make_therapist):
+    staff_writes(asked, telefon="0241 777")
+    week(asked, 2, phone(make_therapist, "0241 777"))
+    assert reviews(asked) == [("conflict", "settled", "import:3")]
+
+
+def test_the_source_is_what_it_says_now(asked, make_therapist):
+    # Back to what it said before anybody was asked: that answers nothing.
+    week(asked, 2, phone(make_therapist, "0241 666"))
+    open_ones = [review for review in asked.reviews() if review["state"] == "open"]
+    assert len(open_ones) == 1
+    resolve(asked, "source", open_ones[0]["id"])
+    assert asked.therapists()[0]["telefon"] == "0241 666"
+
+
+def test_a_newer_conflict_takes_the_place_of_the_older_one(asked, make_therapist):
+    week(asked, 2, phone(make_therapist, "0241 999"))
+    assert reviews(asked) == [("conflict", "settled", "import:3"), ("conflict", None, None)]
+    resolve(asked, "source", 2)
+    assert asked.therapists()[0]["telefon"] == "0241 999"
+
+
+PLACELESS = {"street": "", "house_number": ""}
+
+
+def at(make_therapist, street, number, external_id, **more):
+    return make_therapist(1, id=external_id, location={"street": street, "house_number": number}, **more)
+
+
+@pytest.fixture
+def ambiguous(therapists, make_therapist):
+    """Two practices of one name, and a record without an address that may be either."""
+    therapists.both = [at(make_therapist, "Hof", "1", "praxis1"), at(make_therapist, "Markt", "9", "praxis2")]
+    therapists.record = make_therapist(1, id="praxis7", location=PLACELESS, contact={"phone": "0241 777"})
+    week(therapists, 0, *therapists.both)
+    week(therapists, 1, therapists.record)
+    assert reviews(therapists) == [("possible_duplicate", None, None)]
+    return therapists
+
+
+def test_a_record_that_is_held_again_is_the_same_question_with_newer_data(ambiguous):
+    newer = {**ambiguous.record, "contact": {"phone": "0241 999"}}
+    week(ambiguous, 2, newer)
+    (review,) = ambiguous.reviews()
+    assert (review["import_id"], review["detail"]["record"]["telefon"]) == (3, "0241 999")
+    resolve(ambiguous, "merge", into=2)
+    assert ambiguous.therapists()[1]["telefon"] == "0241 999"
+
+
+@pytest.mark.parametrize("choice", ["separate", "merge"])
+def test_a_question_whose_record_has_found_its_row_is_closed(ambiguous, make_therapist, choice):
+    week(ambiguous, 2, at(make_therapist, "Hof", "1", "praxis7"))
+    assert reviews(ambiguous) == [("possible_duplicate", "settled", "import:3")]
+    with pytest.raises(NotAllowedError):
+        resolve(ambiguous, choice, **({"into": 2} if choice == "merge" else {}))
+    assert len(ambiguous.therapists()) == 2
+
+
+def test_a_record_that_has_found_its_row_within_the_pass_becomes_no_second_one(ambiguous, make_therapist):
+    ambiguous.scrape([at(make_therapist, "Hof", "1", "praxis7")], WEEKS[2])
+    stops = iter([False])
+    ambiguous.parts.monitor.run_once("test", lambda: next(stops, True))
+    ambiguous.rows("UPDATE therapist_service.reviews SET state = 'open', decided_at = NULL RETURNING id")
+    with pytest.raises(ResolutionRefused) as refused:
+        resolve(ambiguous, "separate")
+    assert refused.value.code == "answered_since"
+
+
+def test_an_answer_holds_for_as_long_as_it_may_still_be_that_row(ambiguous):
+    resolve(ambiguous, "merge", into=2)
+    staff_writes(ambiguous, 2, telefon="0241 888")
+    for number in (2, 3):
+        # The ids are positions: the same record comes under another one each week.
+        report = week(ambiguous, number, {**ambiguous.record, "id": f"praxis{50 + number}"})
+        assert not report.has_trouble
+    assert len(ambiguous.reviews()) == 1
+    assert ambiguous.therapists()[1]["external_id"] == "praxis53"
+    with ambiguous.engine.begin() as connection:
+        delete_therapist(connection, 2, "api:test")
+    week(ambiguous, 4, *ambiguous.both, {**ambiguous.record, "id": "praxis99"})
+    assert len(ambiguous.therapists()) == 2
+
+
+def test_a_merge_that_is_answered_late_writes_nothing_older(ambiguous, make_therapist):
+    newer = at(make_therapist, "Hof", "1", "praxis1", contact={"phone": "0241 999"}, languages=[])
+    ambiguous.scrape([newer], WEEKS[2], "52070")
+    ambiguous.run()
+    staff_writes(ambiguous, webseite=None, fremdsprachen=[])
+    resolve(ambiguous, "merge", into=1)
+    row = ambiguous.therapists()[0]
+    assert (row["telefon"], row["fremdsprachen"], row["external_id"]) == ("0241 999", ["Englisch"], "praxis1")

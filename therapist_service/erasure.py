@@ -1,0 +1,177 @@
+"""Erasing a therapist who objects: every copy that we hold, and digests by which an import leaves them out.
+
+The digests are committed first, so that every later file knows them. What a file in hand may still write of the person
+is waited for: its transaction shares the lock that an erasure takes alone.
+"""
+
+from typing import TypedDict
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from shared.core.clock import now
+from shared.core.errors import TransientError
+from shared.core.logs import get_logger
+from shared.database.engine import transaction
+from shared.events.queue import forget_events
+from shared.fields.declaration import Row
+from shared.words.codes import Code
+from shared.words.statuses import Action, ReviewChoice, ReviewState
+from therapist_service.models import kernel, proposed_deletions, therapeuten
+from therapist_service.suppressions import suppress, withdraw
+from therapist_service.use_cases import delete_therapist, lock_therapists
+
+log = get_logger(__name__)
+
+_PATIENCE_SECONDS = 30
+_ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('curavani:therapist-erasure', 0))")
+# Questions about many people stay, without this one.
+_LEAVE_OUT = sa.text("""
+    UPDATE therapist_service.reviews SET detail = jsonb_set(
+      CASE WHEN detail #> '{done,rows}' IS NULL THEN detail ELSE jsonb_set(detail, '{done,rows}', (
+        SELECT coalesce(jsonb_agg(one), '[]') FROM jsonb_array_elements(detail #> '{done,rows}') AS one
+        WHERE one ->> 'entity_id' <> CAST(:id AS text)
+      )) END,
+      '{deletions}', (
+        SELECT coalesce(jsonb_agg(one), '[]') FROM jsonb_array_elements(detail -> 'deletions') AS one
+        WHERE one ->> 'entity_id' <> CAST(:id AS text)
+      )
+    )
+    WHERE detail -> 'deletions' @> jsonb_build_array(jsonb_build_object('entity_id', CAST(:id AS bigint)))
+""")
+OUT_OF_REACH = (
+    "scraped_files: the scraper's files in its folder still list the practice; imports leave it out",
+    "kafka_retention: earlier events stay on the topic until its retention ends; therapist.deleted is published",
+    "database_backups: backups made before hold the data until they expire; run the erasure again after a restore",
+)
+
+
+class ImportBusy(TransientError):
+    """The import has a file in hand for longer than an erasure waits; nothing was erased."""
+
+    code = Code.LOCK_HELD
+
+
+class Certificate(TypedDict):
+    """What an erasure removed and what it left. `suppression_id` is the number that `therapists allow` takes;
+    `doubtful` are other practices under the same name, which only a person can say to be the same's."""
+
+    suppression_id: int
+    therapist_id: int
+    erased_at: str
+    erased_by: str
+    removed: dict[str, int]
+    doubtful: list[int]
+    out_of_reach: list[str]
+
+
+def erase(engine: Engine, therapist_id: int, actor: str, *, patience_seconds: int = _PATIENCE_SECONDS) -> Certificate:
+    """Erases the therapist and returns the certificate.
+
+    Raises `NotFound`, `ImportBusy`, or `DatabaseUnavailable`; the person is left as they are then.
+    """
+    with transaction(engine) as connection:
+        suppression_id = suppress(connection, _versions(connection, therapist_id), actor)
+    try:
+        with transaction(engine) as connection:
+            _wait_for_the_file_in_hand(connection, patience_seconds)
+            certificate = _erase(connection, therapist_id, suppression_id, actor)
+    except BaseException:
+        with transaction(engine) as connection:
+            withdraw(connection, suppression_id)
+        raise
+    log.info("therapist_erased", entity_id=therapist_id)
+    return certificate
+
+
+def _versions(connection: Connection, therapist_id: int) -> list[Row]:
+    """What the row says now and what the source said last: staff may have corrected a name."""
+    row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
+    return [row, row["source_record"]] if row["source_record"] else [row]
+
+
+def _erase(connection: Connection, therapist_id: int, suppression_id: int, actor: str) -> Certificate:
+    row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
+    removed = {"therapist": 1, **_remove_rows(connection, therapist_id)}
+    delete_therapist(connection, therapist_id, actor)
+    return {
+        "suppression_id": suppression_id,
+        "therapist_id": therapist_id,
+        "erased_at": now().isoformat(),
+        "erased_by": actor,
+        "removed": removed,
+        "doubtful": _namesakes(connection, row),
+        "out_of_reach": list(OUT_OF_REACH),
+    }
+
+
+def _wait_for_the_file_in_hand(connection: Connection, seconds: int) -> None:
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{seconds}s'"))
+    try:
+        connection.execute(_ALONE)
+    except sa.exc.OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise ImportBusy from None
+        raise
+
+
+def _remove_rows(connection: Connection, therapist_id: int) -> dict[str, int]:
+    """How many rows of each kind were removed or blanked."""
+    changes, outcomes, proposed = kernel.field_changes, kernel.import_outcomes, proposed_deletions
+    return {
+        "field_changes": connection.execute(sa.delete(changes).where(changes.c.entity_id == therapist_id)).rowcount,
+        # Before the reviews, which no longer name the person afterwards.
+        "reasons": _blank_reasons(connection, therapist_id),
+        "reviews": _blank_reviews(connection, therapist_id)
+        + connection.execute(_LEAVE_OUT, {"id": therapist_id}).rowcount,
+        "outcomes": connection.execute(
+            sa.update(outcomes).where(outcomes.c.entity_id == therapist_id).values(entity_id=None)
+        ).rowcount,
+        # One that waits for the end of its day keeps its place in the file's counts, and meets nobody.
+        "proposed_deletions": connection.execute(
+            sa.update(proposed).where(proposed.c.entity_id == therapist_id).values(entity_id=0)
+        ).rowcount,
+        "events": forget_events(connection, kernel, [therapist_id]),
+    }
+
+
+def _reviews_about(therapist_id: int) -> sa.ColumnElement[bool]:
+    reviews = kernel.reviews.c
+    return sa.or_(
+        reviews.entity_id == therapist_id,
+        reviews.other_id == therapist_id,
+        reviews.detail["candidates"].contains([therapist_id]),
+        reviews.detail["done"]["created"] == sa.cast(therapist_id, kernel.reviews.c.detail.type),
+    )
+
+
+def _blank_reviews(connection: Connection, therapist_id: int) -> int:
+    reviews = kernel.reviews
+    blanked = sa.update(reviews).where(_reviews_about(therapist_id)).values(
+        detail={}, entity_id=None, other_id=None, comment=None, state=ReviewState.RESOLVED,
+        choice=sa.func.coalesce(reviews.c.choice, ReviewChoice.ERASED),
+        decided_at=sa.func.coalesce(reviews.c.decided_at, now()),
+    )  # fmt: skip
+    return connection.execute(blanked).rowcount
+
+
+def _blank_reasons(connection: Connection, therapist_id: int) -> int:
+    """What people wrote down about the person, or about a decision on them."""
+    actions, reviews = kernel.operator_actions, kernel.reviews
+    decisions = sa.select(reviews.c.id).where(_reviews_about(therapist_id))
+    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(decisions))
+    about = sa.or_(actions.c.entity_id == therapist_id, undone)
+    statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
+    return connection.execute(statement).rowcount
+
+
+def _namesakes(connection: Connection, row: Row) -> list[int]:
+    """Other rows under the same full name, wherever they practise."""
+    columns = therapeuten.c
+    same = sa.and_(
+        sa.func.lower(columns.nachname) == (row["nachname"] or "").lower(),
+        sa.func.lower(columns.vorname) == (row["vorname"] or "").lower(),
+    )
+    found = sa.select(columns.id).where(columns.id != row["id"], same).order_by(columns.id)
+    return list(connection.execute(found).scalars())

@@ -1,0 +1,187 @@
+"""Questions keep up with the data: a newer one takes an older one's place, and what newer data answers is closed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.engine import Connection
+
+from shared.database.statements import Statement
+from shared.fields.declaration import Row
+from shared.reviews.reviews import change_detail, lock_all_open, open_reviews, settle
+from shared.reviews.stored import read_review
+from shared.reviews.values import (
+    ConflictDetail,
+    FieldConflict,
+    HeldDeletion,
+    HeldDeletionsDetail,
+    HeldRecordDetail,
+    NewReview,
+    Review,
+)
+from shared.words.statuses import ReviewKind, ReviewState
+from therapist_service.imports.identity import Listed, same_person
+from therapist_service.imports.known_rows import Candidates
+from therapist_service.imports.merge import agrees
+from therapist_service.imports.removals import is_listed_since
+from therapist_service.imports.traits import traits_of
+from therapist_service.models import kernel, therapeuten
+
+
+def ask(connection: Connection, questions: Sequence[NewReview]) -> None:
+    """Opens an import's questions about rows and records. There is one open question at most about a row's conflicts,
+    and about a record: the newest, with what is still open of the ones before."""
+    conflicts = {question.entity_id: question for question in questions if isinstance(question.detail, ConflictDetail)}
+    others = [question for question in questions if not isinstance(question.detail, ConflictDetail)]
+    for older in lock_all_open(connection, kernel, ReviewKind.CONFLICT, list(conflicts)) if conflicts else ():
+        newer = conflicts[older.entity_id]
+        conflicts[older.entity_id] = replace(newer, detail=_joined(connection, newer, older))
+        settle(connection, kernel, older.id, f"import:{newer.import_id}")
+    open_reviews(connection, kernel, [*others, *conflicts.values()])
+
+
+def _joined(connection: Connection, newer: NewReview, older: Review) -> ConflictDetail:
+    """The newer conflict with those fields of the older one on which source and row still differ."""
+    fields = {found.field: found for found in _conflicts(newer.detail)}
+    row = _rows(connection, [older.entity_id]).get(older.entity_id)
+    left = [found for found in _conflicts(older.detail) if found.field not in fields and row and _differs(row, found)]
+    said = (row and row["source_record"]) or {}
+    return ConflictDetail((*fields.values(), *(replace(found, source=said.get(found.field)) for found in left)))
+
+
+def _conflicts(detail: object) -> tuple[FieldConflict, ...]:
+    return detail.fields if isinstance(detail, ConflictDetail) else ()
+
+
+def _differs(row: Row, found: FieldConflict) -> bool:
+    said = row["source_record"] or {}
+    return not agrees(found.field, said.get(found.field, found.source), row[found.field])
+
+
+def ask_about_deletions(
+    connection: Connection, detail: HeldDeletionsDetail, zips: Collection[str], import_id: int | None, *, asked_by: int
+) -> None:
+    """Asks whether these are gone; `zips` are the postal codes of the question, which older questions about them leave
+    to it. `import_id` is None for a whole scrape day; `asked_by` is the import that replaces the older ones."""
+    asked = {deletion.entity_id for deletion in detail.deletions}
+    taken: dict[int, HeldDeletion] = {}
+    for older in lock_all_open(connection, kernel, ReviewKind.HELD_DELETIONS):
+        for deletion in _leave(connection, older, zips, asked_by):
+            if deletion.entity_id not in asked:
+                taken[deletion.entity_id] = replace(deletion, record_index=None)
+    complete = replace(detail, deletions=(*detail.deletions, *taken.values()))
+    index = detail.deletions[0].record_index
+    open_reviews(connection, kernel, [NewReview(ReviewKind.HELD_DELETIONS, import_id, index, complete)])
+
+
+def _leave(connection: Connection, older: Review, zips: Collection[str], asked_by: int) -> list[HeldDeletion]:
+    """What the older question leaves to a newer one: those of these postal codes who are still to be decided on."""
+    detail = older.detail
+    if not isinstance(detail, HeldDeletionsDetail):
+        return []
+    of_file = _zip_of(connection, older.import_id)
+    everybody = [replace(one, zip=one.zip or of_file, day=detail.day_of(one)) for one in detail.deletions]
+    others = tuple(one for one in everybody if one.zip not in zips)
+    if len(others) == len(everybody):
+        return []
+    if others:
+        change_detail(connection, kernel, older.id, replace(detail, deletions=others))
+    else:
+        settle(connection, kernel, older.id, f"import:{asked_by}")
+    return _standing(connection, [one for one in everybody if one.zip in zips], detail)
+
+
+def _zip_of(connection: Connection, import_id: int | None) -> str | None:
+    files = kernel.import_tracking.c
+    found: str | None = connection.execute(sa.select(files.zip).where(files.id == import_id)).scalar_one_or_none()
+    return found
+
+
+def _standing(
+    connection: Connection, deletions: Sequence[HeldDeletion], detail: HeldDeletionsDetail
+) -> list[HeldDeletion]:
+    rows = _rows(connection, [one.entity_id for one in deletions])
+    return [one for one in deletions if stands(rows.get(one.entity_id), detail.day_of(one))]
+
+
+def stands(row: Row | None, day: date) -> bool:
+    """Whether a deletion of that scrape day is still to be decided on, with the row as it is now."""
+    return row is not None and row["source_removed_at"] is None and not is_listed_since(row, day)
+
+
+def settle_answered(connection: Connection) -> None:
+    """Closes the open questions to which there is nothing left to say: source and row agree again, everybody is gone
+    or listed since, the record has found its row."""
+    for review in lock_all_open(connection, kernel):
+        import_id = _answered_by(connection, review)
+        if import_id is not None:
+            settle(connection, kernel, review.id, f"import:{import_id}")
+
+
+def _answered_by(connection: Connection, review: Review) -> int | None:
+    """The import that has answered the question; None while it is a question."""
+    match review.detail:
+        case ConflictDetail(fields):
+            row = _rows(connection, [review.entity_id]).get(review.entity_id)
+            if row is None or any(_differs(row, found) for found in fields):
+                return None
+            return row["source_import_id"] or review.import_id
+        case HeldDeletionsDetail() as detail:
+            rows = _rows(connection, [one.entity_id for one in detail.deletions])
+            if _standing(connection, detail.deletions, detail):
+                return None
+            listed_by = max((row["source_import_id"] or 0 for row in rows.values()), default=0)
+            return listed_by or review.import_id or _newest(connection)
+        case HeldRecordDetail():
+            return row_found_by(connection, review)
+    return None
+
+
+def _newest(connection: Connection) -> int | None:
+    return connection.execute(sa.select(sa.func.max(kernel.import_tracking.c.id))).scalar()
+
+
+def row_found_by(connection: Connection, review: Review) -> int | None:
+    """The later file of the same postal code in which the held record's person is listed and has a row; None if none.
+
+    A record that is held again is asked about anew, with the newer file: then nobody has found anything.
+    """
+    detail = review.detail
+    if not isinstance(detail, HeldRecordDetail):
+        return None
+    latest = _LATEST_APPLIED(connection, zip=detail.zip).fetchone()
+    if latest is None or latest.id == review.import_id or latest.scrape_day < detail.scrape_day:
+        return None
+    person = Listed(detail.area or "", detail.external_id, traits_of(detail.record))
+    candidates = Candidates(connection, latest.id, person.area, [person]).of(person)
+    same = [one.row_id for one in candidates if any(same_person(person.traits, each) for each in one.versions())]
+    is_listed = any(is_listed_since(row, latest.scrape_day) for row in _rows(connection, same).values())
+    return int(latest.id) if is_listed else None
+
+
+def _rows(connection: Connection, ids: Iterable[int | None]) -> dict[int | None, Row]:
+    columns = [column for column in therapeuten.c if column.name != "source_raw"]
+    found = sa.select(*columns).where(therapeuten.c.id.in_([number for number in ids if number is not None]))
+    return {row["id"]: dict(row) for row in connection.execute(found).mappings()}
+
+
+_LATEST_APPLIED = Statement("""
+    SELECT id, scrape_day FROM therapist_service.import_tracking
+    WHERE zip = :zip AND status IN ('success', 'partial') ORDER BY processed_at DESC, id DESC LIMIT 1
+""")
+
+
+def earlier_answers(connection: Connection, fingerprints: Collection[str]) -> dict[str, int]:
+    """The rows that people have said the records of these questions are, by the question's fingerprint."""
+    reviews = kernel.reviews
+    latest = (
+        sa.select(reviews)
+        .ext(distinct_on(reviews.c.fingerprint))
+        .where(reviews.c.fingerprint.in_(fingerprints), reviews.c.state == ReviewState.RESOLVED)
+        .order_by(reviews.c.fingerprint, reviews.c.id.desc())
+    )
+    found = [read_review(row) for row in connection.execute(latest).mappings()]
+    rows = {str(one.fingerprint): one.written.merged or one.written.created for one in found if one.written}
+    return {fingerprint: row_id for fingerprint, row_id in rows.items() if row_id is not None}
