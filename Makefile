@@ -7,7 +7,7 @@ TRANSLATIONS := shared/console/translations
 TEMPLATE := build/messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check mutants format docs messages screenshots bench
+.PHONY: help setup demo serve test test-fast check audit mutants format docs messages screenshots bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,13 @@ check: $(STAMP)  ## lint, format, types, lock file, images and compose file
 	$(BIN)/hadolint patient_service/Dockerfile therapist_service/Dockerfile
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/compose-lint check --quiet --skip-suppressed --strict-config --no-env --fail-on low --config deploy/compose-lint.yaml deploy/compose.yaml
+
+audit: $(STAMP)  ## licences and known vulnerabilities of the lock; fails where the index cannot be reached
+	@$(BIN)/uv sync --quiet --locked --group audit
+	@mkdir -p build
+	@$(BIN)/uv export --quiet --locked --no-emit-project --extra patient --extra therapist --no-dev > build/audit.txt
+	$(BIN)/pip-audit --requirement build/audit.txt --require-hashes --disable-pip --strict --progress-spinner off
+	$(BIN)/python -m curavani.licences build/audit.txt
 
 mutants: $(STAMP)  ## how many small changes of the pure rules the tests notice; ONLY="module …" for some
 	@$(BIN)/uv sync --quiet --locked --group mutants

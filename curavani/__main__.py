@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import adoption, baseline, events, files, imports, operations, patients, reviews, therapists
+from curavani.cli import (
+    adoption,
+    baseline,
+    events,
+    files,
+    imports,
+    operations,
+    patients,
+    reviews,
+    sessions,
+    therapists,
+)
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
@@ -40,6 +51,7 @@ app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(patients.app, name="patients")
+app.add_typer(sessions.app, name="sessions")
 app.add_typer(therapists.app, name="therapists")
 app.command(epilog=examples("curavani serve patient", "curavani serve therapist --host 0.0.0.0 --port 80"))(
     operations.serve

@@ -12,6 +12,7 @@ from curavani.cli.services import SERVICES, ServiceEntry
 from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (
+    AuthSettings,
     DatabaseSettings,
     DigestSettings,
     KafkaSettings,
@@ -64,6 +65,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
             _examined(environ, "digest key", DigestSettings, _digest_key),
             _examined(environ, "kafka", KafkaSettings, _kafka),
             _examined(environ, "mail", MailSettings, _mail),
+            _access(environ),
         ]
         if engine is not None:
             found += _moving_in(engine)
@@ -105,6 +107,19 @@ _WITHOUT_BASE = sa.text("""
       AND NOT EXISTS (SELECT FROM therapist_service.therapeuten WHERE source_hash IS NOT NULL)
       AND NOT EXISTS (SELECT FROM therapist_service.import_tracking WHERE status IN ('success', 'partial'))
 """)
+
+
+def _access(environ: Mapping[str, str]) -> Diagnosis:
+    """Who is let in, by the settings that the services have as well."""
+    try:
+        settings = read_settings(environ, AuthSettings)[AuthSettings]
+    except SettingsError as error:
+        return Diagnosis("access", "settings", "; ".join(error.problems))
+    if settings.api_auth == "off":
+        return Diagnosis("access", "attention", Code.API_AUTH_OFF.english)
+    if not settings.tokens:
+        return Diagnosis("access", "not configured", "Set API_TOKENS, which the services need.")
+    return Diagnosis("access", "ok")
 
 
 def _import(environ: Mapping[str, str], entry: ServiceEntry, engine: Engine) -> Iterator[Diagnosis]:

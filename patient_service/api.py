@@ -1,11 +1,14 @@
 """HTTP: patients. Thin: calls a use case in one transaction, and answers."""
 
-from datetime import date
+from datetime import date, datetime
 
 from pydantic import BaseModel, Field
+from sqlalchemy.engine import Connection
 
 from patient_service.certificates import Decisions
 from patient_service.erasure import Erasure
+from patient_service.export import Exporter
+from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
 from patient_service.schemas import ConsentOut, ContactDay, PatientCreate, PatientOut, PatientUpdate
 from patient_service.use_cases import (
     create_patient,
@@ -19,9 +22,11 @@ from shared.core.clock import today
 from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.fields.validation import InvalidInput
+from shared.fields.validation import Input, InvalidInput
+from shared.http.accesses import note_created, note_export, note_list
 from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
+from shared.http.bodies import Said
 from shared.http.communication import CommunicationHistory, communication_of
 from shared.http.endpoints import Endpoints
 from shared.http.imports_api import ImportStatusOut, read_import_status
@@ -52,6 +57,50 @@ class ConsentList(Answer):
     """Every consent of a patient, oldest first."""
 
     data: list[ConsentOut]
+
+
+Rows = list[dict[str, object]]
+
+
+class ExportOut(Answer):
+    """Everything held about a patient: the data, consents with their wording, marks, files as they came, changes,
+    decisions, what people did, what other services were told, and who looked. Nothing of anybody else."""
+
+    exported_at: datetime
+    patient: dict[str, object]
+    consents: Rows
+    restrictions: Rows
+    files: Rows
+    changes: Rows
+    decisions: Rows
+    actions: Rows
+    events: Rows
+    accesses: Rows
+
+
+class RestrictionIn(Input):
+    """Which mark, and why it is set or taken back."""
+
+    kind: Restriction
+    reason: Said
+
+
+class RestrictionOut(Answer):
+    """A mark on a patient; `lifted_at` is null while it holds."""
+
+    kind: Restriction
+    reason: str
+    set_by: str
+    set_at: datetime
+    lifted_by: str | None
+    lifted_at: datetime | None
+    lifted_reason: str | None
+
+
+class RestrictionList(Answer):
+    """Every mark that was ever set on a patient, oldest first."""
+
+    data: list[RestrictionOut]
 
 
 class CommunicationOut(CommunicationHistory):
@@ -87,7 +136,7 @@ def erasing_routes(erasure: Erasure) -> Endpoints:
     """The endpoint that erases."""
     routes = Endpoints("patients", number=_NUMBER)
 
-    @routes.add("DELETE", _ONE, Role.WRITE, errors=(400, 404))
+    @routes.add("DELETE", _ONE, Role.OPERATE, errors=(400, 404))
     def _delete(patient_id: int, query: ErasureQuery) -> ErasedOut:
         """Deletes the patient and erases every copy of their data; decides on what is in doubt, also afterwards."""
         decisions = Decisions(
@@ -101,7 +150,21 @@ def erasing_routes(erasure: Erasure) -> Endpoints:
     return routes
 
 
-@ROUTES.add("GET", "", Role.READ)
+def exporting_routes(exporter: Exporter) -> Endpoints:
+    """The endpoint that gives a person everything held."""
+    routes = Endpoints("patients", number=_NUMBER)
+
+    @routes.add("GET", f"{_ONE}/export", Role.READ, errors=(404,))
+    def _export(patient_id: int) -> ExportOut:
+        """Everything held about the patient, for them (Art. 15 and 20 GDPR)."""
+        note_export()
+        with transaction(current_service().engine) as connection:
+            return ExportOut.model_validate(exporter.collect(connection, patient_id))
+
+    return routes
+
+
+@ROUTES.add("GET", "", Role.READ, errors=(400,))
 def _list(query: PatientQuery) -> PatientPage:
     """Patients, newest first."""
     if query.status is not None and query.status not in set(Patientenstatus):
@@ -110,6 +173,7 @@ def _list(query: PatientQuery) -> PatientPage:
         found, total = list_patients(
             connection, status=query.status, search=query.search, offset=query.offset, limit=query.limit
         )
+    note_list()
     return PatientPage.of(found, query, total)
 
 
@@ -118,6 +182,7 @@ def _create(body: PatientCreate) -> PatientOut:
     """Creates a patient."""
     with transaction(current_service().engine) as connection:
         patient_id = create_patient(connection, body.model_dump(), actor())
+        note_created(patient_id)
         return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
@@ -128,7 +193,7 @@ def _get(patient_id: int) -> PatientOut:
         return PatientOut.model_validate(get_patient(connection, patient_id))
 
 
-@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404,))
+@ROUTES.add("PUT", _ONE, Role.WRITE, errors=(404, 409))
 def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     """Changes the fields that are sent."""
     changes = body.model_dump(exclude_unset=True)
@@ -143,11 +208,39 @@ def _note_contact(patient_id: int, body: ContactDay = _TODAY) -> PatientOut:
         return PatientOut.model_validate(note_contact(connection, patient_id, body.date or today(), actor()))
 
 
-@ROUTES.add("GET", f"{_ONE}/consents", Role.WRITE, errors=(404,))
+@ROUTES.add("GET", f"{_ONE}/consents", Role.READ, errors=(404,))
 def _consents(patient_id: int) -> ConsentList:
     """The evidence of the patient's consents, with the whole documents; they hold addresses and devices."""
     with transaction(current_service().engine) as connection:
         return ConsentList.model_validate({"data": list_consents(connection, patient_id)})
+
+
+@ROUTES.add("GET", f"{_ONE}/restrictions", Role.READ, errors=(404,))
+def _restrictions(patient_id: int) -> RestrictionList:
+    """The marks on the patient: processing restricted, consent withdrawn."""
+    with transaction(current_service().engine) as connection:
+        get_patient(connection, patient_id)
+        return _marks(connection, patient_id)
+
+
+@ROUTES.add("POST", f"{_ONE}/restrictions", Role.WRITE, status=201, errors=(404, 409))
+def _restrict(patient_id: int, body: RestrictionIn) -> RestrictionList:
+    """Sets a mark: from then on the patient is kept, and nothing else."""
+    with transaction(current_service().engine) as connection:
+        restrict(connection, patient_id, body.kind, body.reason, actor())
+        return _marks(connection, patient_id)
+
+
+@ROUTES.add("POST", f"{_ONE}/restrictions/lift", Role.WRITE, errors=(404, 409))
+def _lift(patient_id: int, body: RestrictionIn) -> RestrictionList:
+    """Takes a mark back; that it was there stays on record."""
+    with transaction(current_service().engine) as connection:
+        lift(connection, patient_id, body.kind, body.reason, actor())
+        return _marks(connection, patient_id)
+
+
+def _marks(connection: Connection, patient_id: int) -> RestrictionList:
+    return RestrictionList.model_validate({"data": restrictions_of(connection, patient_id)})
 
 
 @ROUTES.add("GET", f"{_ONE}/communication", Role.READ, errors=(404, 502))
@@ -165,7 +258,7 @@ def _communication(patient_id: int) -> CommunicationOut:
     )
 
 
-@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+@ROUTES.add("GET", "/import-status", Role.LOOK, tag="imports")
 def _import_status() -> ImportStatusOut:
     """How the import is doing, from the database."""
     return ImportStatusOut.model_validate(read_import_status())

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from flask import Flask
 
 from patient_service.api import ROUTES as PATIENTS
-from patient_service.api import erasing_routes
+from patient_service.api import erasing_routes, exporting_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
 from patient_service.console import console_sections
+from patient_service.export import Exporter
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.console.install import install_console
 from shared.core.logs import configure_logging
-from shared.core.settings import LogSettings, ServingSettings
-from shared.http.app import build_app
+from shared.core.settings import LogSettings, RetentionSettings, ServingSettings
+from shared.http.app import build_app, tell_of_open_doors
 from shared.http.imports_api import ROUTES as IMPORTS
 from shared.http.reviews_api import ROUTES as REVIEWS
 from shared.http.reviews_api import deciding_routes
@@ -30,11 +31,16 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     """
     settings = read_service_settings(os.environ if environ is None else environ)
     configure_logging(settings[LogSettings], service=NAME)
+    tell_of_open_doors(settings[ServingSettings])
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
-    routes = [PATIENTS, erasing_routes(parts.erasure), IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
+    exporter = Exporter(parts.erasure.copies)
+    routes = [
+        *(PATIENTS, erasing_routes(parts.erasure), exporting_routes(exporter)),
+        *(IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)),
+    ]
     app = build_app(service, "Curavani patient service", _DESCRIPTION, routes)
-    install_console(app, service, console_sections(parts.erasure))
+    install_console(app, service, console_sections(parts.erasure, exporter, settings[RetentionSettings].patient_days))
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

@@ -18,6 +18,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
 from patient_service.models import kernel
 from patient_service.patient import PATIENT
+from patient_service.retention import count_due
 from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
@@ -27,6 +28,7 @@ from shared.core.settings import (
     LogSettings,
     MailSettings,
     PatientImportSettings,
+    RetentionSettings,
     ServingSettings,
     Settings,
     StorageSettings,
@@ -38,6 +40,7 @@ from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
+from shared.history.keeping import Housekeeping, housekeeping
 from shared.http.service import Service
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
@@ -53,8 +56,9 @@ from shared.workers.leader import Job
 
 NAME = "patient-service"
 IMPORT_GROUPS = (
-    DatabaseSettings, DigestSettings, StorageSettings, PatientImportSettings, KafkaSettings, MailSettings, LogSettings
-)  # fmt: skip
+    *(DatabaseSettings, DigestSettings, StorageSettings, PatientImportSettings, RetentionSettings),
+    *(KafkaSettings, MailSettings, LogSettings),
+)
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
 
 
@@ -107,6 +111,7 @@ def build_parts(
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
         policy=Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed),
+        copy_days=settings[RetentionSettings].copy_days,
         signature_key=import_settings.signature_secret,
         stage=metrics.stage,
     )
@@ -117,7 +122,9 @@ def build_parts(
         engine=engine,
         bucket=bucket,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
+        monitor=ImportMonitor(
+            engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
+        ),
         erasure=erasure,
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
@@ -144,6 +151,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
         close=parts.close,
         expected=expectations(settings),
         metrics=parts.metrics,
+        count_due=due_counter(settings),
         probes=Probes(
             [
                 bucket_dependency(parts.bucket),
@@ -169,7 +177,17 @@ def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected, [silence.look] if expected.enabled else [])
-    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look]
+    digest = Digest(kernel, expected, settings[MailSettings].digest_at, count_due=due_counter(settings))
+    return [watch.look, digest.look, _housekeeping(settings)]
+
+
+def _housekeeping(settings: Settings) -> Housekeeping:
+    return housekeeping(kernel, settings[RetentionSettings].access_log_days)
+
+
+def due_counter(settings: Settings) -> Callable[[Connection], int]:
+    """Counts the patients whose time is over by these settings."""
+    return lambda connection: count_due(connection, settings[RetentionSettings].patient_days)
 
 
 def expectations(settings: Settings) -> Expectations:

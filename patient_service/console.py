@@ -1,18 +1,22 @@
 """What the console needs to know of patients."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from flask_babel import LazyString, lazy_gettext
 
 from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure import Erasure
+from patient_service.export import Exporter, export_page
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, Group
+from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
+from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from patient_service.use_cases import get_patient, list_consents, list_patients
-from shared.console.people import Erasing, FieldGroup, People, people_section
+from shared.console.people import Answering, Erasing, FieldGroup, People, Restricting, people_section
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 
@@ -26,7 +30,29 @@ _HEADINGS: dict[Group, LazyString] = {
 }
 
 
-def console_sections(erasure: Erasure) -> list[Section]:
+def _answering(exporter: Exporter) -> Answering:
+    return Answering(
+        page=lambda connection, patient_id: export_page(exporter.collect(connection, patient_id)),
+        data=lambda connection, patient_id: exporter.collect(connection, patient_id).as_json(),
+    )
+
+
+_RESTRICTING = Restricting(
+    kinds={
+        Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
+        Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
+    },
+    marks=restrictions_of,
+    restrict=lambda connection, patient_id, kind, reason, actor: restrict(
+        connection, patient_id, Restriction(kind), reason, actor
+    ),
+    lift=lambda connection, patient_id, kind, reason, actor: lift(
+        connection, patient_id, Restriction(kind), reason, actor
+    ),
+)
+
+
+def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int | None) -> list[Section]:
     """Reviews and patients."""
 
     def decide(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
@@ -36,9 +62,12 @@ def console_sections(erasure: Erasure) -> list[Section]:
         label=lazy_gettext("Patients"),
         table=patienten,
         groups=[FieldGroup(heading, PATIENT.in_group(group)) for group, heading in _HEADINGS.items()],
-        find=list_patients,
+        find=partial(list_patients, with_restricted=True),
         get=get_patient,
         consents=list_consents,
         erasing=Erasing(erasure.erase, decide, erasures),
+        answering=_answering(exporter),
+        restricting=_RESTRICTING,
+        due=lambda connection: due_patients(connection, retention_days),
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

@@ -19,6 +19,7 @@ kernel = kernel_tables(
         timestamp("uploaded_at"),
         Column("local_path", sa.Text),
         Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
+        timestamp("copy_removed_at"),
     ],
 )
 
@@ -53,6 +54,23 @@ patient_consents = Table(
     Index(None, "registration_token"),
     Index(None, "file_hash"),
     Index(None, "import_id"),
+)
+
+restrictions = Table(
+    "restrictions",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    Column("patient_id", sa.Integer, ForeignKey("patienten.id", ondelete="CASCADE"), nullable=False),
+    # `restricted` or `withdrawn`
+    Column("kind", sa.Text, nullable=False),
+    Column("reason", sa.Text, nullable=False),
+    Column("set_by", sa.Text, nullable=False),
+    created_at("set_at"),
+    Column("lifted_by", sa.Text),
+    timestamp("lifted_at"),
+    Column("lifted_reason", sa.Text),
+    Index(None, "patient_id"),
+    Index("uq_restrictions_holding", "patient_id", "kind", unique=True, postgresql_where=sa.text("lifted_at IS NULL")),
 )
 
 erasures = Table(

@@ -7,6 +7,7 @@ from patient_service.imports.newness import fills_only, is_older, newest_registr
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
+from patient_service.restrictions import require_free
 from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding, NotFound
@@ -49,6 +50,7 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
     patients = lock_patients(connection, [newer, older])
+    require_free(connection, patients)
     said: Values = _said(vars(patients[newer]))
     if is_older(newest_registration(connection, newer), newest_registration(connection, older)):
         # The record came later, the registration did not: what the person said since stands.

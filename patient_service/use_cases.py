@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service import events
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import PATIENT, Patient
+from patient_service.restrictions import is_restricted, require_free
 from shared.core.clock import today
 from shared.fields.declaration import Row, Values
 from shared.people.table import PersonTable
@@ -30,9 +31,11 @@ def create_patient(connection: Connection, values: Values, actor: str) -> int:
 def update_patients(connection: Connection, changes: Mapping[int, Values], actor: str) -> dict[int, Patient]:
     """Writes validated fields per patient id and returns the patients as they are afterwards.
 
-    Values equal to the present ones are no change. Raises `NotFound` where an id does not exist, before any write.
+    Values equal to the present ones are no change. Raises, before any write, `NotFound` where an id does not exist, and
+    `PatientRestricted` where one may not be changed.
     """
     before = lock_patients(connection, changes)
+    require_free(connection, changes)
     wanted = [Change(vars(before[patient_id]), values) for patient_id, values in changes.items()]
     after = [Patient(**row) for row in _WRITER.update(connection, wanted, actor)]
     return dict(zip(changes, after, strict=True))
@@ -73,10 +76,20 @@ def lock_patients(connection: Connection, ids: Iterable[int]) -> dict[int, Patie
 
 
 def list_patients(
-    connection: Connection, *, status: str | None = None, search: str | None = None, offset: int, limit: int
+    connection: Connection,
+    *,
+    status: str | None = None,
+    search: str | None = None,
+    with_restricted: bool = False,
+    offset: int,
+    limit: int,
 ) -> tuple[list[Patient], int]:
-    """A page of patients, newest first, and how many there are in all. Every word of `search` has to occur."""
+    """A page of patients, newest first, and how many there are in all. Every word of `search` has to occur.
+
+    Those who are restricted are left out, unless the list is for people who have to find them.
+    """
     conditions = [] if status is None else [patienten.c.status == status]
+    conditions += [] if with_restricted else [sa.not_(is_restricted)]
     return PATIENTS.page(connection, conditions, search, offset=offset, limit=limit)
 
 

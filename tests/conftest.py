@@ -67,6 +67,17 @@ def promtool() -> str:
 
 
 @pytest.fixture(scope="session")
+def caddy() -> str:
+    """The proxy, to check its configuration by. Continuous integration has to have it."""
+    found = shutil.which("caddy")
+    if found is None and "CI" in os.environ:
+        pytest.fail("caddy is missing: install the Debian package caddy")
+    if found is None:
+        pytest.skip("caddy is not installed (Debian package caddy)")
+    return found
+
+
+@pytest.fixture(scope="session")
 def storage_server() -> Iterator[StorageEmulator]:
     server = StorageEmulator()
     server.start()

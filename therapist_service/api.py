@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.http.accesses import note_created, note_list
 from shared.http.answers import Answer, MessageOut, Page
 from shared.http.auth import actor
 from shared.http.communication import CommunicationHistory, communication_of
@@ -73,7 +74,7 @@ class TherapistErasedOut(MessageOut):
     certificate: CertificateOut
 
 
-@ROUTES.add("GET", "", Role.READ)
+@ROUTES.add("GET", "", Role.READ, errors=(400,))
 def _list(query: TherapistQuery) -> TherapistPage:
     """Therapists, newest first."""
     if query.status is not None and query.status not in set(Therapeutstatus):
@@ -88,6 +89,7 @@ def _list(query: TherapistQuery) -> TherapistPage:
             offset=query.offset,
             limit=query.limit,
         )
+    note_list()
     return TherapistPage.of(found, query, total)
 
 
@@ -96,6 +98,7 @@ def _create(body: TherapistCreate) -> TherapistOut:
     """Creates a therapist."""
     with transaction(current_service().engine) as connection:
         (therapist_id,) = create_therapists(connection, [body.model_dump()], actor())
+        note_created(therapist_id)
         return TherapistOut.model_validate(get_therapist(connection, therapist_id))
 
 
@@ -114,7 +117,7 @@ def _update(therapist_id: int, body: TherapistUpdate) -> TherapistOut:
         return TherapistOut.model_validate(update_therapist(connection, therapist_id, changes, actor()))
 
 
-@ROUTES.add("DELETE", _ONE, Role.WRITE, errors=(404, 503))
+@ROUTES.add("DELETE", _ONE, Role.OPERATE, errors=(404, 503))
 def _delete(therapist_id: int) -> TherapistErasedOut:
     """Erases every copy of the therapist's data; imports leave the person out from now on."""
     certificate = erase(current_service().engine, therapist_id, actor())
@@ -141,7 +144,7 @@ def _communication(therapist_id: int) -> CommunicationOut:
     )
 
 
-@ROUTES.add("GET", "/import-status", Role.READ, tag="imports")
+@ROUTES.add("GET", "/import-status", Role.LOOK, tag="imports")
 def _import_status() -> TherapistImportStatusOut:
     """How the import is doing, from the database."""
     return TherapistImportStatusOut.model_validate(read_import_status())

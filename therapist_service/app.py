@@ -8,7 +8,7 @@ from flask import Flask
 from shared.console.install import install_console
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, ServingSettings
-from shared.http.app import build_app
+from shared.http.app import build_app, tell_of_open_doors
 from shared.http.imports_api import ROUTES as IMPORTS
 from shared.http.reviews_api import ROUTES as REVIEWS
 from shared.http.reviews_api import deciding_routes
@@ -29,6 +29,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     """
     settings = read_service_settings(os.environ if environ is None else environ)
     configure_logging(settings[LogSettings], service=NAME)
+    tell_of_open_doors(settings[ServingSettings])
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
     routes = [THERAPISTS, IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]

@@ -12,6 +12,7 @@ from shared.core.settings import (
     KafkaSettings,
     LogSettings,
     MailSettings,
+    RetentionSettings,
     ServingSettings,
     Settings,
     TherapistImportSettings,
@@ -22,6 +23,7 @@ from shared.database.locks import identity
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
+from shared.history.keeping import Housekeeping, housekeeping
 from shared.http.service import Service
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
@@ -42,7 +44,10 @@ from therapist_service.models import kernel
 from therapist_service.therapist import THERAPIST
 
 NAME = "therapist-service"
-IMPORT_GROUPS = (DatabaseSettings, TherapistImportSettings, KafkaSettings, MailSettings, LogSettings)
+IMPORT_GROUPS = (
+    *(DatabaseSettings, TherapistImportSettings, RetentionSettings),
+    *(KafkaSettings, MailSettings, LogSettings),
+)
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
 
 
@@ -97,7 +102,9 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         engine=engine,
         source=source,
         importer=importer,
-        monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
+        monitor=ImportMonitor(
+            engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
+        ),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
             kernel,
@@ -141,7 +148,11 @@ def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
     """What is looked for with each turn of the mailer."""
     expected = expectations(settings)
     watch = Watch(kernel, expected, [look_at_fill_rates])
-    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look]
+    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look, _housekeeping(settings)]
+
+
+def _housekeeping(settings: Settings) -> Housekeeping:
+    return housekeeping(kernel, settings[RetentionSettings].access_log_days)
 
 
 def expectations(settings: Settings) -> Expectations:

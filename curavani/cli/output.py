@@ -42,7 +42,8 @@ R = TypeVar("R")
 
 _BOUNDLESS = 10_000
 _SHORT = 24
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+_HIDDEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 _STYLES: Mapping[str, str] = {
     "ok": "green",
     FileStatus.SUCCESS: "green",
@@ -84,7 +85,9 @@ def typed_again(whom: str) -> str:
 
 def print_json(value: object) -> None:
     """Prints data for programs."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=json_default))
+    text = json.dumps(value, ensure_ascii=False, indent=2, default=json_default)
+    # Inside of JSON's strings, where alone they can be, it has its own way of writing them.
+    typer.echo(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:

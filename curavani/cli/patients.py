@@ -1,5 +1,7 @@
-"""`curavani patients`: evidence and erasure of one person."""
+"""`curavani patients`: evidence and erasure of one person, and who is due to be erased."""
 
+import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,15 +24,24 @@ from curavani.cli.output import (
 )
 from curavani.cli.services import SERVICES, connected, numbered, settings_of
 from patient_service.certificates import Certificate, Decisions, certificate_page
+from patient_service.export import Exporter, export_page
+from patient_service.restrictions import Restriction, lift, restrict
+from patient_service.retention import due_patients
 from patient_service.use_cases import list_consents
 from shared.core.errors import NotFound
+from shared.core.json_values import json_default
+from shared.core.settings import RetentionSettings
 from shared.database.engine import transaction
 from shared.database.revision import require_revision
+from shared.history.accesses import Seen, record_accesses
+from shared.words.statuses import Access
 
 if TYPE_CHECKING:
     from patient_service.erasure import Erasure
 
-app = typer.Typer(no_args_is_help=True, help="Evidence of consent, and erasure.")
+app = typer.Typer(no_args_is_help=True, help="Evidence of consent, keeping, and erasure.")
+
+_DUE = ("patient", "status", "nothing since", "days")
 
 _LONGEST_NUMBER = 15
 PatientId = Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="The patient's number.")]
@@ -53,6 +64,76 @@ def consent(patient_id: PatientId, as_json: Json = False) -> None:
         talk("There is no consent on record for this patient.")
 
 
+@app.command(epilog=examples("curavani patients export 17", "curavani patients export 17 --out answer.json"))
+@with_exit_codes
+def export(
+    patient_id: PatientId,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write it here, and a page for the person beside it.")
+    ] = None,
+) -> None:
+    """Everything held about a patient, for them (Art. 15 and 20 GDPR): JSON, and a page that a person can read."""
+    with _erasure() as erasure, transaction(erasure.engine) as connection:
+        held = Exporter(erasure.copies).collect(connection, patient_id)
+        seen = [Seen(Access.EXPORT, patient_id)]
+        record_accesses(connection, SERVICES["patient"].kernel, operator(), "curavani patients export", seen)
+    if out is None:
+        print_json(held.as_json())
+        return
+    _write_private(out, json.dumps(held.as_json(), ensure_ascii=False, indent=2, default=json_default))
+    _write_private(out.with_suffix(".html"), export_page(held))
+    talk(f"Written: {out} and {out.with_suffix('.html')}.")
+
+
+def _write_private(path: Path, text: str) -> None:
+    """For nobody but whoever runs the command; what is there already is not written over."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        end(f"{path}: {os.strerror(error.errno or 0)}", USAGE)
+
+
+Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
+Kind = Annotated[Restriction, typer.Option(help="Processing restricted (Art. 18), or consent withdrawn (Art. 7(3)).")]
+
+
+@app.command("restrict", epilog=examples("curavani patients restrict 17 --kind withdrawn --reason 'letter of 3 May'"))
+@with_exit_codes
+def set_mark(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
+    """From now on the patient's data is kept and may be erased, and nothing else."""
+    with connected() as connection:
+        restrict(connection, patient_id, kind, reason, operator())
+    talk(f"Patient {patient_id} is {kind}.")
+
+
+@app.command("lift", epilog=examples("curavani patients lift 17 --kind restricted --reason 'data corrected'"))
+@with_exit_codes
+def take_back(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
+    """Takes a mark back; that it was there stays on record."""
+    with connected() as connection:
+        lift(connection, patient_id, kind, reason, operator())
+    talk(f"Patient {patient_id} is not {kind} any more.")
+
+
+@app.command(epilog=examples("curavani patients due", "curavani patients due --json"))
+@with_exit_codes
+def due(as_json: Json = False) -> None:
+    """Who has passed PATIENT_RETENTION_DAYS since the last registration, change or contact. Erases nobody."""
+    days = settings_of(RetentionSettings)[RetentionSettings].patient_days
+    with connected() as connection:
+        found = due_patients(connection, days)
+    if as_json:
+        print_json([entry.as_json() for entry in found])
+        return
+    if days is None:
+        talk("PATIENT_RETENTION_DAYS is not set: nobody is ever due.")
+        return
+    print_table(_DUE, [tuple(entry.as_json().values()) for entry in found])
+
+
+@app.command(epilog=examples("curavani patients erase 17", "curavani patients erase 17 --yes > certificate.json"))
 @app.command(
     epilog=examples(
         "curavani patients erase 17",

@@ -18,7 +18,7 @@ from curavani.cli.services import SERVICES, ServiceEntry
 from curavani.demo.samples.registrations import generate_registrations, specification_example
 from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
 from curavani.demo.samples.scrapes import specification_example as therapist_example
-from curavani.demo.stack import BUCKET, TOKEN, DemoStack
+from curavani.demo.stack import BUCKET, TOKENS, DemoStack
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, read_settings
 from shared.database.engine import transaction
@@ -196,7 +196,9 @@ def _serve(stack: DemoStack) -> None:
             # An address that does not answer yet would be taken for a broken one.
             wait_until(partial(_answers, port), _START_SECONDS)
             out().print(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
-        out().print(f"Token for both, also to sign in: {TOKEN}")
+        print_table(
+            ("who", "token"), list(TOKENS.items()), title="Tokens for both, also to sign in: may read, write, operate"
+        )
         talk("Ctrl-C ends everything.")
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         for process in processes:

@@ -8,6 +8,7 @@ from curavani.pages.environment import environment_example
 from curavani.pages.events import event_pages
 from curavani.pages.inventory import inventory_page
 from curavani.pages.metrics import metrics_page
+from curavani.pages.roles import roles_page
 from curavani.pages.settings import settings_page
 from curavani.pages.words import words_page
 
@@ -17,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "docs/data-inventory.md": inventory_page,
     "docs/metrics.md": metrics_page,
+    "docs/roles.md": roles_page,
     "docs/settings.md": settings_page,
     "docs/words.md": words_page,
     **event_pages(),

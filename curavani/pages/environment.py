@@ -10,6 +10,11 @@ DEPLOYMENT: Mapping[str, tuple[str, str]] = {
     "CURAVANI_VERSION": ("local", "Tag of the services' images."),
     "CURAVANI_DATA": ("/srv/curavani", "Folder on the host with patient_imports (owned by 10001) and scrapes."),
     "CURAVANI_SECRETS": ("./secrets", "Folder of the secrets' files, seen from deploy."),
+    "PATIENT_DOMAIN": (
+        "patients.localhost",
+        "The patient service's name on the internet; the proxy gets its certificate.",
+    ),
+    "THERAPIST_DOMAIN": ("therapists.localhost", "The same of the therapist service."),
     "PATIENT_CONSOLE_BASE_URL": ("", "CONSOLE_BASE_URL of the patient service, https://… of the reverse proxy."),
     "THERAPIST_CONSOLE_BASE_URL": ("", "The same of the therapist service."),
     "WEB_CONCURRENCY": ("1", "Worker processes of each service; one of them imports."),

@@ -54,6 +54,17 @@ PATIENTS: Mapping[str, Stored] = {
             Data.TECHNICAL: ("id", "file_hash", "import_id", "created_at"),
         },
     ),
+    "restrictions": Stored(
+        "Einschränkung der Verarbeitung (Art. 18 DSGVO) und Widerruf der Einwilligung (Art. 7 Abs. 3), mit Grund.",
+        "so lange wie die Patientin oder der Patient",
+        "die Zeilen werden entfernt",
+        {
+            Data.HEALTH: ("reason", "lifted_reason"),
+            Data.PERSON: ("patient_id", "kind"),
+            Data.STAFF: ("set_by", "lifted_by"),
+            Data.TECHNICAL: ("id", "set_at", "lifted_at"),
+        },
+    ),
     "erasures": Stored(
         "Bescheinigung einer Löschung: Zahlen und Codes, keine Angaben zur Person außer der früheren Nummer.",
         "unbefristet, als Nachweis",
@@ -135,7 +146,8 @@ KERNEL: Mapping[str, Stored] = {
                 "scrape_day",
                 "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
-                "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
+                "delete_source", "copy_removed_at", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at",
+                *_UNSORTED_COUNTS,
             ),
         },
     ),
@@ -213,6 +225,25 @@ KERNEL: Mapping[str, Stored] = {
     "worker_heartbeats": Stored(
         "Lebenszeichen der Prozesse.", "2 Tage", _NOBODY,
         {Data.TECHNICAL: ("worker", "process", "state", "started_at", "beat_at", "detail")},
+    ),
+    "access_log": Stored(
+        "Wer wann welche Person oder Datei angesehen oder geändert hat, über Konsole und API. Die Datenbank lässt keine"
+        " Zeile ändern.",
+        "`ACCESS_LOG_RETENTION_DAYS`, voreingestellt 365 Tage", "bleibt, mit der früheren Nummer, als Nachweis",
+        {
+            Data.PERSON: ("entity_id",),
+            Data.STAFF: ("actor",),
+            Data.TECHNICAL: ("id", "at", "action", "import_id", "route"),
+        },
+    ),
+    "sessions": Stored(
+        "Wer an der Konsole angemeldet ist.", "bis zur Abmeldung, höchstens 12 Stunden", _NOBODY,
+        {Data.STAFF: ("name", "began_at", "seen_at"), Data.TECHNICAL: ("digest", "proof")},
+    ),
+    "refused_callers": Stored(
+        "Adressen, von denen falsche Zugangsschlüssel kamen, damit niemand sie durchprobiert.",
+        "eine Stunde nach dem letzten Versuch", _NOBODY,
+        {Data.PERSON: ("address",), Data.TECHNICAL: ("refused_at", "blocked_until")},
     ),
 }  # fmt: skip
 

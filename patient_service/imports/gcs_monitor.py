@@ -16,6 +16,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import kernel
+from patient_service.retention import remove_old_copies
 from patient_service.use_cases import complete_keys
 from shared.core.clock import now
 from shared.core.errors import TransientError
@@ -42,6 +43,7 @@ class RegistrationSource:
     erasure: Erasure
     processor: FileProcessor
     policy: Policy
+    copy_days: int | None = None
     signature_key: bytes | None = None
     """With it, only signed registrations are imported."""
     stage: Stage = unmeasured
@@ -54,6 +56,7 @@ class RegistrationSource:
 
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
+        remove_old_copies(connection, self.copies, self.copy_days)
         self._keys[:] = [settle_keys(connection)]
         complete_keys(connection)
 
@@ -123,7 +126,7 @@ class RegistrationSource:
         def note(file: RegistrationFile) -> None:
             values = {"local_path": file.local_path, "file_hash": file.sha256, "file_size": len(file.data)}
             with locked.single_statements() as connection:
-                ledger.note(connection, kernel, claim.file.id, **values)
+                ledger.note(connection, kernel, claim.file.id, copy_removed_at=None, **values)
 
         if claim.item is not None:
             return self.processor.fetch(claim.item, noted_path, note)

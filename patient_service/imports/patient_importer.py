@@ -13,6 +13,7 @@ from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased, person_digests
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import Patient
+from patient_service.restrictions import PatientRestricted, require_free
 from patient_service.use_cases import create_patient, get_patient, update_patients
 from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
@@ -82,6 +83,10 @@ def _update(
 ) -> tuple[Outcome, list[Finding]]:
     patient_id = int(decision.patient_id or 0)
     before = get_patient(connection, patient_id)
+    try:
+        require_free(connection, [patient_id])
+    except PatientRestricted as restricted:
+        raise RejectedError(restricted.code) from None
     changes = _changes(before, registration)
     findings = []
     if is_older(registration.order, newest_registration(connection, patient_id)):

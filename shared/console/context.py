@@ -28,6 +28,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "here": _section_in_hand(),
             "language": current_language(),
             "languages": LANGUAGES,
+            "may_read": may(Role.READ),
             "may_write": may(Role.WRITE),
             "may_operate": may(Role.OPERATE),
             "meaning": meaning,

@@ -99,6 +99,8 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
         yield Step(row["processed_at"], _result(row, status), words.file_state(status).tone)
     if row["next_attempt_at"] is not None and row["status"] == FileStatus.RETRYING:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
+    if row.get("copy_removed_at") is not None:
+        yield Step(row["copy_removed_at"], gettext("Local copy removed: its time was over"))
     if row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
 

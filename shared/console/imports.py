@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.console.access import may, needs, note_view
+from shared.console.access import may
 from shared.console.file_page import file_page
 from shared.console.sections import Section
 from shared.console.words import FILE_STATES, number
@@ -19,7 +19,8 @@ from shared.core.errors import NotAllowedError, NotFound
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput, validate
-from shared.http.auth import actor
+from shared.http.accesses import note_files, note_list
+from shared.http.auth import actor, needs
 from shared.http.imports_api import DiscardIn
 from shared.http.requests import paging, word
 from shared.http.service import current_service
@@ -50,8 +51,8 @@ class Filters:
 def imports_section() -> Section:
     """The section at `/console/imports`."""
     routes = Blueprint("imports", __name__)
-    routes.get("", endpoint="index")(_list)
-    routes.get(_ONE, endpoint="show")(_show)
+    routes.get("", endpoint="index")(needs(Role.LOOK)(_list))
+    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(_show))
     routes.post("/run", endpoint="run")(_run)
     routes.post("/retry-failed", endpoint="retry_failed")(_retry_failed)
     routes.post(f"{_ONE}/retry", endpoint="retry")(_retry)
@@ -82,8 +83,7 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
         )
         codes = story.codes_in_use(connection, service.kernel)
         failed, doubted = _failed(connection, filters) if may(Role.OPERATE) else (0, 0)
-    if may(Role.WRITE) and rows:
-        note_view("imports")
+    note_list()
     return render_template(
         "console/imports.html",
         rows=[dict(row) | {"total": row[service.kernel.total_column.name]} for row in rows],
@@ -149,8 +149,6 @@ def _show(import_id: int) -> str:
     service = current_service()
     with transaction(service.engine) as connection:
         values = file_page(connection, service.kernel, import_id, paging())
-    if may(Role.WRITE):
-        note_view("import", import_id=import_id)
     return render_template("console/file.html", **values)
 
 
@@ -180,6 +178,7 @@ def _retry_failed() -> ResponseReturnValue:
     with transaction(service.engine) as connection:
         ids = mend.failed_ids(connection, service.kernel, code)
         mend.retry(connection, service.kernel, ids, actor())
+        note_files(ids)
         done = ngettext(
             "%(num)s file is imported again right away.", "%(num)s files are imported again right away.", len(ids)
         )
@@ -216,8 +215,6 @@ def _discard_page(import_id: int, given: Mapping[str, object], problem: str | No
         row: RowMapping = ledger.find(connection, service.kernel, import_id)
     if row["status"] not in ledger.RETRYABLE:
         raise NotAllowedError(f"File {number(import_id)} is {row['status']} and cannot be discarded")
-    if may(Role.WRITE):
-        note_view("import", import_id=import_id)
     return render_template("console/discard.html", file=row, given=given, problem=problem)
 
 

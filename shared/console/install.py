@@ -1,16 +1,16 @@
 """Puts the console together and onto a service's application."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, Flask, Response
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import NotFound
 
 from shared.console import context
 from shared.console.access import admit
+from shared.console.accesses import accesses_section
 from shared.console.failures import add_failure_pages
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
@@ -18,6 +18,8 @@ from shared.console.overview import add_overview
 from shared.console.sections import Section
 from shared.console.sessions import configure_sessions
 from shared.console.sign_in import add_sign_in
+from shared.core.tokens import Role
+from shared.http.auth import EVERYBODY, needs
 from shared.http.service import Service
 
 _POLICY = (
@@ -32,9 +34,24 @@ def install_console(app: Flask, service: Service, sections: Sequence[Section] = 
     install_languages(app)
     # A misspelt name in a template is a bug, not an empty place on the page.
     app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.finalize = _visible
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    app.register_blueprint(_console(limiter, _protection(app), [imports_section(), *sections]))
+    app.register_blueprint(_console(_protection(app), [imports_section(), *sections, accesses_section()]))
+    # Flask makes this view itself.
+    views: dict[str, Any] = app.view_functions
+    views["console.static"] = needs(EVERYBODY)(views["console.static"])
+
+
+_DIRECTIONS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_MARKS = {
+    ord(mark): f"⟨U+{ord(mark):04X}⟩"
+    for mark in "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+}
+
+
+def _visible(value: object) -> object:
+    """Makes marks that turn the direction of text visible: a name must not look like another one."""
+    return value.translate(_MARKS) if isinstance(value, str) else value
 
 
 def _protection(app: Flask) -> CSRFProtect:
@@ -46,18 +63,18 @@ def _protection(app: Flask) -> CSRFProtect:
     return CSRFProtect(app)
 
 
-def _console(limiter: Limiter, protection: CSRFProtect, sections: Sequence[Section]) -> Blueprint:
+def _console(protection: CSRFProtect, sections: Sequence[Section]) -> Blueprint:
     console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
     console.before_request(admit)
     console.before_request(protection.protect)
     console.after_request(_seal)
     add_failure_pages(console)
     context.add_context(console, sections)
-    add_sign_in(console, limiter)
+    add_sign_in(console)
     add_overview(console)
     for section in sections:
         console.register_blueprint(section.routes, url_prefix=section.address)
-    console.route("/<path:_address>", methods=["GET", "POST"], endpoint="nowhere")(_nowhere)
+    console.route("/<path:_address>", methods=["GET", "POST"], endpoint="nowhere")(needs(Role.LOOK)(_nowhere))
     return console
 
 

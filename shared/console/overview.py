@@ -12,7 +12,9 @@ from shared.console.figures import Week, latest_failed, running_pass, weeks
 from shared.console.language import meaning
 from shared.core.clock import today
 from shared.core.dependencies import Check
+from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.http.auth import needs
 from shared.http.service import Service, current_service
 from shared.state.health import import_health
 from shared.state.reading import read_snapshot
@@ -49,8 +51,8 @@ class Line:
 
 def add_overview(console: Blueprint) -> None:
     """The overview at `/console`."""
-    console.get("", endpoint="index")(_overview)
-    console.get("/", endpoint="slash")(lambda: redirect(url_for("console.index")))
+    console.get("", endpoint="index")(needs(Role.LOOK)(_overview))
+    console.get("/", endpoint="slash")(needs(Role.LOOK)(lambda: redirect(url_for("console.index"))))
 
 
 def _overview() -> str:
@@ -61,6 +63,7 @@ def _overview() -> str:
         snapshot = read_snapshot(connection, service.kernel)
         failed = latest_failed(connection, service.kernel)
         history = weeks(connection, service.kernel, today())
+        due = service.count_due(connection)
     checks = [*import_health(snapshot, service.expected), *outside]
     return render_template(
         "console/overview.html",
@@ -68,6 +71,7 @@ def _overview() -> str:
         running=running_pass(snapshot),
         failed=failed,
         failed_total=_failed_files(snapshot),
+        due=due,
         weeks=history,
         headline=_headline(snapshot, checks),
         lines=_lines(check for check in checks if check.name not in _shown_elsewhere(service)),

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -12,15 +13,21 @@ from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
-from shared.console.access import may, needs, note_view
+from shared.console.access import may
 from shared.console.sections import Section
 from shared.core.errors import NotFound
+from shared.core.json_values import json_default
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.http.auth import actor
+from shared.http.accesses import note_export, note_list, note_people
+from shared.http.auth import actor, needs
+from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
 from shared.http.service import current_service
+from shared.people.table import MOST_WORDS
 from shared.people.timeline import history_of
+
+R = TypeVar("R")
 
 _ONE = "/<int:entity_id>"
 _ERASURE = "/erasures/<int:erasure_id>"
@@ -57,6 +64,35 @@ class Erasing:
 
 
 @dataclass(frozen=True, slots=True)
+class Answering:
+    """Telling a person all that is held of them: as a page for them, and as data."""
+
+    page: Callable[[Connection, int], str]
+    data: Callable[[Connection, int], object]
+
+
+Mark = Callable[[Connection, int, str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Restricting:
+    """Marks on a person: `kinds` with their words, all that were ever set, and setting and taking back one for a
+    reason."""
+
+    kinds: Mapping[str, LazyString]
+    marks: Callable[[Connection, int], Sequence[RowMapping]]
+    restrict: Mark
+    lift: Mark
+
+
+class Due(Protocol):
+    """Somebody whose time is over."""
+
+    @property
+    def patient_id(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
 class People:
     """What only a service knows of its people. `table` has `id`, `vorname`, `nachname`, `plz`, `ort` and `status`."""
 
@@ -67,6 +103,9 @@ class People:
     get: Callable[[Connection, int], Person]
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing | None = None
+    answering: Answering | None = None
+    restricting: Restricting | None = None
+    due: Callable[[Connection], Sequence[Due]] | None = None
 
     def names(self, connection: Connection, ids: Collection[int]) -> dict[int, str]:
         """The names of those who are there."""
@@ -95,9 +134,19 @@ def people_section(people: People) -> Section:
     """The section at `/console/people`."""
     routes = Blueprint("people", __name__)
     pages = _Pages(people)
-    routes.get("", endpoint="index")(pages.index)
-    routes.post("/search", endpoint="search")(needs(Role.WRITE)(pages.search))
-    routes.get(_ONE, endpoint="show")(needs(Role.WRITE)(pages.show))
+    routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
+    routes.post("/search", endpoint="search")(needs(Role.READ)(pages.search))
+    routes.get(_ONE, endpoint="show")(needs(Role.READ)(pages.show))
+    if people.answering:
+        answers = _AnsweringPages(people.answering)
+        routes.get(f"{_ONE}/export", endpoint="export")(needs(Role.READ)(answers.page))
+        routes.get(f"{_ONE}/export.json", endpoint="export_data")(needs(Role.READ)(answers.data))
+    if people.restricting:
+        marks = _MarkPages(people.restricting)
+        routes.post(f"{_ONE}/restrict", endpoint="restrict")(needs(Role.WRITE)(marks.restrict))
+        routes.post(f"{_ONE}/lift", endpoint="lift")(needs(Role.WRITE)(marks.lift))
+    if people.due:
+        routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
         _add_erasing(routes, _ErasurePages(people, people.erasing))
     return Section(routes, people.label)
@@ -131,17 +180,17 @@ class _Pages:
     def search(self) -> str:
         """By words of name, address, e-mail or phone; posted, because addresses end in logs and names must not."""
         wanted = request.form.get("search", "").replace("\x00", "").strip()[:200]
+        wanted = " ".join(wanted.split()[:MOST_WORDS])
         with transaction(current_service().engine) as connection:
             counts = self._people.count_by_status(connection)
             rows, total = self._find(connection, search=wanted or None, offset=0, limit=_MOST_FOUND)
         return self._list(counts, rows, total, search=wanted)
 
     def _find(self, connection: Connection, **wanted: object) -> tuple[Sequence[Person], int]:
-        return self._people.find(connection, **wanted) if may(Role.WRITE) else ([], 0)
+        return self._people.find(connection, **wanted) if may(Role.READ) else ([], 0)
 
     def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: object) -> str:
-        if rows:
-            note_view("people")
+        note_list()
         shown = {"page": 1, "pages": 1, "status": None, "search": "", **values}
         return render_template(
             "console/people.html", people=self._people, counts=counts, rows=rows, total=total, full_name=full_name,
@@ -155,7 +204,7 @@ class _Pages:
             row = self._people.get(connection, entity_id)
             history = history_of(connection, service.kernel, entity_id)
             consents = self._people.consents(connection, entity_id) if self._people.consents else []
-        note_view("person", entity_id=entity_id)
+            marks = self._people.restricting.marks(connection, entity_id) if self._people.restricting else []
         return render_template(
             "console/person.html",
             people=self._people,
@@ -163,9 +212,65 @@ class _Pages:
             name=full_name(row),
             history=history,
             consents=consents,
+            marks=marks,
             blank_fields=blank_fields,
             person_words=person_words,
         )
+
+
+def _due(people: People, find: Callable[[Connection], Sequence[Due]]) -> str:
+    """Those whose time is over. Nobody is erased by itself: each has a page where a person does that."""
+    with transaction(current_service().engine) as connection:
+        rows = find(connection)
+        names = people.names(connection, [row.patient_id for row in rows])
+    note_list()
+    return render_template("console/due.html", people=people, rows=rows, names=names)
+
+
+class _AnsweringPages:
+    """The views that hand out all that is held of a person."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+
+    def page(self, entity_id: int) -> Response:
+        return self._download(self._read(self._answering.page, entity_id), entity_id, "html")
+
+    def data(self, entity_id: int) -> Response:
+        held = self._read(self._answering.data, entity_id)
+        return self._download(json.dumps(held, ensure_ascii=False, indent=2, default=json_default), entity_id, "json")
+
+    def _read(self, read: Callable[[Connection, int], R], entity_id: int) -> R:
+        note_export()
+        with transaction(current_service().engine) as connection:
+            return read(connection, entity_id)
+
+    def _download(self, text: str, entity_id: int, ending: str) -> Response:
+        headers = {"Content-Disposition": f'attachment; filename="curavani-data-{entity_id}.{ending}"'}
+        return Response(text, mimetype="application/json" if ending == "json" else "text/html", headers=headers)
+
+
+class _MarkPages:
+    """The views that set a mark on a person and take it back."""
+
+    def __init__(self, restricting: Restricting) -> None:
+        self._restricting = restricting
+
+    def restrict(self, entity_id: int) -> ResponseReturnValue:
+        return self._write(self._restricting.restrict, entity_id)
+
+    def lift(self, entity_id: int) -> ResponseReturnValue:
+        return self._write(self._restricting.lift, entity_id)
+
+    def _write(self, mark: Mark, entity_id: int) -> ResponseReturnValue:
+        kind, reason = request.form.get("kind", ""), request.form.get("reason", "").strip()[:LONGEST_REMARK]
+        if kind in self._restricting.kinds and reason:
+            with transaction(current_service().engine) as connection:
+                mark(connection, entity_id, kind, reason, actor())
+            flash(gettext("Noted, with your reason."), "done")
+        else:
+            flash(gettext("Please say why. Nothing was changed."), "warn")
+        return redirect(url_for("console.people.show", entity_id=entity_id))
 
 
 class _ErasurePages:
@@ -181,7 +286,6 @@ class _ErasurePages:
     def _ask(self, entity_id: int, problem: str | None = None) -> str:
         with transaction(current_service().engine) as connection:
             row = self._people.get(connection, entity_id)
-        note_view("erasure", entity_id=entity_id)
         return render_template("console/erase.html", people=self._people, row=row, name=full_name(row), problem=problem)
 
     def erase(self, entity_id: int) -> ResponseReturnValue:
@@ -238,4 +342,5 @@ class _ErasurePages:
             row = connection.execute(sa.select(table).where(table.c.id == erasure_id)).mappings().one_or_none()
         if row is None:
             raise NotFound("Certificate not found")
+        note_people([row["patient_id"]])
         return row

@@ -9,7 +9,7 @@ from flask_babel import gettext, lazy_gettext
 from sqlalchemy.engine import Connection
 
 from shared.console import review_words
-from shared.console.access import may, needs, note_view
+from shared.console.access import may
 from shared.console.language import meaning
 from shared.console.people import People
 from shared.console.sections import Section
@@ -18,10 +18,11 @@ from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput, validate
-from shared.http.auth import actor
+from shared.http.accesses import note_list
+from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
-from shared.http.reviews_api import ResolveIn
+from shared.http.reviews_api import ResolveIn, note_review
 from shared.http.service import current_service
 from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews
 from shared.reviews.subjects import Subject
@@ -56,8 +57,8 @@ def reviews_section(reviews: ServiceReviews) -> Section:
     """The section at `/console/decisions`."""
     routes = Blueprint("reviews", __name__, url_prefix="/decisions")
     pages = _Pages(reviews)
-    routes.get("", endpoint="index")(pages.index)
-    routes.get(_ONE, endpoint="show")(pages.show)
+    routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
+    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(pages.show))
     routes.post(f"{_ONE}/resolve", endpoint="resolve")(needs(Role.OPERATE)(pages.resolve))
     routes.post(f"{_ONE}/undo", endpoint="undo")(needs(Role.OPERATE)(pages.undo))
     return Section(routes, lazy_gettext("Reviews"))
@@ -83,9 +84,8 @@ class _Pages:
                 offset=page.offset,
                 limit=page.limit,
             )
-            names = self._reviews.people.names(connection, _about(reviews)) if may(Role.WRITE) else {}
-        if names:
-            note_view("reviews")
+            names = self._reviews.people.names(connection, _about(reviews)) if may(Role.READ) else {}
+        note_list()
         return render_template(
             "console/reviews.html",
             reviews=reviews,
@@ -107,7 +107,7 @@ class _Pages:
         try:
             resolution = _resolution(given)
             with transaction(current_service().engine) as connection:
-                self._reviews.resolve(connection, review_id, resolution)
+                note_review(self._reviews.resolve(connection, review_id, resolution))
         except InvalidInput:
             return self._page(review_id, given, _problem(given)), 400
         except ResolutionRefused as refused:
@@ -122,7 +122,7 @@ class _Pages:
         comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
         try:
             with transaction(current_service().engine) as connection:
-                self._reviews.undo(connection, review_id, actor(), comment)
+                note_review(self._reviews.undo(connection, review_id, actor(), comment))
         except UndoRefused as refused:
             return self._page(review_id, problem=meaning(refused.code)), 409
         except NotAllowedError:
@@ -136,9 +136,9 @@ class _Pages:
         service = current_service()
         with transaction(service.engine) as connection:
             review = find_review(connection, service.kernel, review_id)
-            subject = self._reviews.subject_of(connection, review) if may(Role.WRITE) else None
+            subject = self._reviews.subject_of(connection, review) if may(Role.READ) else None
         if subject is not None:
-            note_view("review", review_id=review_id)
+            note_review(review)
         return render_template(
             "console/review.html",
             review=review,

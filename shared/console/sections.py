@@ -19,7 +19,7 @@ class Section:
 
     routes: Blueprint
     label: LazyString
-    role: Role = Role.READ
+    role: Role = Role.LOOK
 
     @property
     def name(self) -> str:

@@ -1,39 +1,23 @@
-"""Sessions of the console: a signed cookie that says which token somebody signed in with, and since when.
+"""Sessions of the console: a signed cookie with a random key, and the session it opens in the database.
 
-The key is derived from the API tokens, which all replicas share: any replica knows a session, and changing the tokens
-ends every session. Nothing is kept on the server, so signing out takes the cookie from the browser, and a copy of it
-made before ends with its lifetime.
+Any replica knows a session; signing out, an operator, or time ends it for every copy of its cookie. The signing key is
+derived from the API tokens, which all replicas share, so changing the tokens ends every session.
 """
 
 import hashlib
 import hmac
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+import secrets
 from typing import cast
 
 from flask import Flask, current_app, session
 
-from shared.core.clock import now
 from shared.core.tokens import ApiToken
-from shared.http.service import Service
+from shared.database.engine import transaction
+from shared.history.sessions import begin_session, end_session, session_proof
+from shared.http.service import Service, current_service
 
-IDLE = timedelta(hours=2)
-"""A session without a page looked at for so long ends."""
-ABSOLUTE = timedelta(hours=12)
-"""No session lasts longer than a working day."""
-_REFRESH = timedelta(minutes=1)
-"""How exactly the last look is known; a cookie with every answer would be waste."""
+_KEY = "key"
 _LANGUAGE = "language"
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """What the cookie says: a digest that names the token, and when the session began and was last used."""
-
-    proof: str
-    since: float
-    seen: float
 
 
 def configure_sessions(app: Flask, service: Service) -> None:
@@ -52,42 +36,41 @@ def configure_sessions(app: Flask, service: Service) -> None:
 
 def begin(token: ApiToken) -> None:
     """Starts a session of its own: nothing that was in the browser's cookie before gets into it."""
-    language = session.get(_LANGUAGE)
-    session.clear()
-    moment = now().timestamp()
-    session.update({"proof": _proof(token), "since": moment, "seen": moment})
-    if language:
-        session[_LANGUAGE] = language
+    end()
+    service, key = current_service(), secrets.token_urlsafe(32)
+    with transaction(service.engine) as connection:
+        begin_session(connection, service.kernel, key, token.name, _proof(token))
+    session[_KEY] = key
 
 
 def end() -> None:
-    """Forgets who was signed in, but not the language they read."""
-    language = session.get(_LANGUAGE)
+    """Ends the session for every copy of its cookie, and forgets all in this one but the language."""
+    service, key, chosen = current_service(), _key(), language()
+    if key is not None:
+        with transaction(service.engine) as connection:
+            end_session(connection, service.kernel, key)
     session.clear()
-    if language:
-        session[_LANGUAGE] = language
+    if chosen:
+        choose_language(chosen)
 
 
-def present(tokens: Sequence[ApiToken], *, active: bool) -> ApiToken | None:
-    """The token of the session in hand; None where there is none, it is too old, or its token was taken away.
+def present(*, active: bool) -> ApiToken | None:
+    """The token of the session in hand; None where there is none, it was ended, or its token was taken away.
 
     `active` says that a person asked for something, which keeps the session alive; a page that updates itself does not.
     """
-    held = _read()
-    if held is None:
+    service, key = current_service(), _key()
+    if key is None:
         return None
-    moment = now().timestamp()
-    if moment - held.seen > IDLE.total_seconds() or moment - held.since > ABSOLUTE.total_seconds():
-        return None
-    found = next((token for token in tokens if hmac.compare_digest(_proof(token), held.proof)), None)
-    if found is not None and active and moment - held.seen > _REFRESH.total_seconds():
-        session["seen"] = moment
-    return found
+    with transaction(service.engine) as connection:
+        proof = session_proof(connection, service.kernel, key, active=active)
+    tokens = service.serving.tokens if proof is not None else ()
+    return next((token for token in tokens if hmac.compare_digest(_proof(token), str(proof))), None)
 
 
 def has_begun() -> bool:
     """Whether the browser holds a session that somebody once signed in to, be it over or not."""
-    return _read() is not None
+    return _key() is not None
 
 
 def language() -> str | None:
@@ -101,20 +84,15 @@ def choose_language(code: str) -> None:
     session[_LANGUAGE] = code
 
 
-def _read() -> SignedIn | None:
-    proof, since, seen = (session.get(name) for name in ("proof", "since", "seen"))
-    if isinstance(proof, str) and isinstance(since, (int, float)) and isinstance(seen, (int, float)):
-        return SignedIn(proof, since, seen)
-    return None
+def _key() -> str | None:
+    key = session.get(_KEY)
+    return key if isinstance(key, str) else None
 
 
 def _proof(token: ApiToken) -> str:
     """Names the token without telling it; another role is another token."""
-    return hmac.new(_key(), f"{token.name}\0{token.role}\0{token.token}".encode(), "sha256").hexdigest()
-
-
-def _key() -> bytes:
-    return cast("bytes", current_app.secret_key)
+    told = f"{token.name}\0{token.role}\0{token.token}"
+    return hmac.new(cast("bytes", current_app.secret_key), told.encode(), "sha256").hexdigest()
 
 
 def _signing_key(service: Service) -> bytes:

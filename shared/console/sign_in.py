@@ -6,29 +6,27 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from flask_limiter import Limiter
 from werkzeug.exceptions import NotFound
 
 from shared.console import sessions
 from shared.console.access import operator
 from shared.console.language import LANGUAGES
 from shared.core.logs import get_logger
-from shared.core.tokens import find_token
-from shared.http.service import current_service
+from shared.core.tokens import Role
+from shared.http.auth import EVERYBODY, needs, present_token
 
 log = get_logger(__name__)
 
-_ATTEMPTS = "10 per minute; 60 per hour"
 _LONGEST_TOKEN = 1000
 
 
-def add_sign_in(console: Blueprint, limiter: Limiter) -> None:
-    """The pages that need no session. Failed attempts are limited per address and process; successes cost nothing."""
-    limited = limiter.limit(_ATTEMPTS, deduct_when=lambda response: response.status_code == 401)
-    console.get("/sign-in", endpoint="sign_in")(_show)
-    console.post("/sign-in", endpoint="enter")(limited(_enter))
-    console.post("/sign-out", endpoint="sign_out")(_leave)
-    console.post("/language", endpoint="language")(_choose_language)
+def add_sign_in(console: Blueprint) -> None:
+    """The pages that need no session, and the way out."""
+    for_all = needs(EVERYBODY)
+    console.get("/sign-in", endpoint="sign_in")(for_all(_show))
+    console.post("/sign-in", endpoint="enter")(for_all(_enter))
+    console.post("/sign-out", endpoint="sign_out")(needs(Role.LOOK)(_leave))
+    console.post("/language", endpoint="language")(for_all(_choose_language))
 
 
 def _show() -> ResponseReturnValue:
@@ -39,9 +37,8 @@ def _show() -> ResponseReturnValue:
 
 def _enter() -> ResponseReturnValue:
     presented = request.form.get("token", "").strip()[:_LONGEST_TOKEN]
-    token = find_token(current_service().serving.tokens, presented)
+    token = present_token(presented)
     if token is None:
-        log.warning("console_sign_in_refused")
         return _page(gettext("There is no such access key. Please check it, or ask for one.")), 401
     sessions.begin(token)
     log.info("console_signed_in", caller=token.name, role=token.role.name.lower())

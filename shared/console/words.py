@@ -12,6 +12,7 @@ from shared.core.tokens import Role
 from shared.http.service import current_service
 from shared.words.codes import Code, describe
 from shared.words.statuses import (
+    Access,
     Action,
     AlertKind,
     AttemptStatus,
@@ -94,7 +95,17 @@ RULES: Mapping[str, LazyString] = {
     "none": lazy_gettext("Nobody known is meant."),
 }
 
+_ACCESSES: Mapping[str, LazyString] = {
+    Access.VIEW: lazy_gettext("looked at"),
+    Access.LIST: lazy_gettext("looked at a list"),
+    Access.CREATE: lazy_gettext("entered"),
+    Access.CHANGE: lazy_gettext("changed"),
+    Access.DELETE: lazy_gettext("deleted"),
+    Access.EXPORT: lazy_gettext("handed out everything held"),
+}
+
 ROLES: Mapping[Role, LazyString] = {
+    Role.LOOK: lazy_gettext("overview"),
     Role.READ: lazy_gettext("looks"),
     Role.WRITE: lazy_gettext("edits"),
     Role.OPERATE: lazy_gettext("operates"),
@@ -326,3 +337,8 @@ _UNDERSCORED = frozenset(
         "Systemische_Therapie",
     }
 )
+
+
+def access(word: str) -> str:
+    """What somebody did with the data of a person or a file."""
+    return str(_ACCESSES.get(word, word))

@@ -23,7 +23,7 @@ ALLOWED_FIELDS = frozenset(
         "code", "codes", "status", "outcome", "counts", "ignored", "attempts", "trigger",
         "duration_ms", "delay_seconds", "method", "route", "http_status", "caller", "role",
         "state", "holder", "worker", "number", "signal", "place", "error", "frames", "revision",
-        "topic", "partition", "reason", "host", "port", "path_kind", "exit_code",
+        "topic", "partition", "reason", "network", "host", "port", "path_kind", "exit_code",
     }
 )  # fmt: skip
 """Every field that may be logged. All hold ids, counts, codes, or names of parts of the program."""

@@ -105,7 +105,8 @@ class AuthSettings(SettingsGroup):
     api_tokens: SecretStr | None = Field(
         None,
         alias="API_TOKENS",
-        description="`name:role:token`, comma separated; role `read`, `write` or `operate`. Required by the services.",
+        description="`name:role:token`, comma separated; role `look`, `read`, `write` or `operate`, a name once, a"
+        " token of 24 characters or more. Required by the services.",
     )
     api_auth: Literal["on", "off"] = Field(
         "on", alias="API_AUTH", description="`off` lets everybody in: development only."
@@ -147,6 +148,13 @@ class ServingSettings(AuthSettings):
         alias="API_CORS_ORIGINS",
         description="Origins of front ends in a browser, comma separated, such as `https://staff.example`.",
     )
+    trusted_proxy_hops: int = Field(
+        0,
+        ge=0,
+        le=10,
+        alias="TRUSTED_PROXY_HOPS",
+        description="How many proxies in front are ours: whose `X-Forwarded-*` count, for limits, links and logs.",
+    )
 
     @model_validator(mode="after")
     def _anonymous_callers_have_role_and_network(self) -> "ServingSettings":
@@ -161,6 +169,26 @@ class ServingSettings(AuthSettings):
         if self.api_auth == "on" and not self.tokens:
             raise ValueError("API_TOKENS: is missing (or set API_AUTH=off for development)")
         return self
+
+
+class RetentionSettings(SettingsGroup):
+    """How long what is kept. Nobody is ever erased by a setting."""
+
+    patient_days: int | None = Field(
+        None,
+        ge=1,
+        alias="PATIENT_RETENTION_DAYS",
+        description="Days after which patients are listed as due to be erased, which only people do. Unset: never.",
+    )
+    copy_days: int | None = Field(
+        None,
+        ge=1,
+        alias="COPY_RETENTION_DAYS",
+        description="Days after which the local copies of failed and discarded registrations are removed. Unset: kept.",
+    )
+    access_log_days: int = Field(
+        365, ge=1, le=36500, alias="ACCESS_LOG_RETENTION_DAYS", description="Days that the record of accesses is kept."
+    )
 
 
 class StorageSettings(SettingsGroup):
@@ -315,6 +343,7 @@ ALL_GROUPS: tuple[type[SettingsGroup], ...] = (
     DatabaseSettings,
     DigestSettings,
     ServingSettings,
+    RetentionSettings,
     StorageSettings,
     PatientImportSettings,
     TherapistImportSettings,

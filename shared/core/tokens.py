@@ -7,11 +7,20 @@ from enum import IntEnum
 
 
 class Role(IntEnum):
-    """What a token may do; each role includes the former."""
+    """What a token may do, by API and console alike; each role includes the former."""
 
-    READ = 1
-    WRITE = 2
-    OPERATE = 3
+    LOOK = 1
+    """States and counts: nobody's name, no file's name, no value."""
+    READ = 2
+    """Persons, files and what is in them, too."""
+    WRITE = 3
+    """Creates, changes and corrects persons and registrations, too."""
+    OPERATE = 4
+    """Imports, retries, discards, decides and erases, too."""
+
+
+LEAST_TOKEN = 24
+"""Characters of a token: who may try ten a minute never finds one of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +38,8 @@ def parse_tokens(text: str) -> tuple[ApiToken, ...]:
     tokens = tuple(_parse_entry(position, entry) for position, entry in enumerate(entries, start=1))
     if len({token.token for token in tokens}) < len(tokens):
         raise ValueError("API_TOKENS: two entries share one token")
+    if len({token.name for token in tokens}) < len(tokens):
+        raise ValueError("API_TOKENS: two entries share one name, so nobody could tell who did what")
     return tokens
 
 
@@ -47,5 +58,7 @@ def _parse_entry(position: int, entry: str) -> ApiToken:
         raise ValueError(f"API_TOKENS: entry {position} is not name:role:token")
     name, role, token = parts
     if role.upper() not in Role.__members__:
-        raise ValueError(f"API_TOKENS: entry {position} has no role of read, write, operate")
+        raise ValueError(f"API_TOKENS: entry {position} has no role of look, read, write, operate")
+    if len(token) < LEAST_TOKEN:
+        raise ValueError(f"API_TOKENS: the token of entry {position} is shorter than {LEAST_TOKEN} characters")
     return ApiToken(name, Role[role.upper()], token)

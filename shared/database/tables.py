@@ -11,10 +11,11 @@ from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.schema import SchemaItem
 
 from shared.words.statuses import (
+    Access,
     AlertKind,
     AttemptStatus,
     FileStatus,
@@ -57,6 +58,9 @@ class KernelTables:
     event_outbox: Table
     alert_outbox: Table
     worker_heartbeats: Table
+    access_log: Table
+    sessions: Table
+    refused_callers: Table
 
     @property
     def total_column(self) -> Column[int]:
@@ -105,6 +109,9 @@ def kernel_tables(metadata: MetaData, *, service_name: ServiceName, of_source: S
         event_outbox=_event_outbox(metadata),
         alert_outbox=_alert_outbox(metadata),
         worker_heartbeats=_worker_heartbeats(metadata),
+        access_log=_access_log(metadata),
+        sessions=_sessions(metadata),
+        refused_callers=_refused_callers(metadata),
     )
 
 
@@ -366,4 +373,52 @@ def _worker_heartbeats(metadata: MetaData) -> Table:
         Column("detail", JSONB, nullable=False, server_default="{}"),
         words("worker", Work, "worker"),
         words("state", WorkerState, "state"),
+    )
+
+
+def _access_log(metadata: MetaData) -> Table:
+    """Append only: a trigger refuses every change, and lets rows go only when their time is over."""
+    return Table(
+        "access_log",
+        metadata,
+        _id(),
+        created_at("at"),
+        Column("actor", sa.Text, nullable=False),
+        Column("action", sa.Text, nullable=False),
+        # No foreign keys: who looked stays on record when the person is erased.
+        Column("entity_id", sa.BigInteger),
+        Column("import_id", sa.BigInteger),
+        Column("route", sa.Text, nullable=False),
+        words("action", Access, "action"),
+        Index(None, "entity_id", "id"),
+        Index(None, "import_id", "id"),
+        Index(None, "actor", "id"),
+        Index(None, "at"),
+    )
+
+
+def _sessions(metadata: MetaData) -> Table:
+    return Table(
+        "sessions",
+        metadata,
+        # Of the key in the browser's cookie, which stands nowhere else.
+        Column("digest", sa.String(64), primary_key=True),
+        Column("name", sa.Text, nullable=False),
+        # Names the token without telling it: a changed one ends its sessions.
+        Column("proof", sa.String(64), nullable=False),
+        created_at("began_at"),
+        created_at("seen_at"),
+        Index(None, "name"),
+    )
+
+
+def _refused_callers(metadata: MetaData) -> Table:
+    return Table(
+        "refused_callers",
+        metadata,
+        # An address, of IPv6 the network that one household has.
+        Column("address", sa.Text, primary_key=True),
+        # The last ten.
+        Column("refused_at", ARRAY(sa.DateTime(timezone=True)), nullable=False),
+        timestamp("blocked_until"),
     )

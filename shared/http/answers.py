@@ -33,7 +33,7 @@ class ForRole:
         return handler(core_schema) | {"x-role": self.role.name.lower()}
 
 
-Personal = Annotated[T, ForRole(Role.WRITE)]
+Personal = Annotated[T, ForRole(Role.READ)]
 """What may name a person or quote a value; marked `x-role` in the document."""
 
 
@@ -73,4 +73,4 @@ def visible(value: object, role: Role) -> object:
 
 def _needed(model: BaseModel, name: str) -> Role:
     marks = type(model).model_fields[name].metadata
-    return next((mark.role for mark in marks if isinstance(mark, ForRole)), Role.READ)
+    return next((mark.role for mark in marks if isinstance(mark, ForRole)), Role.LOOK)

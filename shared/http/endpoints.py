@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from shared.core.tokens import Role
 from shared.http.answers import visible
-from shared.http.auth import admit
+from shared.http.auth import admit, needs
 from shared.http.requests import has_body, read_body, read_query
 
 View = TypeVar("View", bound=Callable[..., BaseModel])
@@ -96,6 +96,7 @@ def serve_endpoints(app: Flask, endpoints: Iterable[Endpoint]) -> None:
 def _served(endpoint: Endpoint) -> Callable[..., tuple[Response, int]]:
     query, body, needs_body = endpoint.query, endpoint.body, endpoint.needs_body
 
+    @needs(endpoint.role)
     @wraps(endpoint.view)
     def serve(**numbers: int) -> tuple[Response, int]:
         caller = admit(endpoint.role)

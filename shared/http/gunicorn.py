@@ -16,13 +16,12 @@ from shared.core.logs import configure_logging, get_logger
 from shared.core.settings import LogSettings, read_settings
 from shared.metrics.process import FOLDER_VARIABLE
 
-worker_class = "gthread"
+worker_class = "shared.http.worker.BufferingWorker"
 threads = 8
 timeout = 60
 """Seconds without a sign of life of a worker's main loop, which long requests do not block."""
 graceful_timeout = 30
 """Seconds for requests and the file in hand after SIGTERM; container tools have to wait longer than that."""
-keepalive = 5
 max_requests = 0
 """Workers are not renewed: one that carries the import would hand it over for nothing."""
 control_socket_disable = True

@@ -6,6 +6,7 @@ from shared.core.dependencies import Check
 from shared.core.errors import CuravaniError
 from shared.database.engine import transaction
 from shared.database.revision import require_revision
+from shared.http.auth import EVERYBODY, needs
 from shared.http.service import Service, current_service
 from shared.state.health import import_health
 from shared.state.reading import read_snapshot
@@ -14,10 +15,10 @@ from shared.state.reading import read_snapshot
 def health_routes() -> Blueprint:
     """`/livez`, `/readyz`, `/health`, `/health/import`; open to everybody, there is no data in them."""
     routes = Blueprint("health", __name__)
-    routes.get("/livez")(_livez)
-    routes.get("/readyz")(_readyz)
-    routes.get("/health")(_health)
-    routes.get("/health/import")(_import_health)
+    routes.get("/livez")(needs(EVERYBODY)(_livez))
+    routes.get("/readyz")(needs(EVERYBODY)(_readyz))
+    routes.get("/health")(needs(EVERYBODY)(_health))
+    routes.get("/health/import")(needs(EVERYBODY)(_import_health))
     return routes
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import Input
+from shared.http.accesses import note_list
 from shared.http.answers import Answer, MessageOut, Page, Personal
 from shared.http.auth import actor
 from shared.http.bodies import Said, Switch
@@ -180,7 +181,7 @@ def read_import_status() -> object:
     return import_status(snapshot, service.interval_seconds, service.kernel.service_name)
 
 
-@ROUTES.add("GET", "", Role.READ)
+@ROUTES.add("GET", "", Role.LOOK)
 def _list(query: ImportQuery) -> ImportPage:
     """Files that the import knows, newest first."""
     service = current_service()
@@ -190,10 +191,11 @@ def _list(query: ImportQuery) -> ImportPage:
         rows, total = list_imports(
             connection, service.kernel, status=query.status, offset=query.offset, limit=query.limit
         )
+    note_list()
     return ImportPage.of(rows, query, total)
 
 
-@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+@ROUTES.add("GET", _ONE, Role.LOOK, errors=(404,))
 def _show(import_id: int) -> ImportOut:
     """One file: findings, outcomes, changed fields, what happens next."""
     service = current_service()

@@ -8,6 +8,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from shared.http.auth import EVERYBODY, needs
 from shared.http.service import Service, current_service
 from shared.metrics import catalogue
 from shared.state.metrics import Values, family_of
@@ -17,7 +18,7 @@ from shared.words.codes import Code
 def metrics_routes() -> Blueprint:
     """Open to everybody who reaches the service: there is no data in it, only numbers."""
     routes = Blueprint("metrics", __name__)
-    routes.get("/metrics")(_metrics)
+    routes.get("/metrics")(needs(EVERYBODY)(_metrics))
     return routes
 
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from flask import Blueprint, Flask, Response, jsonify, send_from_directory
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from shared.http.auth import EVERYBODY, needs
 from shared.http.endpoints import Endpoint, Model
 from shared.http.errors import ErrorOut
 
@@ -19,11 +20,14 @@ _PAGE = """<!DOCTYPE html>
 <script src="/docs/assets/js/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script></body></html>"""
 _START = 'SwaggerUIBundle({url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null});'
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 _MARKED = "Fields marked `x-role` are left out of answers to smaller roles."
 _NUMBER = re.compile(r"<int:(\w+)>")
-_EVERYWHERE = (401, 403, 503)
+_EVERYWHERE = (401, 403, 429, 503)
 _WITH_BODY = (400, 413, 415)
 
 Json = dict[str, object]
@@ -123,18 +127,22 @@ def serve_document(app: Flask, title: str, document: Json) -> None:
     assets = files("flask_openapi3_swagger") / "templates" / "swagger"
 
     @pages.get("/openapi.json")
+    @needs(EVERYBODY)
     def show() -> Response:
         return jsonify(document)
 
     @pages.get("/docs")
+    @needs(EVERYBODY)
     def page() -> Response:
         return _with_policy(Response(_PAGE.format(title=title), mimetype="text/html"))
 
     @pages.get("/docs/start.js")
+    @needs(EVERYBODY)
     def start() -> Response:
         return Response(_START, mimetype="text/javascript")
 
     @pages.get("/docs/assets/<path:name>")
+    @needs(EVERYBODY)
     def asset(name: str) -> Response:
         return send_from_directory(str(assets), name)
 

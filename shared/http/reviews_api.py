@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from flask import g
 from pydantic import Field
 from sqlalchemy.engine import Connection
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import Input
+from shared.http.accesses import note_list, note_people
 from shared.http.answers import Answer, Page, Personal
 from shared.http.auth import actor
 from shared.http.bodies import Number, Numbers, Remark, Said
@@ -17,7 +19,7 @@ from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
 from shared.reviews.reviews import find_review, list_reviews
 from shared.reviews.stored import review_json
-from shared.reviews.values import Resolution, Review
+from shared.reviews.values import DuplicateDetail, HeldRecordDetail, Resolution, Review
 from shared.words.statuses import ReviewKind, ReviewState
 
 Resolve = Callable[[Connection, int, Resolution], Review]
@@ -92,18 +94,18 @@ def deciding_routes(resolve: Resolve, undo: Undo) -> Endpoints:
     def _resolve(review_id: int, body: ResolveIn) -> ReviewOut:
         """Decides a review."""
         with transaction(current_service().engine) as connection:
-            return _out(resolve(connection, review_id, body.resolution(actor())))
+            return _out(note_review(resolve(connection, review_id, body.resolution(actor()))))
 
     @routes.add("POST", f"{_ONE}/undo", Role.OPERATE, errors=(404, 409))
     def _undo(review_id: int, body: UndoIn = _NO_REASON) -> ReviewOut:
         """Undoes a decision, with history and events: the review is open again. 409 where that is not possible."""
         with transaction(current_service().engine) as connection:
-            return _out(undo(connection, review_id, actor(), body.comment))
+            return _out(note_review(undo(connection, review_id, actor(), body.comment)))
 
     return routes
 
 
-@ROUTES.add("GET", "", Role.READ)
+@ROUTES.add("GET", "", Role.LOOK)
 def _list(query: ReviewQuery) -> ReviewPage:
     """Reviews, oldest first; the open ones unless asked otherwise."""
     service, state, kind = current_service(), query.state or ReviewState.OPEN, query.kind
@@ -118,15 +120,26 @@ def _list(query: ReviewQuery) -> ReviewPage:
             offset=query.offset,
             limit=query.limit,
         )
+    note_list()
     return ReviewPage.of([review_json(review) for review in reviews], query, total)
 
 
-@ROUTES.add("GET", _ONE, Role.READ, errors=(404,))
+@ROUTES.add("GET", _ONE, Role.LOOK, errors=(404,))
 def _show(review_id: int) -> ReviewOut:
     """One review."""
     service = current_service()
     with transaction(service.engine) as connection:
-        return _out(find_review(connection, service.kernel, review_id))
+        return _out(note_review(find_review(connection, service.kernel, review_id)))
+
+
+def note_review(review: Review) -> Review:
+    """Notes that the review's people are shown or changed: each, or of one about a whole list that there is a list."""
+    if review.kind is ReviewKind.HELD_DELETIONS:
+        note_list(import_id=review.import_id)
+    elif g.caller.role >= Role.READ:
+        candidates = review.detail.candidates if isinstance(review.detail, (DuplicateDetail, HeldRecordDetail)) else ()
+        note_people([review.entity_id, review.other_id, *candidates], import_id=review.import_id)
+    return review
 
 
 def _out(review: Review) -> ReviewOut:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, current_app
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from shared.core.dependencies import Probes
 from shared.core.settings import ServingSettings
@@ -21,7 +21,8 @@ _KEY = "curavani"
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service's own parts: `fields` are those of its people, `expected` is what its settings ask of the import,
-    `probes` ask what it depends on, `close` ends every connection of this process.
+    `probes` ask what it depends on, `count_due` counts the people whose time is over, `close` ends every connection of
+    this process.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Service:
     metrics: ProcessMetrics
     close: Callable[[], None]
     probes: Probes
+    count_due: Callable[[Connection], int] = lambda _connection: 0
 
     @property
     def state(self) -> StateCollector:

@@ -15,6 +15,7 @@ from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection, LockName, hold
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
+from shared.history.keeping import Housekeeping
 from shared.imports import ledger
 from shared.imports.engine import Importer
 from shared.imports.passes import PassReport, close_interrupted, finish_pass, start_pass
@@ -39,6 +40,8 @@ class ImportMonitor(Generic[Item, Content]):
     interval_seconds: float
     watch: Callable[[str], None] = field(default=lambda _outcome: None)
     """Told how each attempt at a file ended."""
+    clean: Housekeeping = field(default=lambda _connection: None)
+    """Done at the end of each pass."""
 
     def job(self) -> Job:
         """The passes as background work: one per interval, at a file's retry time, and whenever somebody asks."""
@@ -90,6 +93,7 @@ class ImportMonitor(Generic[Item, Content]):
         with locked.transaction() as connection:
             due = now() + timedelta(seconds=self.interval_seconds)
             finish_pass(connection, self.kernel, pass_id, report, error_code=code, next_pass_at=due)
+            self.clean(connection)
             if code is None:
                 resolve_problem(connection, self.kernel, self._fingerprint)
             else:

@@ -26,6 +26,7 @@ class Digest:
     expected: Expectations
     at: time | None
     clock: Callable[[], datetime] = now
+    count_due: Callable[[Connection], int] = lambda _connection: 0
 
     def look(self, connection: Connection) -> None:
         """Writes today's digest if it is due. One that was missed is written later that day, and never twice."""
@@ -35,7 +36,7 @@ class Digest:
             return
         # Where the mail server was away for days, only the last one is worth reading.
         connection.execute(sa.delete(alerts).where(alerts.c.kind == AlertKind.DIGEST, alerts.c.sent_at.is_(None)))
-        detail = gather(read_snapshot(connection, self.kernel), self.expected)
+        detail = gather(read_snapshot(connection, self.kernel), self.expected, self.count_due(connection))
         connection.execute(
             sa.insert(alerts).values(
                 kind=AlertKind.DIGEST, code=Code.DAILY_DIGEST, fingerprint=_name(day), detail=detail
@@ -50,7 +51,7 @@ def due_day(at: time | None, moment: datetime) -> date | None:
     return here.date() if at is not None and here.time() >= at else None
 
 
-def gather(snapshot: Snapshot, expected: Expectations) -> DigestDetail:
+def gather(snapshot: Snapshot, expected: Expectations, due: int = 0) -> DigestDetail:
     """What the digest tells: counts and codes only."""
     lately = snapshot.last_day
     return {
@@ -60,6 +61,7 @@ def gather(snapshot: Snapshot, expected: Expectations) -> DigestDetail:
         "failed": snapshot.files.get(FileStatus.FAILED, 0),
         "reviews": {kind.value: number for kind, number in snapshot.open_reviews.items()},
         "parked": snapshot.parked,
+        "due": due,
         "trouble": [str(check.code) for check in import_health(snapshot, expected) if not check.ok],
     }
 

@@ -1,7 +1,7 @@
 """The daily digest in German words, from the counts and codes that its row holds."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict, cast
+from typing import Literal, NotRequired, TypedDict, cast
 
 from shared.words.codes import describe
 from shared.words.statuses import RecordOutcome, ReviewKind
@@ -11,7 +11,8 @@ State = Literal["well", "changed", "needs_you"]
 
 class DigestDetail(TypedDict):
     """What a digest's row holds: files applied and failed in a day and the applied ones' records by outcome, then what
-    there is to do (failed files, open reviews by kind, parked events) and the codes of what is not well.
+    there is to do (failed files, open reviews by kind, parked events, people whose time is over) and the codes of what
+    is not well.
     """
 
     files: int
@@ -20,6 +21,7 @@ class DigestDetail(TypedDict):
     failed: int
     reviews: Mapping[str, int]
     parked: int
+    due: NotRequired[int]
     trouble: Sequence[str]
 
 
@@ -30,7 +32,7 @@ def detail_of(row: Mapping[str, object]) -> DigestDetail:
 
 def state_of(detail: DigestDetail) -> State:
     """What the digest comes down to."""
-    if detail["failed"] or detail["reviews"] or detail["parked"] or detail["trouble"]:
+    if any(detail[name] for name in ("failed", "reviews", "parked", "trouble")) or detail.get("due"):
         return "needs_you"
     return "changed" if detail["files"] else "well"
 
@@ -65,9 +67,12 @@ def _to_do(detail: DigestDetail) -> list[str]:
     for kind in (*ReviewKind, *sorted(detail["reviews"].keys() - set(ReviewKind))):
         number = detail["reviews"].get(kind, 0)
         lines += [_counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
-    return [*lines, *([_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else [])]
+    lines += [_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else []
+    due = detail.get("due", 0)
+    return [*lines, *([_counted(due, *_DUE)] if due else [])]
 
 
+_DUE = ("Person, deren Aufbewahrungsfrist abgelaufen ist", "Personen, deren Aufbewahrungsfrist abgelaufen ist")
 _RECORDS: Mapping[str, str] = {
     RecordOutcome.NEW: "neu",
     RecordOutcome.UPDATED: "geändert",

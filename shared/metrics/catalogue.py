@@ -113,6 +113,12 @@ REQUESTS = Metric(
 REQUEST_DURATION = Metric(
     "curavani_http_request_duration_seconds", "histogram", "Duration of requests, by route.", ("method", "route")
 )
+REFUSALS = Metric(
+    "curavani_refused_callers_total",
+    "counter",
+    "Callers refused: a wrong token, none, a header that is none, too small a role, too many tries.",
+    ("reason",),
+)
 
 OF_THE_DATABASE: tuple[Metric, ...] = (
     DATABASE_UP, IMPORT_ENABLED, INTERVAL, LAST_COMPLETION, LAST_SUCCESS, LAST_DURATION, FILES, RECORDS,
@@ -124,7 +130,7 @@ OF_THE_DATABASE: tuple[Metric, ...] = (
 OF_THE_PROBES: tuple[Metric, ...] = (DEPENDENCY_UP,)
 """What the answering process finds when it asks its dependencies."""
 
-OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, CONTACT_EVENTS, REQUESTS, REQUEST_DURATION)
+OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, CONTACT_EVENTS, REQUESTS, REQUEST_DURATION, REFUSALS)
 """Counted by the workers of one service, added up over them, and begun anew with it."""
 
 ALL = (*OF_THE_DATABASE, *OF_THE_PROBES, *OF_THE_PROCESS)
@@ -134,6 +140,8 @@ STAGE_NAMES = {
     "therapist": ("discover", "read", "transaction"),
 }
 """The stages of each import, in their order."""
+
+REFUSAL_REASONS = ("token", "missing", "header", "role", "patience")
 
 ATTEMPT_OUTCOMES = (
     *(FileStatus.SUCCESS, FileStatus.PARTIAL, FileStatus.SKIPPED, FileStatus.RETRYING, FileStatus.FAILED),

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from shared.database.tables import ServiceName
 from shared.metrics import catalogue
-from shared.metrics.catalogue import ATTEMPT_OUTCOMES, STAGE_NAMES, Metric
+from shared.metrics.catalogue import ATTEMPT_OUTCOMES, REFUSAL_REASONS, STAGE_NAMES, Metric
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable. It reads it when it is imported, so it has to be set before a process starts."""
@@ -45,11 +45,14 @@ class ProcessMetrics:
         self._attempts = self._counter(catalogue.ATTEMPTS)
         self._contacts = self._counter(catalogue.CONTACT_EVENTS)
         self._requests = self._counter(catalogue.REQUESTS)
+        self._refusals = self._counter(catalogue.REFUSALS)
         self._stages = self._histogram(catalogue.STAGES, _STAGE_BUCKETS)
         self._durations = self._histogram(catalogue.REQUEST_DURATION, _REQUEST_BUCKETS)
         # Known from the start, or the first failure would be no increase.
         for outcome in ATTEMPT_OUTCOMES:
             self._attempts.labels(service, outcome)
+        for reason in REFUSAL_REASONS:
+            self._refusals.labels(service, reason)
         for stage in STAGE_NAMES[service_name]:
             self._stages.labels(service, stage)
 
@@ -60,6 +63,10 @@ class ProcessMetrics:
     def contact_events(self, outcome: str, number: int) -> None:
         """So many events of the communication service have ended so."""
         self._contacts.labels(self._service, outcome).inc(number)
+
+    def refusal(self, reason: str) -> None:
+        """A caller was refused."""
+        self._refusals.labels(self._service, reason).inc()
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:

@@ -18,6 +18,9 @@ from shared.words.codes import Code
 
 P = TypeVar("P")
 
+MOST_WORDS = 20
+"""Of a search: each word is one look through all that is searched."""
+
 
 _MOST_WORDS = 20
 _LONGEST_SEARCH = 1000
@@ -58,7 +61,10 @@ class PersonTable(Generic[P]):
         """
         _refuse_long(search or "")
         columns = self.table.c
-        words = [columns.search_key.contains(word, autoescape=True) for word in search_words(search)]
+        wanted = search_words(search)
+        if len(wanted) > MOST_WORDS:
+            raise InvalidInput(f"At most {MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])
+        words = [columns.search_key.contains(word, autoescape=True) for word in wanted]
         found = sa.and_(sa.true(), *conditions, *words)
         total = connection.execute(sa.select(sa.func.count()).select_from(self.table).where(found)).scalar_one()
         newest_first = (columns.created_at.desc(), columns.id.desc())

@@ -63,6 +63,10 @@ class Code(StrEnum):
         "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
         "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
     )
+    PATIENT_RESTRICTED = _error(
+        "The patient's data is restricted, or consent was withdrawn: nothing is written to them. Take the mark back and retry, or discard the file.",
+        "Die Daten dieser Person sind eingeschränkt, oder die Einwilligung ist widerrufen: Es wird nichts eingetragen. Bitte heben Sie die Einschränkung auf und versuchen Sie es erneut, oder verwerfen Sie die Datei.",
+    )
     ERASED_PERSON_RESTORED = _error(
         "A restored database backup has brought erased people back. Erase them again: `curavani patients re-erase`.",
         "Eine zurückgespielte Datensicherung hat gelöschte Personen wiederhergestellt. Bitte erneut löschen: `curavani patients re-erase`.",
@@ -324,6 +328,10 @@ class Code(StrEnum):
     )
     DISABLED = _finding(
         "The import is switched off by its setting.", "Der Import ist durch seine Einstellung abgeschaltet."
+    )
+    API_AUTH_OFF = _finding(
+        "API_AUTH=off: whoever reaches the service may do everything, without a token. For development only.",
+        "API_AUTH=off: Wer den Dienst erreicht, darf alles, ohne Zugangsschlüssel. Nur für die Entwicklung.",
     )
     NOT_CONFIGURED = _finding(
         "Not configured; what is meant for it waits in the database.",

@@ -133,3 +133,14 @@ class Action(StrEnum):
     REPLAY_EVENTS = "replay_events"
     RELEASE_EVENT = "release_event"
     DROP_EVENT = "drop_event"
+
+
+class Access(StrEnum):
+    """What somebody did with the data of a person or a file, in the record of accesses."""
+
+    VIEW = "view"
+    LIST = "list"
+    CREATE = "create"
+    CHANGE = "change"
+    DELETE = "delete"
+    EXPORT = "export"

@@ -23,7 +23,7 @@ from standins.local import free_port, wait_until
 from standins.storage_emulator import StorageEmulator
 
 PATIENCE_SECONDS = 120
-TOKENS = {"read": "r-token", "write": "w-token", "operate": "o-token"}
+TOKENS = {role: f"{role[0]}-token-of-24-characters" for role in ("look", "read", "write", "operate")}
 CHROMIUM = shutil.which("chromium")
 """The system's browser; None leaves the choice to Playwright, which then takes the one that it has installed."""
 SWITCHES = [
@@ -62,7 +62,10 @@ class Services:
         self._environment = {
             **os.environ,
             "DATABASE_URL": database_url,
-            "API_TOKENS": "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token",
+            "API_TOKENS": (
+                "Lena:look:l-token-of-24-characters,Rita:read:r-token-of-24-characters,"
+                "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
+            ),
             "GCS_IMPORT_BUCKET": bucket,
             "STORAGE_EMULATOR_HOST": storage.host,
             "PATIENT_IMPORT_LOCAL_PATH": str(folder / "copies"),

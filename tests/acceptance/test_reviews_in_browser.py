@@ -54,7 +54,7 @@ def questions(services):
 
 def ask(services, method, service, path, body=None):
     """Something of the API, as an operator."""
-    headers = {"Authorization": "Bearer o-token", "Content-Type": "application/json"}
+    headers = {"Authorization": "Bearer o-token-of-24-characters", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(services.address(service, path), data=data, headers=headers, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
@@ -82,9 +82,9 @@ def pages(services, questions):
     return [
         ("patient", "/console/decisions?state=all", "operate"),
         ("patient", f"/console/decisions/{questions['possible_duplicate']}", "operate"),
-        ("patient", f"/console/decisions/{questions['possible_duplicate']}", "read"),
+        ("patient", f"/console/decisions/{questions['possible_duplicate']}", "look"),
         ("patient", "/console/people", "operate"),
-        ("patient", "/console/people", "read"),
+        ("patient", "/console/people", "look"),
         ("patient", f"/console/people/{patient}", "operate"),
         ("patient", f"/console/people/{patient}/erase", "operate"),
         ("patient", "/console/people/erasures", "operate"),
@@ -214,9 +214,12 @@ def test_somebody_is_found_by_name_and_erased_with_a_certificate(visit, services
     assert services.one("SELECT count(*) FROM patient_service.patienten WHERE id = :id", id=int(number)) == 0
 
 
+OFFERED = (("look", False, False), ("read", True, False), ("write", True, False), ("operate", True, True))
+
+
 def test_people_of_each_role_are_offered_what_they_may_do(visit, questions):
     address = f"/console/decisions/{questions['possible_duplicate']}"
-    for role, sees_names, may_decide in (("read", False, False), ("write", True, False), ("operate", True, True)):
+    for role, sees_names, may_decide in OFFERED:
         visitor = visit(role)
         visitor.open(address)
         page = visitor.page

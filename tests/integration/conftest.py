@@ -257,7 +257,7 @@ def process_environment(
     return {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token",
+        "API_TOKENS": "t:operate:a-token-of-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),

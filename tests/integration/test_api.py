@@ -5,7 +5,10 @@ import pytest
 from patient_service.app import create_app as create_patient_app
 from therapist_service.app import create_app as create_therapist_app
 
-TOKENS = "eva:read:r-token,otto:write:w-token,olga:operate:o-token"
+TOKENS = (
+    "lena:look:l-token-of-24-characters,eva:read:r-token-of-24-characters,"
+    "otto:write:w-token-of-24-characters,olga:operate:o-token-of-24-characters"
+)
 PATIENT = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Erika", "nachname": "Müller"}
 
 
@@ -13,7 +16,7 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-WRITE, READ, OPERATE = bearer("w-token"), bearer("r-token"), bearer("o-token")
+LOOK, READ, WRITE, OPERATE = (bearer(f"{letter}-token-of-24-characters") for letter in "lrwo")
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_a_patient_is_created_read_changed_and_deleted(patients):
     changed = patients.put(f"/api/patients/{number}", json={"ort": "Köln", "startdatum": "2020-01-01"}, headers=WRITE)
     assert (changed.json["ort"], changed.json["startdatum"]) == ("Köln", None)
     assert patients.get(f"/api/patients/{number}", headers=READ).json == changed.json
-    deleted = patients.delete(f"/api/patients/{number}", headers=WRITE)
+    deleted = patients.delete(f"/api/patients/{number}", headers=OPERATE)
     assert deleted.json["message"] == "Patient deleted successfully"
     assert deleted.json["certificate"]["patient_id"] == number
     gone = patients.get(f"/api/patients/{number}", headers=READ)
@@ -181,7 +184,7 @@ def test_a_therapist_is_blocked_and_unblocked(therapists, engine):
     therapists.put(one, json={"status": "gesperrt", "sperrgrund": "auf Wunsch"}, headers=WRITE)
     assert therapists.put(one, json={"status": "aktiv", "anrede": None}, headers=WRITE).json["anrede"] is None
     assert therapists.get("/api/therapists?potenziell_verfuegbar=false&plz_prefix=", headers=READ).json["total"] == 1
-    assert therapists.delete(one, headers=WRITE).json == {"message": "Therapist deleted successfully"}
+    assert therapists.delete(one, headers=OPERATE).json == {"message": "Therapist deleted successfully"}
     with engine.begin() as connection:
         types = connection.exec_driver_sql(
             "SELECT event_type, payload->>'reason' FROM therapist_service.event_outbox ORDER BY id"

@@ -115,6 +115,7 @@ def test_doctor_tells_what_to_do(curavani):
         "digest key": "not configured",
         "kafka": "not configured",
         "mail": "not configured",
+        "access": "ok",
         "patient import": "not running",
         "therapist import": "not running",
     }

@@ -7,14 +7,13 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
-from structlog.testing import capture_logs
 
 from patient_service.app import create_app as create_patient_app
 from patient_service.models import kernel
-from shared.console import sessions
 from shared.console.access import REFRESH_HEADER
 from shared.core.errors import Finding
 from shared.database.engine import transaction
+from shared.history.sessions import ABSOLUTE, IDLE
 from shared.imports import ledger, mend, records
 from shared.imports.records import Outcome
 from shared.imports.source import Found, Settlement
@@ -22,7 +21,10 @@ from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.app import create_app as create_therapist_app
 
-TOKENS = "Rita:read:r-token,Wilma:write:w-token,Olga:operate:o-token"
+TOKENS = (
+    "Lena:look:l-token-of-24-characters,Rita:read:r-token-of-24-characters,"
+    "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
+)
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 HTTPS = "https://console.example.com"
 
@@ -98,20 +100,20 @@ def person(app):
 
 
 @pytest.fixture
-def reader(person):
-    person.sign_in("r-token")
+def looker(person):
+    person.sign_in("l-token-of-24-characters")
     return person
 
 
 @pytest.fixture
 def writer(person):
-    person.sign_in("w-token")
+    person.sign_in("w-token-of-24-characters")
     return person
 
 
 @pytest.fixture
 def operator(person):
-    person.sign_in("o-token")
+    person.sign_in("o-token-of-24-characters")
     return person
 
 
@@ -157,7 +159,7 @@ def test_nobody_acts_without_signing_in(person, engine, failed_file, path):
     assert status_of(engine, failed_file) == "failed"
 
 
-@pytest.mark.parametrize("token", ["r-token", "w-token"])
+@pytest.mark.parametrize("token", ["l-token-of-24-characters", "r-token-of-24-characters", "w-token-of-24-characters"])
 @pytest.mark.parametrize("path", ACTIONS)
 def test_only_operators_act(person, engine, failed_file, token, path):
     person.sign_in(token)
@@ -172,9 +174,9 @@ def test_only_operators_are_asked(writer, failed_file, path):
     assert "Dafür reicht Ihr Zugang nicht" in answer.text
 
 
-def test_readers_see_states_and_counts_but_no_name_and_no_place(reader, failed_file):
+def test_who_only_looks_sees_states_and_counts_but_no_name_and_no_place(looker, failed_file):
     for path in ("/console", "/console/imports", f"/console/imports/{failed_file}"):
-        page = reader.page(path)
+        page = looker.page(path)
         assert page.status_code == 200
         assert "onerror" not in page.text
         assert "/patient_data/" not in page.text
@@ -189,25 +191,36 @@ def test_what_comes_from_outside_is_shown_as_text(writer, failed_file):
         assert "<script>alert" not in page
 
 
-@pytest.mark.parametrize("path", ["/console/imports", "/console/imports/1", "/console/imports/1/discard"])
-def test_a_look_at_a_file_with_its_name_leaves_a_line_without_data(operator, failed_file, path):
-    with capture_logs() as lines:
-        operator.page(path)
-    (line,) = [line for line in lines if line["event"] == "personal_data_viewed"]
-    assert (line["caller"], line["role"]) == ("Olga", "operate")
-    assert "onerror" not in str(lines)
+@pytest.mark.parametrize(
+    ("path", "recorded"),
+    [
+        ("/console/imports", [("list", None, "/console/imports")]),
+        ("/console/imports/1", [("view", 1, "/console/imports/<int:import_id>")]),
+        ("/console/imports/1/discard", [("view", 1, "/console/imports/<int:import_id>/discard")]),
+        ("/console/imports/99", []),
+        ("/console", []),
+    ],
+)
+def test_each_look_at_files_is_on_record_whatever_the_headers(operator, engine, failed_file, path, recorded):
+    before = len(accesses_of(engine))
+    operator.page(path)
+    operator.page(path, headers={REFRESH_HEADER: "1"})
+    assert accesses_of(engine)[before:] == [("api:Olga", *entry) for entry in recorded] * 2
 
 
-def test_a_page_that_updates_itself_is_one_look(operator, failed_file):
-    with capture_logs() as lines:
-        operator.page("/console/imports/1", headers={REFRESH_HEADER: "1"})
-    assert "personal_data_viewed" not in {line["event"] for line in lines}
+def test_a_list_without_names_shows_nobody_and_a_file_without_its_name_is_a_file(looker, engine, failed_file):
+    before = len(accesses_of(engine))
+    looker.page("/console/imports")
+    looker.page("/console/imports/1")
+    assert accesses_of(engine)[before:] == [("api:Lena", "view", 1, "/console/imports/<int:import_id>")]
 
 
-def test_readers_leave_no_line_because_they_see_no_data(reader, failed_file):
-    with capture_logs() as lines:
-        reader.page("/console/imports/1")
-    assert "personal_data_viewed" not in {line["event"] for line in lines}
+def test_what_is_done_to_files_is_on_record_and_what_is_refused_is_not(operator, engine, failed_file):
+    before = len(accesses_of(engine))
+    operator.form("/console/imports/1/discard", reason="")
+    operator.form("/console/imports/retry-failed")
+    operator.form("/console/imports/1/discard", reason="x")
+    assert [entry[1:3] for entry in accesses_of(engine)[before:]] == [("change", 1), ("change", 1)]
 
 
 @pytest.mark.parametrize("path", [*ACTIONS, "/console/sign-in", "/console/sign-out", "/console/language"])
@@ -221,13 +234,15 @@ def test_a_form_without_its_token_is_refused(operator, engine, failed_file, path
 
 def test_a_token_of_another_session_is_refused(app, operator, engine, failed_file):
     other = app.test_client()
-    other.sign_in("o-token")
+    other.sign_in("o-token-of-24-characters")
     assert operator.form(f"/console/imports/{failed_file}/retry", csrf=other.csrf()).status_code == 400
     assert status_of(engine, failed_file) == "failed"
 
 
 def test_the_api_needs_no_form_token(app, failed_file):
-    answer = app.test_client().post("/api/imports/1/retry", headers={"Authorization": "Bearer o-token"})
+    answer = app.test_client().post(
+        "/api/imports/1/retry", headers={"Authorization": "Bearer o-token-of-24-characters"}
+    )
     assert answer.status_code == 200
 
 
@@ -239,7 +254,7 @@ def test_signing_in_begins_another_session(person):
     """Whoever put a cookie into somebody's browser beforehand knows nothing of the session that begins then."""
     planted = person.csrf()
     before = person.cookie()
-    assert person.sign_in("o-token").location == "/console"
+    assert person.sign_in("o-token-of-24-characters").location == "/console"
     assert person.cookie() != before
     assert person.form("/console/imports/run", csrf=planted).status_code == 400
     stranger = person.application.test_client()
@@ -248,7 +263,7 @@ def test_signing_in_begins_another_session(person):
 
 
 def test_the_cookie_is_for_this_host_over_tls_and_for_no_script(person):
-    cookie = person.sign_in("o-token").headers["Set-Cookie"]
+    cookie = person.sign_in("o-token-of-24-characters").headers["Set-Cookie"]
     assert cookie.startswith("__Host-curavani-patient=")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
@@ -268,7 +283,12 @@ def test_a_session_is_known_to_every_replica(serve, operator):
 
 @pytest.mark.parametrize(
     "tokens",
-    ["Rita:read:r-token,Olga:operate:another", "Rita:read:r-token", "Olga:read:o-token", "Anna:operate:o-token"],
+    [
+        "Rita:read:r-token-of-24-characters,Olga:operate:another-token-of-24-chars",
+        "Rita:read:r-token-of-24-characters",
+        "Olga:read:o-token-of-24-characters",
+        "Anna:operate:o-token-of-24-characters",
+    ],
     ids=["replaced", "removed", "smaller role", "somebody else's"],
 )
 def test_a_changed_token_ends_its_sessions(serve, operator, tokens):
@@ -281,37 +301,51 @@ def test_a_changed_token_ends_its_sessions(serve, operator, tokens):
     ("since", "seen", "status"),
     [
         (timedelta(minutes=5), timedelta(minutes=5), 200),
-        (timedelta(hours=3), sessions.IDLE + timedelta(minutes=1), 302),
-        (sessions.ABSOLUTE + timedelta(minutes=1), timedelta(minutes=1), 302),
+        (timedelta(hours=3), IDLE + timedelta(minutes=1), 302),
+        (ABSOLUTE + timedelta(minutes=1), timedelta(minutes=1), 302),
     ],
     ids=["fresh", "idle", "too long"],
 )
-def test_sessions_end_by_themselves(operator, since, seen, status):
-    with operator.session_transaction(base_url=HTTPS) as session:
-        session["since"] -= since.total_seconds()
-        session["seen"] -= seen.total_seconds()
+def test_sessions_end_by_themselves(operator, engine, since, seen, status):
+    with transaction(engine) as connection:
+        ages = {"began": since, "seen": seen}
+        connection.execute(
+            sa.text("UPDATE patient_service.sessions SET began_at = began_at - :began, seen_at = seen_at - :seen"), ages
+        )
     answer = operator.page("/console")
     assert answer.status_code == status
     if status == 302:
         assert "abgelaufen" in operator.page("/console", follow_redirects=True).text
 
 
-def test_a_page_that_updates_itself_keeps_no_session_alive(operator):
-    almost = sessions.IDLE - timedelta(minutes=1)
-    with operator.session_transaction(base_url=HTTPS) as session:
-        session["seen"] -= almost.total_seconds()
-        seen = session["seen"]
+def test_a_page_that_updates_itself_keeps_no_session_alive(operator, engine):
+    with transaction(engine) as connection:
+        connection.execute(
+            sa.update(kernel.sessions).values(seen_at=kernel.sessions.c.seen_at - IDLE + timedelta(minutes=1))
+        )
+    before = latest_seen(engine)
     operator.page("/console", headers={REFRESH_HEADER: "1"})
-    with operator.session_transaction(base_url=HTTPS) as session:
-        assert session["seen"] == seen
+    assert latest_seen(engine) == before
     operator.page("/console")
-    with operator.session_transaction(base_url=HTTPS) as session:
-        assert session["seen"] > seen
+    assert latest_seen(engine) > before
 
 
-def test_signing_out_ends_the_session(operator):
+def test_signing_out_ends_the_session_for_every_copy_of_its_cookie(operator):
+    copy = operator.application.test_client()
+    copy.set_cookie("__Host-curavani-patient", operator.cookie(), domain="console.example.com", secure=True)
+    assert copy.page("/console").status_code == 200
     assert operator.form("/console/sign-out").status_code == 302
-    assert operator.page("/console").status_code == 302
+    assert copy.page("/console").status_code == 302
+
+
+def test_the_database_holds_nothing_that_lets_somebody_in(operator, engine):
+    with operator.session_transaction(base_url=HTTPS) as session:
+        key = session["key"]
+    with transaction(engine) as connection:
+        rows = str(connection.execute(sa.select(kernel.sessions)).all())
+    assert "Olga" in rows
+    assert key not in rows
+    assert "o-token" not in rows
 
 
 def test_a_wrong_key_is_refused_and_said_so(person):
@@ -321,16 +355,18 @@ def test_a_wrong_key_is_refused_and_said_so(person):
 
 
 def test_guessing_is_slowed_down_but_signing_in_is_not(serve):
-    app = serve()
+    app, elsewhere = serve(), serve().test_client()
     person = app.test_client()
+    person.environ_base["REMOTE_ADDR"] = "192.0.2.77"
     for _ in range(12):
-        assert app.test_client().sign_in("o-token").status_code == 302
+        assert app.test_client().sign_in("o-token-of-24-characters").status_code == 302
     answers = [person.sign_in("wrong").status_code for _ in range(11)]
     assert answers == [401] * 10 + [429]
-    last = person.sign_in("o-token")
+    last = person.sign_in("o-token-of-24-characters")
     assert last.status_code == 429
     assert last.headers["Retry-After"] == "60"
     assert "Zu viele Versuche" in last.text
+    assert elsewhere.sign_in("o-token-of-24-characters").status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -346,7 +382,7 @@ def test_guessing_is_slowed_down_but_signing_in_is_not(serve):
     ],
 )
 def test_signing_in_leads_to_the_page_that_was_asked_for_and_never_away(person, wanted, reached):
-    assert person.sign_in("o-token", next=wanted).location == reached
+    assert person.sign_in("o-token-of-24-characters", next=wanted).location == reached
 
 
 def test_a_link_from_another_site_is_asked_for_again_without_a_cookie_of_ours(person):
@@ -366,7 +402,7 @@ def test_a_link_from_another_site_is_asked_for_again_without_a_cookie_of_ours(pe
     ],
 )
 def test_a_browser_that_keeps_no_cookie_is_told_why(app, headers, said):
-    answer = app.test_client().post("/console/sign-in", data={"token": "o-token"}, headers=headers)
+    answer = app.test_client().post("/console/sign-in", data={"token": "o-token-of-24-characters"}, headers=headers)
     assert answer.status_code == 400
     assert said in answer.text
 
@@ -430,13 +466,18 @@ def test_failures_are_pages(operator, path, status, said):
     assert said in answer.text
 
 
-def test_a_database_that_is_away_is_a_page_that_says_so(serve):
+def _with(visitor, cookie):
+    visitor.set_cookie("__Host-curavani-patient", cookie, domain="console.example.com", secure=True)
+    return visitor
+
+
+def test_a_database_that_is_away_is_a_page_that_says_so(serve, operator):
     visitor = serve(DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x").test_client()
-    visitor.sign_in("o-token")
-    answer = visitor.page("/console")
-    assert answer.status_code == 503
-    assert "Die Datenbank ist nicht erreichbar" in answer.text
-    assert "secret" not in answer.text
+    cookie = operator.cookie()
+    for answer in (visitor.sign_in("o-token-of-24-characters"), _with(visitor, cookie).page("/console")):
+        assert answer.status_code == 503
+        assert "Die Datenbank ist nicht erreichbar" in answer.text
+        assert "secret" not in answer.text
 
 
 def test_a_page_tells_of_every_attempt(operator, engine, failed_file):
@@ -502,7 +543,7 @@ def test_a_retry_of_all_says_that_it_takes_small_counts_for_right(operator, engi
 
 def test_only_what_a_service_does_is_checked(serve, operator):
     therapists = serve(create_therapist_app).test_client()
-    therapists.sign_in("r-token")
+    therapists.sign_in("l-token-of-24-characters")
     assert "Importierte Dateien verlassen die Ablage" in operator.page("/console").text
     assert "Importierte Dateien verlassen die Ablage" not in therapists.page("/console").text
 
@@ -594,7 +635,7 @@ def test_the_number_of_records_does_not_make_the_page_longer(operator, engine):
 
 
 def test_a_cookie_signed_with_another_key_is_no_session(person):
-    forged = TimestampSigner("guess", salt="cookie-session").sign("eyJwcm9vZiI6ICJ4In0").decode()
+    forged = TimestampSigner("guess", salt="cookie-session").sign("eyJrZXkiOiAieCJ9").decode()
     person.set_cookie("__Host-curavani-patient", forged, domain="console.example.com", secure=True)
     assert person.page("/console").status_code == 302
 
@@ -606,6 +647,20 @@ def numbers(person, query):
 def status_of(engine, import_id):
     with transaction(engine) as connection:
         return ledger.find(connection, kernel, import_id)["status"]
+
+
+def accesses_of(engine):
+    table = kernel.access_log.c
+    with transaction(engine) as connection:
+        found = connection.execute(
+            sa.select(table.actor, table.action, table.import_id, table.route).order_by(table.id)
+        )
+        return [tuple(row) for row in found]
+
+
+def latest_seen(engine):
+    with transaction(engine) as connection:
+        return connection.execute(sa.select(sa.func.max(kernel.sessions.c.seen_at))).scalar_one()
 
 
 def actions_of(engine):

@@ -21,7 +21,7 @@ from standins.postgres_account import Account
 ROOT = Path(__file__).parents[2]
 SERVICES = ("patient", "therapist")
 UID = 10001
-TOKEN = "image-token"
+TOKEN = "a-token-for-the-image-test"
 
 
 def dockerfile(service):

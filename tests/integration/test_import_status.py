@@ -5,7 +5,7 @@ import pytest
 from patient_service.app import create_app as create_patient_app
 from therapist_service.app import create_app as create_therapist_app
 
-READ = {"Authorization": "Bearer r-token"}
+READ = {"Authorization": "Bearer r-token-of-24-characters"}
 FIELDS = {
     "running",
     "last_check",
@@ -26,7 +26,7 @@ def status_of(process_environment):
     made = []
 
     def ask(create_app, path):
-        app = create_app({**process_environment, "API_TOKENS": "r:read:r-token"}, start_workers=False)
+        app = create_app({**process_environment, "API_TOKENS": "r:read:r-token-of-24-characters"}, start_workers=False)
         made.append(app)
         return app.test_client().get(path, headers=READ).json
 

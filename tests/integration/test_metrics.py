@@ -9,7 +9,7 @@ from patient_service.app import create_app as create_patient_app
 from shared.metrics import catalogue
 from therapist_service.app import create_app as create_therapist_app
 
-TOKENS = "olga:operate:o-token"
+TOKENS = "olga:operate:o-token-of-24-characters"
 
 
 @pytest.fixture

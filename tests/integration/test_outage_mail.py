@@ -135,7 +135,7 @@ def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_ba
             "PATH": os.environ["PATH"],
             "TMPDIR": str(tmp_path),
             "DATABASE_URL": url,
-            "API_TOKENS": "t:operate:token",
+            "API_TOKENS": "t:operate:a-token-of-24-characters",
             "GCS_IMPORT_BUCKET": bucket,
             "STORAGE_EMULATOR_HOST": storage_server.host,
             "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),

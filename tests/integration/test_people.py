@@ -26,7 +26,7 @@ from therapist_service.use_cases import (
 )
 
 ERIKA = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Erika", "nachname": "Müller"}
-TOKEN = {"Authorization": "Bearer token"}
+TOKEN = {"Authorization": "Bearer a-token-of-24-characters"}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def ask(database_url, bucket, storage_server, tmp_path):
     """Calls the API of a service as `olga`."""
     environment = {
         "DATABASE_URL": database_url,
-        "API_TOKENS": "olga:operate:token",
+        "API_TOKENS": "olga:operate:a-token-of-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),

@@ -90,13 +90,13 @@ def registrations():
 
 def ask_everything(base):
     """Requests with the marker in them, and what they are answered."""
-    headers = {"Authorization": "Bearer reader", "X-Request-Id": MARK * 30, "User-Agent": MARK}
+    headers = {"Authorization": "Bearer looker-token-24-characters", "X-Request-Id": MARK * 30, "User-Agent": MARK}
     for path in ("imports", "imports/1", "imports/4", "reviews", "patients/import-status"):
         yield requests.get(f"{base}/api/{path}", headers=headers, timeout=30)
     yield requests.get(f"{base}/metrics", timeout=30)
     yield requests.get(f"{base}/health/import", timeout=30)
     yield requests.get(f"{base}/api/patients/{MARK}", headers=headers, timeout=30)
-    writer = {"Authorization": "Bearer writer"}
+    writer = {"Authorization": "Bearer writer-token-24-characters"}
     crash = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": MARK, "nachname": MARK, "ort": "crash"}
     for body in (
         crash,
@@ -158,7 +158,7 @@ def start_service(patients, database_url, sink, base, output):
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
-        "API_TOKENS": "eva:read:reader,otto:write:writer",
+        "API_TOKENS": "eva:look:looker-token-24-characters,otto:write:writer-token-24-characters",
         "GCS_IMPORT_BUCKET": patients.bucket,
         "STORAGE_EMULATOR_HOST": patients.storage.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(patients.copies),

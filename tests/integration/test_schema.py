@@ -85,7 +85,7 @@ def set_revision(engine, revision):
 def environment(database_url, bucket, storage_server, tmp_path):
     return {
         "DATABASE_URL": database_url,
-        "API_TOKENS": "olga:operate:o-token",
+        "API_TOKENS": "olga:operate:o-token-of-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
@@ -113,7 +113,7 @@ def test_neither_service_nor_import_starts_on_a_missing_or_older_schema_and_says
     set_revision(engine, OLDER)
     attempts = itertools.product(({}, {"DATABASE_URL": empty}), (("serve", "patient"), ("imports", "run", "patient")))
     for changes, command in attempts:
-        started = curavani(*command, API_TOKENS="olga:operate:o-token", **changes)
+        started = curavani(*command, API_TOKENS="olga:operate:o-token-of-24-characters", **changes)
         assert started.returncode == 3
         assert "database_not_migrated" in started.stderr
         assert "curavani db upgrade" in started.stderr
@@ -140,7 +140,7 @@ def test_the_running_version_works_on_while_a_newer_one_migrates(
     assert service.get("/readyz").status_code == 200
     patients.upload(make_registration())
     patients.run()
-    listed = service.get("/api/patients", headers={"Authorization": "Bearer o-token"})
+    listed = service.get("/api/patients", headers={"Authorization": "Bearer o-token-of-24-characters"})
     assert listed.json["total"] == 1
     # A rollback starts the older image, whose migration step comes first.
     upgraded = curavani("db", "upgrade")

@@ -277,14 +277,16 @@ def test_of_a_question_about_somebody_erased_nothing_is_left(duplicate):
 def test_the_api_undoes_for_operators_and_says_why_not(duplicate, database_url, bucket, storage_server, tmp_path):
     environment = {
         "DATABASE_URL": database_url,
-        "API_TOKENS": "o:operate:operator,w:write:writer",
+        "API_TOKENS": "o:operate:operator-token-24-characters,w:write:writer-token-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
     }
     app = create_patient_app(environment, start_workers=False)
     client = app.test_client()
-    operator, writer = ({"Authorization": f"Bearer {token}"} for token in ("operator", "writer"))
+    operator, writer = (
+        {"Authorization": f"Bearer {token}"} for token in ("operator-token-24-characters", "writer-token-24-characters")
+    )
     address = "/api/reviews/1"
     assert client.post(f"{address}/undo", headers=writer).status_code == 403
     assert client.post(f"{address}/undo", headers=operator).status_code == 409

@@ -1,6 +1,7 @@
 """The compose file fits the project: variables are settings, secrets are files, images are exact versions."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,38 @@ def test_our_containers_can_neither_write_nor_gain_rights(name, service):
 
 
 @pytest.mark.parametrize(("name", "service"), SERVICES.items())
-def test_ports_are_open_to_this_machine_only(name, service):
-    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+def test_ports_are_open_to_this_machine_only_but_those_of_the_proxy(name, service):
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])) == (name != "proxy"), name
+
+
+def test_the_proxy_is_the_one_hop_that_the_services_believe():
+    assert {service["environment"]["TRUSTED_PROXY_HOPS"] for service in OURS.values() if "ports" in service} == {"1"}
+    assert SERVICES["proxy"]["networks"] == ["outside"]
+
+
+CADDYFILE = (ROOT / "deploy" / "caddy" / "Caddyfile").read_text(encoding="utf-8")
+
+
+def test_the_proxy_hands_on_what_is_named_and_nothing_of_the_metrics():
+    (named,) = re.findall(r"@open path (.*)", CADDYFILE)
+    assert not {"/*", "*", "/metrics", "/health/import", "/readyz"} & set(named.split())
+    assert "handle {\n\t\trespond 404" in CADDYFILE
+
+
+def test_the_proxy_understands_its_configuration(caddy):
+    for arguments in (["fmt", "--diff"], ["validate", "--adapter", "caddyfile", "--config"]):
+        path = str(ROOT / "deploy" / "caddy" / "Caddyfile")
+        ran = subprocess.run([caddy, *arguments, path], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_schemas_owner_and_the_services_have_logins_of_their_own():
+    given = {name: service["environment"].get("DATABASE_URL_FILE") for name, service in OURS.items()}
+    assert given == {
+        "migrate": "/run/secrets/owner_database_url",
+        "patient-service": "/run/secrets/database_url",
+        "therapist-service": "/run/secrets/database_url",
+    }
 
 
 @pytest.mark.parametrize("name", ["patient", "therapist"])

@@ -73,7 +73,7 @@ FULL = {"name": "N", "entries": [{"place": "/p", "code": "c"}]}
 
 
 @pytest.mark.parametrize(
-    ("role", "shown"), [(Role.READ, {"entries": [{"code": "c"}]}), (Role.WRITE, FULL), (Role.OPERATE, FULL)]
+    ("role", "shown"), [(Role.LOOK, {"entries": [{"code": "c"}]}), (Role.READ, FULL), (Role.OPERATE, FULL)]
 )
 def test_what_is_personal_is_left_out_for_smaller_roles_however_deep(role, shown):
     assert visible(Outer.model_validate(FULL), role) == shown

@@ -59,13 +59,13 @@ def test_every_operation_says_which_role_it_takes(document):
         assert operation["description"].endswith(" and above.")
 
 
-def test_what_names_a_person_or_quotes_a_value_is_for_writers(document):
+def test_what_names_a_person_or_quotes_a_value_is_for_readers(document):
     schemas = document["components"]["schemas"]
     marked = {
         (name, field)
         for name, schema in schemas.items()
         for field, described in schema.get("properties", {}).items()
-        if described.get("x-role") == "write"
+        if described.get("x-role") == "read"
     }
     of_files = {(model, field) for model in ("ImportEntry", "ImportOut") for field in ("file_name", "discard_reason")}
     inside = {("FindingOut", "pointer"), ("ActionOut", "reason"), ("ReviewOut", "detail"), ("ReviewOut", "comment")}

@@ -479,6 +479,7 @@ def test_the_digest_tells_counts_and_codes():
         "failed": 4,
         "reviews": {"conflict": 2, "possible_duplicate": 1},
         "parked": 1,
+        "due": 0,
         "trouble": ["no_pass"],
     }
     text = digest_text(detail)

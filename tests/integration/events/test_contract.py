@@ -21,7 +21,7 @@ from therapist_service.schemas import TherapistOut
 pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parents[3] / "docs" / "events"
-TOKEN = {"Authorization": "Bearer token"}
+TOKEN = {"Authorization": "Bearer a-token-of-24-characters"}
 FORMATS = FormatChecker(["date", "uuid"])
 FORMATS.checks("date-time", ValueError)(lambda text: datetime.fromisoformat(text).tzinfo is not None)
 
@@ -30,7 +30,7 @@ FORMATS.checks("date-time", ValueError)(lambda text: datetime.fromisoformat(text
 def environment(database_url, tmp_path, bucket):
     return {
         "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token",
+        "API_TOKENS": "t:operate:a-token-of-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
         "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path),

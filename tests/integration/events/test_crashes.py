@@ -18,7 +18,7 @@ from standins.local import free_port, wait_until
 pytestmark = pytest.mark.slow
 
 PERSON = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Erika", "nachname": "Müller"}
-TOKEN = {"Authorization": "Bearer token"}
+TOKEN = {"Authorization": "Bearer a-token-of-24-characters"}
 
 
 class Service:
@@ -68,7 +68,7 @@ def serve(database_url, broker, bucket, storage_server, tmp_path):
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": database_url,
-        "API_TOKENS": "t:operate:token",
+        "API_TOKENS": "t:operate:a-token-of-24-characters",
         "KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_ENABLED": "false",
