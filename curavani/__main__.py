@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import events, files, imports, operations, patients, reviews
+from curavani.cli import corrections, events, files, imports, operations, patients, reviews
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
@@ -35,6 +35,7 @@ def prepare() -> None:
 
 
 app.add_typer(imports.app, name="imports")
+imports.app.add_typer(corrections.app)
 app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")
 app.add_typer(reviews.app, name="reviews")

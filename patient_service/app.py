@@ -9,6 +9,7 @@ from patient_service.api import ROUTES as PATIENTS
 from patient_service.api import erasing_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
 from patient_service.console import console_sections
+from patient_service.corrections_api import correcting_routes
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.console.install import install_console
@@ -32,7 +33,9 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     configure_logging(settings[LogSettings], service=NAME)
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
-    routes = [PATIENTS, erasing_routes(parts.erasure), IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
+    importing = [IMPORTS, correcting_routes(parts.corrections)]
+    deciding = [REVIEWS, deciding_routes(resolve_review, undo_review)]
+    routes = [PATIENTS, erasing_routes(parts.erasure), *importing, *deciding]
     app = build_app(service, "Curavani patient service", _DESCRIPTION, routes)
     install_console(app, service, console_sections(parts.erasure))
     if start_workers:

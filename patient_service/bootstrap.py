@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 from patient_service.erasure import Erasure
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
+from patient_service.imports.corrections import Corrections
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
@@ -59,6 +60,7 @@ class PatientParts:
     importer: Importer[StoredObject, Content]
     monitor: ImportMonitor[StoredObject, Content]
     erasure: Erasure
+    corrections: Corrections
     relay: EventRelay
     mailer: Mailer
     metrics: ProcessMetrics
@@ -90,12 +92,13 @@ def build_parts(
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
+    policy = Policy(update_known=import_settings.duplicate_policy == "update")
     source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
-        policy=Policy(update_known=import_settings.duplicate_policy == "update"),
+        policy=policy,
         stage=metrics.stage,
     )
     importer = Importer(
@@ -107,6 +110,7 @@ def build_parts(
         importer=importer,
         monitor=ImportMonitor(engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt),
         erasure=erasure,
+        corrections=Corrections(engine, copies, policy),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
             kernel,

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.tombstones import bury, digests_of, patient_digest
 from patient_service.merges import merged_into
-from patient_service.models import erasures, kernel, patient_consents
+from patient_service.models import erasures, import_corrections, kernel, patient_consents
 from patient_service.use_cases import delete_patient, lock_patients
 from shared.alerts.outbox import resolve_problem
 from shared.core.clock import now
@@ -126,6 +126,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "reasons": _blank_reasons(connection, patient_id, import_ids),
         "reviews": _blank_reviews(connection, patient_id),
         "outcomes": _blank_outcomes(connection, patient_id),
+        "corrections": _delete(connection, import_corrections, import_corrections.c.import_id.in_(import_ids)),
         "findings": _delete(connection, findings, findings.c.import_id.in_(import_ids)),
         "events": _forget_events(connection, patient_id),
     }

@@ -51,6 +51,21 @@ patient_consents = Table(
     Index(None, "import_id"),
 )
 
+import_corrections = Table(
+    "import_corrections",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=False),
+    # A JSON pointer into the registration; values are its texts, and JSON where it has none.
+    Column("pointer", sa.Text, nullable=False),
+    Column("old_value", sa.Text),
+    Column("new_value", sa.Text),
+    Column("reason", sa.Text, nullable=False),
+    Column("corrected_by", sa.Text, nullable=False),
+    created_at("corrected_at"),
+    Index(None, "import_id"),
+)
+
 erasures = Table(
     "erasures",
     metadata,

@@ -1,6 +1,6 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -37,14 +37,21 @@ class Policy:
 
 
 def import_registration(
-    connection: Connection, import_id: int, file: RegistrationFile, registration: Registration, policy: Policy
+    connection: Connection,
+    import_id: int,
+    file: RegistrationFile,
+    registration: Registration,
+    policy: Policy,
+    *,
+    rule: str | None = None,
 ) -> Settlement:
     """Imports the registration; returns how its ledger row is to be settled, in the same transaction.
 
-    Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
+    `rule` stands in the outcome instead of the rule that found the patient. Raises `RejectedError`
+    (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
     person = registration.person
-    _serialise(connection, person, registration.token)
+    serialise(connection, person, registration.token)
     erased, known = _seen_before(connection, registration.token, file.sha256)
     if erased:
         raise RejectedError(Code.ERASED_REGISTRATION)
@@ -54,7 +61,7 @@ def import_registration(
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
     write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    write_outcomes(connection, kernel, import_id, [outcome])
+    write_outcomes(connection, kernel, import_id, [replace(outcome, rule=rule or outcome.rule)])
     if outcome.outcome == RecordOutcome.SKIPPED:
         return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
     return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
@@ -127,7 +134,7 @@ def _keep_consent(
     copy_rows(connection, patient_consents, tuple(row), [tuple(row.values())])
 
 
-def _serialise(connection: Connection, person: Person, token: str | None) -> None:
+def serialise(connection: Connection, person: Person, token: str | None) -> None:
     """Lets registrations of one person pass one after the other, whichever process imports them."""
     names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
     _LOCK(connection, names=names)

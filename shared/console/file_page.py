@@ -127,6 +127,7 @@ def _action(action: RowMapping) -> Step:
     texts = {
         Action.RETRY: gettext("%(name)s asked for another attempt", name=name),
         Action.DISCARD: gettext("%(name)s discarded the file", name=name),
+        Action.CORRECT: gettext("%(name)s corrected the file", name=name),
     }
     tone: words.Tone = "warn" if action["action"] == Action.DISCARD else "busy"
     return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])

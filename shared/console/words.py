@@ -134,6 +134,7 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.RUN: lazy_gettext("asked for a pass"),
     Action.RETRY: lazy_gettext("asked for another attempt"),
     Action.DISCARD: lazy_gettext("discarded the file"),
+    Action.CORRECT: lazy_gettext("corrected the file"),
     Action.RESOLVE: lazy_gettext("decided"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),

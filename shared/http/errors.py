@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from shared.core.errors import CuravaniError, NotAllowedError, NotFound, RejectedError, TransientError
+from shared.core.errors import CopyGone, CuravaniError, NotAllowedError, NotFound, RejectedError, TransientError
 from shared.core.logs import get_logger
 from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
@@ -22,9 +22,10 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """A failure; `errors` only where the input is at fault."""
+    """A failure; `errors` only where the input is at fault, `code` where a program has to tell the reasons apart."""
 
     message: str
+    code: str | None = None
     errors: list[ErrorDetail] | None = None
 
 
@@ -36,6 +37,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(RejectedError, _rejected)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(NotAllowedError, _not_allowed)
+    app.register_error_handler(CopyGone, _gone)
     app.register_error_handler(TransientError, _unavailable)
     app.register_error_handler(CommunicationUnavailable, _bad_gateway)
     app.register_error_handler(HTTPException, _http)
@@ -53,7 +55,11 @@ def _not_found(error: NotFound) -> Answer:
 
 
 def _not_allowed(error: NotAllowedError) -> Answer:
-    return _answer(ErrorOut(message=error.message)), 409
+    return _answer(ErrorOut(message=error.message, code=error.code)), 409
+
+
+def _gone(error: CopyGone) -> Answer:
+    return _answer(ErrorOut(message=describe(error.code).english, code=error.code)), 410
 
 
 def _unavailable(error: TransientError) -> Answer:

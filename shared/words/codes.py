@@ -181,6 +181,18 @@ class Code(StrEnum):
         "The entry's state does not allow this. Look at it again; somebody may have been faster.",
         "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",
     )
+    NOT_CORRECTABLE = _error(
+        "A file of this kind cannot be corrected: its content was never read, is not to be trusted, or belongs to an erased person. Ask the sender for a new file, or discard it.",
+        "Eine solche Datei lässt sich nicht korrigieren: Ihr Inhalt wurde nicht gelesen, ist nicht vertrauenswürdig oder gehört zu einer gelöschten Person. Bitte eine neue Datei anfordern oder diese verwerfen.",
+    )
+    COPY_GONE = _error(
+        "No copy of the file is kept. Ask for the registration again, or enter the person by hand.",
+        "Von der Datei ist keine Kopie vorhanden. Bitte die Anmeldung neu anfordern oder die Person von Hand erfassen.",
+    )
+    EVIDENCE_CHANGED = _error(
+        "Consent, token and time of a registration are evidence and stay as they came. Correct only what the person says about themselves.",
+        "Einwilligung, Kennzeichen und Zeitpunkt der Anmeldung sind Nachweise und bleiben, wie sie kamen. Korrigieren lassen sich nur die Angaben zur Person.",
+    )
     DECISION_FINAL = _error(
         "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
         "Diese Entscheidung lässt sich nicht rückgängig machen: Zwei Einträge wurden zusammengeführt, oder die Daten wurden inzwischen gelöscht. Bitte den Eintrag von Hand berichtigen.",

@@ -122,6 +122,7 @@ class Action(StrEnum):
     RUN = "run"
     RETRY = "retry"
     DISCARD = "discard"
+    CORRECT = "correct"
     RESOLVE = "resolve"
     UNDO = "undo"
     MERGE = "merge"
