@@ -3,12 +3,15 @@
 from flask_babel import LazyString, lazy_gettext
 
 from patient_service.erasure import Erasure
+from patient_service.imports.corrections import Corrections, is_correctable
+from patient_service.imports.registration import FORM_NAMES
 from patient_service.models import erasures, patienten
-from patient_service.patient import PATIENT, Group
+from patient_service.patient import PATIENT, SELF_REPORTED, Group
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from patient_service.use_cases import get_patient, list_consents, list_patients
+from shared.console.corrections import Correcting
 from shared.console.people import Erasing, FieldGroup, People, people_section
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
@@ -21,6 +24,22 @@ _HEADINGS: dict[Group, LazyString] = {
     Group.WISHES: lazy_gettext("Wishes"),
     Group.SEARCH: lazy_gettext("Search for a place"),
 }
+
+
+def console_correcting(corrections: Corrections) -> Correcting:
+    """What people put right in a registration: all that the person says of themselves."""
+    return Correcting(
+        groups=[
+            FieldGroup(heading, tuple(name for name in PATIENT.in_group(group) if name in SELF_REPORTED))
+            for group, heading in _HEADINGS.items()
+        ],
+        section="/patient_data",
+        aliases=FORM_NAMES,
+        is_possible=is_correctable,
+        content_of=corrections.content_of,
+        check=corrections.check,
+        correct=corrections.correct,
+    )
 
 
 def console_sections(erasure: Erasure) -> list[Section]:

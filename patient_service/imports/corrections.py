@@ -5,7 +5,7 @@ can give a consent for somebody else.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -56,6 +56,14 @@ class Corrections:
             row = ledger.find(connection, kernel, import_id)
         return self._content(row)
 
+    def check(self, document: Mapping[str, object], file_name: str) -> Sequence[Finding]:
+        """What keeps this document, under an object's name, from being imported; nothing, where nothing does."""
+        try:
+            parse_registration(json.dumps(document).encode(), file_name)
+        except RejectedError as error:
+            return error.findings or (Finding("", error.code),)
+        return ()
+
     def correct(self, import_id: int, document: Mapping[str, object], reason: str, actor: str) -> None:
         """Imports the document in the file's place, under its number, and keeps what was changed, why and by whom.
 
@@ -102,11 +110,16 @@ def changes_of(content: bytes, document: Mapping[str, object]) -> Iterator[Chang
     yield from _differences(original, document, "")
 
 
+def is_correctable(row: RowMapping) -> bool:
+    """Whether a file that failed like this may be corrected: not what may be somebody else's, or an erased person's."""
+    return row["error_code"] not in _NOT_CORRECTABLE
+
+
 def _require_correctable(row: RowMapping) -> None:
     number = kernel.number(row["id"])
     if row["status"] != FileStatus.FAILED:
         raise NotAllowedError(f"File {number} is {row['status']} and cannot be corrected")
-    if row["error_code"] in _NOT_CORRECTABLE:
+    if not is_correctable(row):
         message = f"File {number} failed with {row['error_code']} and cannot be corrected"
         raise NotAllowedError(message, Code.NOT_CORRECTABLE)
 

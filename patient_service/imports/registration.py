@@ -20,8 +20,8 @@ from shared.words.codes import Code
 
 _NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_REPORTED
 """Fields of a patient that the form must not write; a file that carries one is imported without it."""
-# The form's name for the consultation that precedes a therapy.
-_FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
+FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
+"""The form's name for the consultation that precedes a therapy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
         pointer = f"/patient_data/{escaped(name)}"
         if name in _NOT_FOR_THE_FORM:
             remarks.append(Finding(pointer, Code.STAFF_FIELD_IGNORED))
-        elif name not in SELF_REPORTED and name not in _FORM_NAMES:
+        elif name not in SELF_REPORTED and name not in FORM_NAMES:
             remarks.append(Finding(pointer, Code.UNKNOWN_FIELD))
     return remarks
 
@@ -107,7 +107,7 @@ def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
     """Every field of a new patient, and the names of those that the form filled."""
     values = {name: value for name, value in patient_data.items() if name in SELF_REPORTED and not _blank(value)}
     renamed = {}
-    for form_name, name in _FORM_NAMES.items():
+    for form_name, name in FORM_NAMES.items():
         if name not in values and not _blank(patient_data.get(form_name)):
             values[name] = patient_data[form_name]
             renamed[name] = form_name

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from shared.console import context
 from shared.console.access import admit
+from shared.console.corrections import Correcting
 from shared.console.failures import add_failure_pages
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
@@ -26,15 +27,20 @@ _POLICY = (
 )
 
 
-def install_console(app: Flask, service: Service, sections: Sequence[Section] = ()) -> None:
-    """Serves the console: overview, imports, and the given sections, in this order in the navigation."""
+def install_console(
+    app: Flask, service: Service, sections: Sequence[Section] = (), correcting: Correcting | None = None
+) -> None:
+    """Serves the console: overview, imports, and the given sections, in this order in the navigation.
+
+    `correcting` is how the service's files are corrected, where they can be.
+    """
     configure_sessions(app, service)
     install_languages(app)
     # A misspelt name in a template is a bug, not an empty place on the page.
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    app.register_blueprint(_console(limiter, _protection(app), [imports_section(), *sections]))
+    app.register_blueprint(_console(limiter, _protection(app), [imports_section(correcting), *sections]))
 
 
 def _protection(app: Flask) -> CSRFProtect:

@@ -90,6 +90,7 @@ RULES: Mapping[str, LazyString] = {
     "duplicate_in_file": lazy_gettext("The same person stands in the file twice."),
     "ambiguous": lazy_gettext("Several people may be meant."),
     "none": lazy_gettext("Nobody known is meant."),
+    "corrected": lazy_gettext("A person corrected the file."),
 }
 
 ROLES: Mapping[Role, LazyString] = {

@@ -44,8 +44,8 @@ class Code(StrEnum):
         "Ein Pflichtabschnitt fehlt oder hat die falsche Form. Bitte beim Absender neu erzeugen lassen.",
     )
     VALIDATION_FAILED = _error(
-        "At least one field is missing or not allowed; the findings say which. Correct the file and upload it again, or enter the person by hand.",
-        "Mindestens ein Feld fehlt oder ist unzulässig; die Fundstellen stehen dabei. Bitte korrigiert neu hochladen oder von Hand erfassen.",
+        "At least one field is missing or not allowed; the findings say which. Correct it in the console or by curavani imports correct: the person is waiting.",
+        "Mindestens ein Feld fehlt oder ist unzulässig; welches, steht bei der Datei. Bitte dort korrigieren: Die Person wartet.",
     )
     TOKEN_MISMATCH = _error(
         "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
