@@ -1,6 +1,9 @@
 """What the console needs to know of patients."""
 
+from collections.abc import Mapping
+
 from flask_babel import LazyString, lazy_gettext
+from sqlalchemy.engine import Connection
 
 from patient_service.erasure import Erasure
 from patient_service.imports.corrections import Corrections, is_correctable
@@ -9,12 +12,22 @@ from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
+from patient_service.schemas import PatientCreate, PatientUpdate
 from patient_service.undo import undo_review
-from patient_service.use_cases import get_patient, list_consents, list_patients
+from patient_service.use_cases import (
+    create_patient,
+    get_patient,
+    list_consents,
+    list_patients,
+    lock_patients,
+    update_patients,
+)
 from shared.console.corrections import Correcting
-from shared.console.people import Erasing, FieldGroup, People, people_section
+from shared.console.people import Erasing, People, people_section
+from shared.console.person_form import Editing, FieldGroup
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
+from shared.fields.validation import validate
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),
@@ -50,7 +63,17 @@ def console_sections(erasure: Erasure) -> list[Section]:
         groups=[FieldGroup(heading, PATIENT.in_group(group)) for group, heading in _HEADINGS.items()],
         find=list_patients,
         get=get_patient,
+        editing=Editing(_create, _update, lambda connection, number: lock_patients(connection, [number])[number]),
         consents=list_consents,
         erasing=Erasing(erasure.erase, erasures),
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
+
+
+def _create(connection: Connection, values: Mapping[str, object], actor: str) -> int:
+    return create_patient(connection, validate(PatientCreate, values).model_dump(), actor)
+
+
+def _update(connection: Connection, patient_id: int, values: Mapping[str, object], actor: str) -> object:
+    changes = validate(PatientUpdate, values).model_dump(exclude_unset=True)
+    return update_patients(connection, {patient_id: changes}, actor)

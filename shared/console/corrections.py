@@ -12,7 +12,7 @@ from sqlalchemy.engine import RowMapping
 from shared.console import forms, words
 from shared.console.access import needs, note_view
 from shared.console.language import meaning
-from shared.console.people import FieldGroup
+from shared.console.person_form import FieldGroup
 from shared.core.clock import today
 from shared.core.errors import CopyGone, Finding, NotAllowedError, RejectedError, TransientError
 from shared.core.tokens import Role
@@ -93,7 +93,7 @@ def waiting_in(correcting: Correcting, row: RowMapping) -> Waiting | None:
     except (CopyGone, RejectedError, TransientError):
         return None
     person = correcting.person_in(document)
-    of_fields, others = _problems(correcting, document, row)
+    of_fields, others = _problems(correcting, document, row, forms.texts_of(correcting.fields, person))
     labels = {field.name: field.label for field in correcting.fields}
     facts = [(labels[name], words.value(person.get(name))) for name in ("telefon", "email", "geburtsdatum")]
     return Waiting(
@@ -167,7 +167,7 @@ class _Pages:
         return row, self.correcting.content_of(import_id)
 
     def _as_form(self, row: RowMapping, document: Mapping[str, object], texts: Mapping[str, str]) -> str:
-        of_fields, others = _problems(self.correcting, document, row)
+        of_fields, others = _problems(self.correcting, document, row, texts)
         made = forms.inputs(self.correcting.fields, texts, of_fields)
         return render_template(
             "console/correct.html",
@@ -211,16 +211,15 @@ def _excerpt(text: str, place: Position) -> Excerpt:
 
 
 def _problems(
-    correcting: Correcting, document: Mapping[str, object], row: RowMapping
+    correcting: Correcting, document: Mapping[str, object], row: RowMapping, texts: Mapping[str, str]
 ) -> tuple[dict[str, list[str]], list[str]]:
     findings = correcting.check(document, row["file_name"] or "")
-    person = correcting.person_in(document)
     renamed = [
         Finding(finding.pointer.replace(f"{correcting.section}/{alias}", f"{correcting.section}/{name}"), finding.code)
         for finding in findings
         for alias, name in (correcting.aliases or {"": ""}).items()
     ]
-    return forms.problems_of(correcting.fields, dict.fromkeys(renamed), correcting.section, person)
+    return forms.problems_of(correcting.fields, dict.fromkeys(renamed), correcting.section, texts)
 
 
 def _reason() -> str | None:

@@ -70,24 +70,23 @@ def values_of(fields: Iterable[Field], texts: Mapping[str, str], before: Mapping
 
 
 def problems_of(
-    fields: Iterable[Field], findings: Iterable[Finding], section: str, values: Mapping[str, object]
+    fields: Iterable[Field], findings: Iterable[Finding], section: str, texts: Mapping[str, str]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """What is wrong, as sentences: by field, and what is about none of them."""
+    """What is wrong in these texts, as sentences: by field, and what is about none of them."""
     known = {field.name: field for field in fields}
     of_fields: dict[str, list[str]] = {}
     others: list[str] = []
     for finding in findings:
         name = finding.pointer.removeprefix(section).removeprefix("/").partition("/")[0]
         if finding.pointer.startswith(section) and name in known:
-            of_fields.setdefault(name, []).append(_problem(known[name], finding.code, values.get(name)))
+            of_fields.setdefault(name, []).append(_problem(known[name], finding.code, texts.get(name, "")))
         else:
             others.append(f"{meaning(finding.code)} ({finding.pointer})" if finding.pointer else meaning(finding.code))
     return of_fields, others
 
 
-def _problem(field: Field, code: Code, value: object) -> str:
-    shown = _text(value)
-    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+def _problem(field: Field, code: Code, text: str) -> str:
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     if code == Code.MISSING:
         return str(gettext("Please fill this in."))
     if code == Code.INVALID_VALUE and isinstance(field.kind, Word):

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
 from shared.console.access import may, needs, note_view
+from shared.console.person_form import Editing, FieldGroup, add_editing
 from shared.console.sections import Section
 from shared.core.errors import NotFound
 from shared.core.tokens import Role
@@ -25,14 +26,6 @@ from shared.people.timeline import history_of
 _ONE = "/<int:entity_id>"
 _ERASURE = "/erasures/<int:erasure_id>"
 _MOST_FOUND = 50
-
-
-@dataclass(frozen=True, slots=True)
-class FieldGroup:
-    """Fields that are shown together under a heading."""
-
-    heading: LazyString
-    fields: tuple[str, ...]
 
 
 class Person(Protocol):
@@ -63,6 +56,7 @@ class People:
     groups: Sequence[FieldGroup]
     find: Callable[..., tuple[Sequence[Person], int]]
     get: Callable[[Connection, int], Person]
+    editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing | None = None
 
@@ -96,6 +90,7 @@ def people_section(people: People) -> Section:
     routes.get("", endpoint="index")(pages.index)
     routes.post("/search", endpoint="search")(needs(Role.WRITE)(pages.search))
     routes.get(_ONE, endpoint="show")(needs(Role.WRITE)(pages.show))
+    add_editing(routes, people.groups, people.editing)
     if people.erasing:
         _add_erasing(routes, _ErasurePages(people, people.erasing))
     return Section(routes, people.label)

@@ -114,3 +114,23 @@ def test_who_may_only_look_is_not_offered_to_correct(visit, services):
     reader.open(f"/console/imports/{number}/correct")
     reader.page.get_by_role("heading", name="Dafür reicht Ihr Zugang nicht").wait_for()
     refused(reader, "403")
+
+
+def test_a_patient_is_entered_by_hand_and_changed(visit, services):
+    visitor = visit("write")
+    page = visitor.page
+    page.get_by_role("link", name="Patienten", exact=True).click()
+    page.get_by_role("link", name="Neuer Eintrag …").click()
+    page.get_by_label("Anrede").select_option("Frau")
+    page.get_by_label("Geschlecht", exact=False).first.select_option("weiblich")
+    page.get_by_label("Vorname").fill("Hanna")
+    page.get_by_label("Nachname").fill("Handeintrag")
+    assert Axe().run(page).violations_count == 0
+    page.get_by_role("button", name="Speichern").click()
+    page.get_by_text("Der Eintrag ist angelegt.").wait_for()
+    page.get_by_role("link", name="Ändern …").click()
+    page.get_by_label("Telefon").fill("0241 777")
+    page.get_by_role("button", name="Speichern").click()
+    page.get_by_text("Die Änderungen sind gespeichert.").wait_for()
+    assert page.get_by_text("0241 777").count()
+    assert services.one("SELECT telefon FROM patient_service.patienten WHERE nachname = 'Handeintrag'") == "0241 777"
