@@ -279,6 +279,8 @@ def value(content: object) -> str:
         return str(gettext("yes") if content else gettext("no"))
     if isinstance(content, list):
         return ", ".join(value(entry) for entry in content)
+    if isinstance(content, dict) and set(content) == {"max_km"}:
+        return str(gettext("at most %(number)s km", number=content["max_km"]))
     if isinstance(content, dict):
         return "; ".join(f"{str(key).replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in content.items())
     return _text(content)

@@ -152,7 +152,7 @@ def test_a_search_finds_people_and_puts_no_name_into_an_address(sign_in, duplica
     found = writer.form("/console/people/search", search="erika")
     assert "Erika Mustermann" in found.text
     assert "Max Mustermann" not in found.text
-    assert "Niemand passt." in writer.form("/console/people/search", search="Nobody\x00Here").text
+    assert "Keine Treffer. " in writer.form("/console/people/search", search="Nobody\x00Here").text
     forms = re.findall(r'<form method="(\w+)" action="([^"]+)"', writer.page("/console/people").text)
     assert ("post", "/console/people/search") in forms
 
@@ -161,7 +161,7 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     operator = sign_in("operate")
     page = operator.page("/console/decisions/1").text
     assert "Patient 2" in page
-    assert re.search(r"auch wo wir es berichtigt hatten.*Status oder Diagnose, bleibt", page)
+    assert re.search(r"auch wo wir sie berichtigt hatten.*Status, Diagnose und andere eigene Vermerke bleiben", page)
     assert page.index("Was sich unterscheidet") < page.index("Erika") < page.index("Was gleich ist")
     answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
     assert answer.location == "/console/decisions/1"
