@@ -9,6 +9,7 @@ from patient_service.erasure import Erasure
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
 from patient_service.imports.corrections import Corrections
+from patient_service.imports.digest_keys import use_secret
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
@@ -19,6 +20,7 @@ from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import DiskUnavailable, StorageUnavailable
 from shared.core.settings import (
     DatabaseSettings,
+    DigestSettings,
     KafkaSettings,
     LogSettings,
     MailSettings,
@@ -47,7 +49,9 @@ from shared.state.health import Expectations
 from shared.workers.leader import Job
 
 NAME = "patient-service"
-IMPORT_GROUPS = (DatabaseSettings, StorageSettings, PatientImportSettings, KafkaSettings, MailSettings, LogSettings)
+IMPORT_GROUPS = (
+    DatabaseSettings, DigestSettings, StorageSettings, PatientImportSettings, KafkaSettings, MailSettings, LogSettings
+)  # fmt: skip
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
 
 
@@ -88,17 +92,19 @@ def build_parts(
     import_settings = settings[PatientImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    use_secret(engine, settings[DigestSettings].secret)
     bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
-    policy = Policy(update_known=import_settings.duplicate_policy == "update")
+    policy = Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed)
     source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
         policy=policy,
+        signature_key=import_settings.signature_secret,
         stage=metrics.stage,
     )
     importer = Importer(

@@ -6,7 +6,7 @@ from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
 from patient_service.erasure import Erasure
-from patient_service.imports.corrections import Corrections, is_correctable
+from patient_service.imports.corrections import Corrections, is_correctable, read_document
 from patient_service.imports.registration import FORM_NAMES
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
@@ -50,6 +50,7 @@ def console_correcting(corrections: Corrections) -> Correcting:
         aliases=FORM_NAMES,
         is_possible=is_correctable,
         content_of=corrections.content_of,
+        read=read_document,
         check=corrections.check,
         correct=corrections.correct,
     )

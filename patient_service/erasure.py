@@ -1,26 +1,43 @@
 """Erasing a person (Art. 17 GDPR): every copy that we reach, with a certificate of what was removed and what remains.
 
-The database part is one transaction; local copies, objects in the bucket and the list of tombstones follow, and every
-pass tries again what could not be reached until the certificate is complete. A restored backup brings erased people
-back: the next pass recognises them by their tombstones and tells a person, who erases them again.
+The database part is one transaction, with the locks of the person in hand that the import takes, too. Local copies,
+objects in the bucket and the list of tombstones follow, each outside of any transaction, and every pass tries again
+what could not be reached. What may be the person's and may be somebody else's is named in the certificate, which is
+complete only once a person has decided on it. A restored backup brings erased people back: the next pass recognises
+them by their tombstones and tells a person, who erases them again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from patient_service.erasure_rows import Certificate, erase_rows
+from patient_service.erasure_rows import (
+    Certificate,
+    Traces,
+    erase_rows,
+    files_numbered,
+    find_traces,
+    found_outside,
+    take_files,
+)
 from patient_service.imports.bucket import Bucket
+from patient_service.imports.digest_keys import settle_keys
 from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.person_locks import lock_person
 from patient_service.imports.tombstones import returned_patients, synchronise
-from patient_service.models import erasures, kernel
+from patient_service.models import erasures, kernel, patient_consents, patienten
+from patient_service.patient import Patient
+from patient_service.use_cases import get_patient, lock_patients
 from shared.alerts.outbox import is_open, raise_problem, resolve_problem
 from shared.core.clock import now
-from shared.core.errors import TransientError
+from shared.core.errors import Finding, NotFound, TransientError
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
+from shared.fields.validation import InvalidInput
 from shared.imports import ledger
 from shared.words.codes import Code
 
@@ -34,6 +51,12 @@ _UNREACHED = {
 }
 
 
+class PersonBusy(TransientError):
+    """An import has the person in hand for longer than an erasure waits; nothing was done."""
+
+    code = Code.PERSON_BUSY
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """What it takes to erase."""
@@ -41,14 +64,32 @@ class Erasure:
     engine: Engine
     bucket: Bucket
     copies: LocalCopies
+    patience_seconds: int = 30
+    """So long an import may keep the person's locks."""
 
-    def erase(self, patient_id: int, actor: str) -> Certificate:
-        """Erases the patient and returns the certificate. Raises `NotFound`, or `DatabaseUnavailable`."""
-        with transaction(self.engine) as connection:
-            erasure_id = erase_rows(connection, patient_id, actor)
+    def erase(self, patient_id: int, actor: str, also: Sequence[int] = (), keep: Sequence[int] = ()) -> Certificate:
+        """Erases the patient and returns the certificate.
+
+        `also` and `keep` decide on doubtful files, and `keep` on patients who may be the same person: of this erasure,
+        or of the latest one where the patient is gone already. Raises `NotFound`, `InvalidInput` for what is in no
+        doubt, `PersonBusy`, `DiskUnavailable` or `DatabaseUnavailable`; then nothing was done.
+        """
+        with self._patient_transaction() as connection:
+            settle_keys(connection)
+            if _exists(connection, patient_id):
+                patient = self._lock(connection, patient_id)
+                traces = find_traces(connection, patient, self.copies)
+                erasure_id = erase_rows(connection, patient, traces, actor)
+            else:
+                erasure_id = _undecided(connection, patient_id)
+            _decide(connection, erasure_id, actor, also, keep)
         log.info("patient_erased", entity_id=patient_id)
+        return self._finish(erasure_id)
+
+    def preview(self, patient_id: int) -> Traces:
+        """What an erasure would find, touching nothing. Raises `NotFound`, `DiskUnavailable`."""
         with transaction(self.engine) as connection:
-            return self._finish(connection, erasure_id)
+            return find_traces(connection, get_patient(connection, patient_id), self.copies)
 
     def returned(self) -> list[int]:
         """The patients whose erasure a restored backup has undone. Raises `DiskUnavailable`, `DatabaseUnavailable`."""
@@ -60,90 +101,195 @@ class Erasure:
         """Erases those people and closes the alert; returns their certificates."""
         certificates = [self.erase(patient_id, actor) for patient_id in patient_ids]
         with transaction(self.engine) as connection:
-            self._report_returned(connection)
+            _report_returned(connection)
         return certificates
 
-    def follow_up(self, connection: Connection) -> None:
+    def follow_up(self) -> None:
         """What every pass does: finishes open erasures, and notices where a restored backup has undone one.
 
         Raises `DiskUnavailable`.
         """
-        unfinished = sa.select(erasures.c.id).where(
-            sa.func.jsonb_array_length(erasures.c.certificate["not_reached"]) > 0
-        )
-        for erasure_id in connection.execute(unfinished.with_for_update(skip_locked=True)).scalars().all():
-            self._finish(connection, erasure_id)
-        self._remove_refused_copies(connection)
-        if synchronise(connection, self.copies) or is_open(connection, kernel, _RETURNED):
-            self._report_returned(connection)
+        with transaction(self.engine) as connection:
+            settle_keys(connection)
+            unfinished = connection.execute(_UNFINISHED).scalars().all()
+            refused = connection.execute(_REFUSED).mappings().all()
+        for erasure_id in unfinished:
+            self._finish(erasure_id)
+        for row in refused:
+            self._remove_copy(row)
+        with transaction(self.engine) as connection:
+            if synchronise(connection, self.copies) or is_open(connection, kernel, _RETURNED):
+                _report_returned(connection)
 
-    def _finish(self, connection: Connection, erasure_id: int) -> Certificate:
-        """Removes what lies outside the database, and writes into the certificate how far that went."""
-        statement = sa.select(erasures.c.certificate).where(erasures.c.id == erasure_id).with_for_update()
-        certificate: Certificate = connection.execute(statement).scalar_one()
-        files = _files(connection, certificate["files"])
-        left = {
-            "local_copies": sum(not self._remove_copy(connection, row) for row in files if row["local_path"]),
-            "cloud_objects": sum(not self._remove_object(connection, row) for row in files if _in_bucket(row)),
-            "tombstones": 0 if self._keep_tombstones(connection) else 1,
-        }
-        found = certificate["found"]
-        certificate["removed"] |= {kind: number - left[kind] for kind, number in found.items()}
-        certificate["not_reached"] = [_UNREACHED[kind] for kind, number in left.items() if number]
-        certificate["completed_at"] = None if certificate["not_reached"] else now().isoformat()
-        connection.execute(sa.update(erasures).where(erasures.c.id == erasure_id).values(certificate=certificate))
-        return certificate
-
-    def _remove_copy(self, connection: Connection, row: RowMapping) -> bool:
+    @contextmanager
+    def _patient_transaction(self) -> Iterator[Connection]:
+        """A transaction that waits for locks, but not for ever."""
         try:
-            self.copies.remove(row["local_path"])
+            with transaction(self.engine) as connection:
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{self.patience_seconds}s'"))
+                yield connection
+        except (sa.exc.OperationalError, psycopg.errors.LockNotAvailable) as error:
+            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
+            if not isinstance(cause, psycopg.errors.LockNotAvailable):
+                raise
+            raise PersonBusy from None
+
+    def _lock(self, connection: Connection, patient_id: int) -> Patient:
+        """The patient, with the locks of the import first, as it takes them; the row last."""
+        seen = get_patient(connection, patient_id)
+        of_patient = sa.select(patient_consents.c.registration_token).where(patient_consents.c.patient_id == patient_id)
+        tokens = connection.execute(of_patient).scalars().all()
+        lock_person(connection, seen.name_key, seen.email_key, tokens)
+        patient = lock_patients(connection, [patient_id])[patient_id]
+        is_same = (patient.name_key, patient.email_key) == (seen.name_key, seen.email_key)
+        if not is_same or connection.execute(of_patient).scalars().all() != tokens:
+            # What was locked is not who it is any more. Somebody is at work on the person just now.
+            raise PersonBusy
+        return patient
+
+    def _finish(self, erasure_id: int) -> Certificate:
+        """Removes what lies outside the database, and writes into the certificate how far that went."""
+        with transaction(self.engine) as connection:
+            certificate = _certificate(connection, erasure_id)
+            files = files_numbered(connection, certificate["files"])
+        for row in files:
+            self._remove_copy(row)
+            if _in_bucket(row):
+                self._remove_object(row)
+        is_listed = self._keep_tombstones()
+        with transaction(self.engine) as connection:
+            return _written(connection, erasure_id, is_listed=is_listed)
+
+    def _remove_copy(self, row: RowMapping) -> None:
+        """Every copy of the file: the noted one, and where an earlier version of the program would have put one."""
+        paths = {row["local_path"]} if row["local_path"] else set()
+        if row["file_name"] and row["bucket"] and row["file_version"]:
+            paths.add(self.copies.path_for(row["bucket"], row["file_name"], int(row["file_version"])))
+        try:
+            for path in paths:
+                self.copies.remove(path)
         except TransientError as error:
             log.warning("copy_not_removed", import_id=row["id"], code=error.code)
-            return False
-        ledger.note(connection, kernel, row["id"], local_path=None)
-        return True
+            return
+        with transaction(self.engine) as connection:
+            ledger.note(connection, kernel, row["id"], local_path=None)
 
-    def _remove_object(self, connection: Connection, row: RowMapping) -> bool:
+    def _remove_object(self, row: RowMapping) -> None:
         try:
             self.bucket.delete(row["file_name"], int(row["file_version"]))
         except TransientError as error:
             log.warning("object_not_removed", import_id=row["id"], code=error.code)
-            return False
-        ledger.note(connection, kernel, row["id"], source_deleted_at=now(), file_name=None)
-        return True
+            return
+        with transaction(self.engine) as connection:
+            ledger.note(connection, kernel, row["id"], source_deleted_at=now(), file_name=None)
 
-    def _keep_tombstones(self, connection: Connection) -> bool:
+    def _keep_tombstones(self) -> bool:
         try:
-            synchronise(connection, self.copies)
+            with transaction(self.engine) as connection:
+                synchronise(connection, self.copies)
         except TransientError as error:
             log.warning("tombstones_not_kept", code=error.code)
             return False
         return True
 
-    def _remove_refused_copies(self, connection: Connection) -> None:
-        """The registration of an erased person that came again was copied before it was recognised."""
-        tracking = kernel.import_tracking
-        refused = sa.select(tracking).where(
-            tracking.c.error_code == Code.ERASED_REGISTRATION, tracking.c.local_path.is_not(None)
-        )
-        for row in connection.execute(refused).mappings().all():
-            self._remove_copy(connection, row)
 
-    def _report_returned(self, connection: Connection) -> None:
-        returned = returned_patients(connection)
-        if returned:
-            log.error("erased_people_restored", number=len(returned))
-            detail = {"number": len(returned)}
-            raise_problem(connection, kernel, code=Code.ERASED_PERSON_RESTORED, fingerprint=_RETURNED, detail=detail)
-        else:
-            resolve_problem(connection, kernel, _RETURNED)
+_tracking = kernel.import_tracking
+_UNFINISHED = sa.select(erasures.c.id).where(
+    sa.or_(
+        sa.func.jsonb_array_length(erasures.c.certificate["not_reached"]) > 0,
+        sa.func.jsonb_array_length(erasures.c.certificate["possible_duplicates"]) > 0,
+    )
+)
+# The registration of an erased person that came again was copied before it was recognised.
+_REFUSED = sa.select(_tracking).where(
+    _tracking.c.error_code == Code.ERASED_REGISTRATION, _tracking.c.local_path.is_not(None)
+)
 
 
-def _files(connection: Connection, import_ids: Sequence[int]) -> Sequence[RowMapping]:
-    tracking = kernel.import_tracking
-    statement = sa.select(tracking).where(tracking.c.id.in_(import_ids)).order_by(tracking.c.id)
-    return connection.execute(statement).mappings().all()
+def _exists(connection: Connection, patient_id: int) -> bool:
+    return bool(connection.execute(sa.select(sa.exists().where(patienten.c.id == patient_id))).scalar())
+
+
+def _undecided(connection: Connection, patient_id: int) -> int:
+    """The latest erasure of the patient, if anything of it is left to decide. Raises `NotFound`."""
+    latest = (
+        sa.select(erasures.c.id, erasures.c.certificate)
+        .where(erasures.c.patient_id == patient_id)
+        .order_by(erasures.c.id.desc())
+        .limit(1)
+        .with_for_update()
+    )
+    row = connection.execute(latest).one_or_none()
+    if row is None or not (row.certificate.get("doubtful") or row.certificate.get("possible_duplicates")):
+        raise NotFound("Patient not found")
+    return int(row.id)
+
+
+def _decide(connection: Connection, erasure_id: int, actor: str, also: Sequence[int], keep: Sequence[int]) -> None:
+    """Takes doubtful files as the person's, or leaves them and the patients in doubt to whom they belong."""
+    certificate = _certificate(connection, erasure_id)
+    doubtful, duplicates = certificate["doubtful"], certificate["possible_duplicates"]
+    unknown = [*(set(also) - set(doubtful)), *(set(keep) - set(doubtful) - set(duplicates)), *(set(also) & set(keep))]
+    if unknown:
+        numbers = ", ".join(map(str, sorted(unknown)))
+        raise InvalidInput(f"Not in doubt, or decided twice: {numbers}", [Finding("/doubtful", Code.INVALID_VALUE)])
+    taken = files_numbered(connection, also)
+    take_files(connection, erasure_id, taken)
+    for kind, number in found_outside(taken).items():
+        certificate["found"][kind] += number
+    decided = [("also", number) for number in also] + [("keep", number) for number in keep]
+    certificate["decisions"] += [
+        {"number": number, "choice": choice, "by": actor, "at": now().isoformat()} for choice, number in decided
+    ]
+    certificate["files"] = sorted({*certificate["files"], *also})
+    certificate["doubtful"] = [number for number in doubtful if number not in {*also, *keep}]
+    certificate["possible_duplicates"] = [number for number in duplicates if number not in keep]
+    _keep(connection, erasure_id, certificate)
+
+
+def _certificate(connection: Connection, erasure_id: int) -> Certificate:
+    """The certificate, locked. One of an earlier version has no doubts."""
+    statement = sa.select(erasures.c.certificate).where(erasures.c.id == erasure_id).with_for_update()
+    found: Certificate = connection.execute(statement).scalar_one()
+    found.setdefault("doubtful", [])
+    found.setdefault("possible_duplicates", [])
+    found.setdefault("decisions", [])
+    return found
+
+
+def _written(connection: Connection, erasure_id: int, *, is_listed: bool) -> Certificate:
+    """The certificate, brought in line with what is left by now."""
+    certificate = _certificate(connection, erasure_id)
+    files = files_numbered(connection, certificate["files"])
+    left = {
+        "local_copies": sum(row["local_path"] is not None for row in files),
+        "cloud_objects": sum(_in_bucket(row) for row in files),
+        "tombstones": 0 if is_listed else 1,
+    }
+    certificate["removed"] |= {kind: number - left[kind] for kind, number in certificate["found"].items()}
+    certificate["not_reached"] = [_UNREACHED[kind] for kind, number in left.items() if number]
+    duplicates = certificate["possible_duplicates"]
+    still = sa.select(patienten.c.id).where(patienten.c.id.in_(duplicates)).order_by(patienten.c.id)
+    certificate["possible_duplicates"] = list(connection.execute(still).scalars())
+    is_open_ = certificate["not_reached"] or certificate["doubtful"] or certificate["possible_duplicates"]
+    certificate["completed_at"] = None if is_open_ else now().isoformat()
+    _keep(connection, erasure_id, certificate)
+    return certificate
+
+
+def _keep(connection: Connection, erasure_id: int, certificate: Certificate) -> None:
+    connection.execute(sa.update(erasures).where(erasures.c.id == erasure_id).values(certificate=certificate))
 
 
 def _in_bucket(row: RowMapping) -> bool:
     return row["source_deleted_at"] is None and row["file_name"] is not None
+
+
+def _report_returned(connection: Connection) -> None:
+    returned = returned_patients(connection)
+    if returned:
+        log.error("erased_people_restored", number=len(returned))
+        detail = {"number": len(returned)}
+        raise_problem(connection, kernel, code=Code.ERASED_PERSON_RESTORED, fingerprint=_RETURNED, detail=detail)
+    else:
+        resolve_problem(connection, kernel, _RETURNED)

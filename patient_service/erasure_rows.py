@@ -1,22 +1,26 @@
 """The database's part of an erasure: what is removed, what is only blanked, and which files are the person's."""
 
 from collections.abc import Sequence
-from typing import NotRequired, TypedDict
+from dataclasses import dataclass
+from typing import TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from patient_service.imports.file_names import parse_name
-from patient_service.imports.tombstones import bury, digests_of, patient_digest
+from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.tombstones import bury, digests_of, patient_digest, person_digests
+from patient_service.imports.traces import Sought, Trace, trace
 from patient_service.merges import merged_into
-from patient_service.models import erasures, import_corrections, kernel, patient_consents
-from patient_service.use_cases import delete_patient, lock_patients
+from patient_service.models import erasures, import_corrections, kernel, patient_consents, patienten
+from patient_service.patient import Patient
+from patient_service.use_cases import delete_patient
 from shared.alerts.outbox import resolve_problem
 from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.people.announcements import deleted
+from shared.text.keys import name_words
 from shared.words.codes import Code
 from shared.words.statuses import Action, FileStatus, ReviewChoice, ReviewState
 
@@ -30,7 +34,11 @@ _tracking = kernel.import_tracking
 
 
 class Certificate(TypedDict):
-    """What an erasure removed, found outside the database, and left; `files` are the ledger's numbers."""
+    """What an erasure removed, found outside the database, and left; `files` are the ledger's numbers.
+
+    `doubtful` are the numbers of files that may be the person's, `possible_duplicates` those of patients who may be the
+    person, `decisions` what people decided on both. `completed_at` is null until nothing of that is left open.
+    """
 
     patient_id: int
     erased_at: str
@@ -38,56 +46,116 @@ class Certificate(TypedDict):
     removed: dict[str, int]
     found: dict[str, int]
     files: list[int]
+    doubtful: list[int]
+    possible_duplicates: list[int]
+    decisions: list[dict[str, object]]
     not_reached: list[str]
     out_of_reach: list[str]
-    completed_at: NotRequired[str | None]
+    completed_at: str | None
 
 
-def erase_rows(connection: Connection, patient_id: int, actor: str) -> int:
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What there is of a person: who is sought, their consents, their files for certain, and the doubtful ones."""
+
+    sought: Sought
+    consents: Sequence[RowMapping]
+    certain: Sequence[RowMapping]
+    doubtful: Sequence[int]
+
+
+def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -> Traces:
+    """Everything of the person in ledger and copies. Raises `DiskUnavailable` where a copy cannot be read."""
+    of_patient = sa.select(patient_consents).where(patient_consents.c.patient_id == patient.id)
+    consents = connection.execute(of_patient).mappings().all()
+    tokens = frozenset(row["registration_token"] for row in consents if row["registration_token"])
+    words = frozenset(name_words(f"{patient.vorname} {patient.nachname}"))
+    sought = Sought(tokens, patient.name_key, patient.email_key, words)
+    imported = _imported(connection, patient.id, consents)
+    found = [(row, _trace_of(sought, row, copies)) for row in _never_imported(connection)]
+    certain = {row["id"]: row for row in imported} | {row["id"]: row for row, how in found if how is Trace.CERTAIN}
+    doubtful = [row["id"] for row, how in found if how is Trace.DOUBTFUL and row["id"] not in certain]
+    return Traces(sought, consents, [certain[number] for number in sorted(certain)], doubtful)
+
+
+def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: str) -> int:
     """Removes or blanks every row about the person and keeps the certificate and the tombstones.
 
-    Returns the erasure's id. Raises `NotFound`.
+    Returns the erasure's id.
     """
-    patient = lock_patients(connection, [patient_id])[patient_id]
-    of_patient = sa.select(patient_consents).where(patient_consents.c.patient_id == patient_id)
-    consents = connection.execute(of_patient).mappings().all()
-    files = _files_of(connection, patient_id, consents)
-    ids = [row["id"] for row in files]
-    removed = {"patient": 1, **_remove_rows(connection, patient_id, ids)}
-    delete_patient(connection, patient_id, actor)
-    _blank_files(connection, ids)
-    erasure_id = _certify(connection, patient_id, actor, removed, files)
-    digests = {patient_digest(connection, patient_id, patient.created_at)}
-    for consent in consents:
+    ids = [row["id"] for row in traces.certain]
+    duplicates = _possible_duplicates(connection, patient.id)
+    removed = {"patient": 1, **_remove_rows(connection, patient.id, ids)}
+    delete_patient(connection, patient.id, actor)
+    erasure_id = _certify(connection, actor, traces, _Found(patient.id, removed, duplicates))
+    digests = {patient_digest(connection, patient.id, patient.created_at)}
+    digests |= set(person_digests(connection, patient.name_key, patient.email_key))
+    for consent in traces.consents:
         digests |= set(digests_of(connection, consent["registration_token"], consent["file_hash"]))
     bury(connection, erasure_id, digests)
+    take_files(connection, erasure_id, traces.certain)
     return erasure_id
 
 
-def _certify(
-    connection: Connection, patient_id: int, actor: str, removed: dict[str, int], files: Sequence[RowMapping]
-) -> int:
+def take_files(connection: Connection, erasure_id: int, files: Sequence[RowMapping]) -> None:
+    """Blanks files of the person, so that nothing of them is imported again; their copies and objects are to follow."""
+    digests: set[tuple[str, str]] = set()
+    for row in files:
+        if row["file_hash"]:
+            # A file that was never imported has no token on record; its bytes are known.
+            digests |= set(digests_of(connection, None, row["file_hash"]))
+    bury(connection, erasure_id, digests)
+    ids = [row["id"] for row in files]
+    findings = kernel.import_findings
+    _delete(connection, findings, findings.c.import_id.in_(ids))
+    blank_reasons(connection, kernel.operator_actions.c.import_id.in_(ids))
+    _blank_files(connection, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    patient_id: int
+    removed: dict[str, int]
+    duplicates: list[int]
+
+
+def _certify(connection: Connection, actor: str, traces: Traces, found: _Found) -> int:
     """Puts the erasure on record, unfinished: a crash before the copies are gone leaves that to the next pass."""
     moment = now()
     certificate: Certificate = {
-        "patient_id": patient_id,
+        "patient_id": found.patient_id,
         "erased_at": moment.isoformat(),
         "erased_by": actor,
-        "removed": removed,
-        "found": {
-            "local_copies": sum(row["local_path"] is not None for row in files),
-            "cloud_objects": sum(row["source_deleted_at"] is None for row in files),
-        },
-        "files": [row["id"] for row in files],
+        "removed": found.removed,
+        "found": found_outside(traces.certain),
+        "files": [row["id"] for row in traces.certain],
+        "doubtful": list(traces.doubtful),
+        "possible_duplicates": found.duplicates,
+        "decisions": [],
         "not_reached": ["everything outside the database: not tried yet"],
         "out_of_reach": list(OUT_OF_REACH),
+        "completed_at": None,
     }
-    row = {"patient_id": patient_id, "erased_by": actor, "erased_at": moment, "certificate": certificate}
+    row = {"patient_id": found.patient_id, "erased_by": actor, "erased_at": moment, "certificate": certificate}
     return int(connection.execute(sa.insert(erasures).values(row).returning(erasures.c.id)).scalar_one())
 
 
-def _files_of(connection: Connection, patient_id: int, consents: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """The ledger rows of the person's files: imported ones, the same bytes under other names, and broken ones."""
+def found_outside(files: Sequence[RowMapping]) -> dict[str, int]:
+    """How many copies and objects the files have."""
+    return {
+        "local_copies": sum(row["local_path"] is not None for row in files),
+        "cloud_objects": sum(row["source_deleted_at"] is None for row in files),
+    }
+
+
+def files_numbered(connection: Connection, import_ids: Sequence[int]) -> Sequence[RowMapping]:
+    """The ledger rows, locked, in the order of their numbers."""
+    statement = sa.select(_tracking).where(_tracking.c.id.in_(import_ids)).order_by(_tracking.c.id).with_for_update()
+    return connection.execute(statement).mappings().all()
+
+
+def _imported(connection: Connection, patient_id: int, consents: Sequence[RowMapping]) -> Sequence[RowMapping]:
+    """The ledger rows of the person's imported files, and of the same bytes under other names."""
     outcomes = kernel.import_outcomes
     of_outcomes = sa.select(outcomes.c.import_id).where(outcomes.c.entity_id == patient_id)
     statement = sa.select(_tracking).where(
@@ -95,25 +163,37 @@ def _files_of(connection: Connection, patient_id: int, consents: Sequence[RowMap
             _tracking.c.id.in_([row["import_id"] for row in consents]),
             _tracking.c.id.in_(of_outcomes),
             _tracking.c.file_hash.in_([row["file_hash"] for row in consents]),
-            _tracking.c.id.in_(_broken_files_of(connection, consents)),
         )
     )
     return connection.execute(statement.order_by(_tracking.c.id).with_for_update()).mappings().all()
 
 
-def _broken_files_of(connection: Connection, consents: Sequence[RowMapping]) -> list[int]:
-    """Files that could not be imported and whose name carries a token of the person.
-
-    Where name and content contradict each other, the content may be somebody else's: those stay for a person to judge.
-    """
-    tokens = {row["registration_token"].casefold() for row in consents if row["registration_token"]}
-    statement = sa.select(_tracking.c.id, _tracking.c.file_name).where(
-        _tracking.c.status.in_((FileStatus.FAILED, FileStatus.DISCARDED)),
+def _never_imported(connection: Connection) -> Sequence[RowMapping]:
+    """Files that failed, were discarded or still wait: whose they are, only their names and copies tell."""
+    statement = sa.select(_tracking).where(
+        _tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)),
         _tracking.c.file_name.is_not(None),
-        _tracking.c.error_code.is_distinct_from(Code.TOKEN_MISMATCH),
+        _tracking.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
     )
-    found = connection.execute(statement)
-    return [row.id for row in found if (parse_name(row.file_name).token or "").casefold() in tokens]
+    return connection.execute(statement.order_by(_tracking.c.id)).mappings().all()
+
+
+def _trace_of(sought: Sought, row: RowMapping, copies: LocalCopies) -> Trace | None:
+    data = copies.read(row["local_path"]) if row["local_path"] else None
+    return trace(sought, row["file_name"], data, mixed_up=row["error_code"] == Code.TOKEN_MISMATCH)
+
+
+def _possible_duplicates(connection: Connection, patient_id: int) -> list[int]:
+    """Patients whom an open question takes for the same person as this one."""
+    reviews = kernel.reviews.c
+    asked = sa.select(reviews.entity_id, reviews.other_id, reviews.detail).where(
+        reviews.id.in_(_reviews_about(patient_id)), reviews.state == ReviewState.OPEN
+    )
+    numbers: set[int] = set()
+    for row in connection.execute(asked):
+        numbers |= {row.entity_id, row.other_id, *(row.detail.get("candidates") or [])}
+    others = numbers - {patient_id, None}
+    return sorted(connection.execute(sa.select(patienten.c.id).where(patienten.c.id.in_(others))).scalars())
 
 
 def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> dict[str, int]:
@@ -123,7 +203,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "consents": _remove_consents(connection, patient_id),
         "field_changes": _delete(connection, changes, changes.c.entity_id == patient_id),
         # Before the reviews, which no longer name the person afterwards.
-        "reasons": _blank_reasons(connection, patient_id, import_ids),
+        "reasons": blank_reasons(connection, _actions_about(patient_id, import_ids)),
         "reviews": _blank_reviews(connection, patient_id),
         "outcomes": _blank_outcomes(connection, patient_id),
         "corrections": _delete(connection, import_corrections, import_corrections.c.import_id.in_(import_ids)),
@@ -176,11 +256,15 @@ def _blank_outcomes(connection: Connection, patient_id: int) -> int:
     return connection.execute(statement).rowcount
 
 
-def _blank_reasons(connection: Connection, patient_id: int, import_ids: Sequence[int]) -> int:
+def _actions_about(patient_id: int, import_ids: Sequence[int]) -> sa.ColumnElement[bool]:
+    actions = kernel.operator_actions.c
+    undone = sa.and_(actions.action == Action.UNDO, actions.review_id.in_(_reviews_about(patient_id)))
+    return sa.or_(actions.import_id.in_(import_ids), actions.entity_id == patient_id, undone)
+
+
+def blank_reasons(connection: Connection, about: sa.ColumnElement[bool]) -> int:
     """What people wrote down when they mended the person's files, or undid a decision, may name the person."""
     actions = kernel.operator_actions
-    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(_reviews_about(patient_id)))
-    about = sa.or_(actions.c.import_id.in_(import_ids), actions.c.entity_id == patient_id, undone)
     statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
     return connection.execute(statement).rowcount
 

@@ -15,6 +15,8 @@ kernel = kernel_tables(
     service_name="patient",
     of_source=[
         Column("bucket", sa.Text),
+        # When this generation was uploaded, whatever happened to its metadata since.
+        timestamp("uploaded_at"),
         Column("local_path", sa.Text),
         Column("delete_source", sa.Boolean, nullable=False, server_default=sa.false()),
     ],
@@ -39,6 +41,8 @@ patient_consents = Table(
     Column("registration_token", sa.Text),
     timestamp("registration_timestamp"),
     timestamp("given_at", nullable=False),
+    # When the registration was made, by the first of its times that can be true: which one of a person's is the newest.
+    timestamp("moment"),
     Column("ip_address", sa.Text),
     Column("user_agent", sa.Text),
     Column("document", JSONB, nullable=False),
@@ -94,5 +98,9 @@ digest_key = Table(
     # One row: the key of the tombstones' HMAC, made by the first migration.
     Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
     Column("key", sa.LargeBinary, nullable=False),
+    # Whether the ledger's digests of object names carry the key.
+    Column("names_are_keyed", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Recognises the secret of the settings that all digests carry as well, once there is one.
+    Column("secret_fingerprint", sa.String(64)),
     sa.CheckConstraint('"only"', name="one_row"),
 )

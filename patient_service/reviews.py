@@ -3,13 +3,14 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from patient_service.imports.newness import fills_only, is_older, newest_registration
 from patient_service.merges import record_merge
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
 from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding, NotFound
-from shared.fields.declaration import Row
+from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import close, lock_open
 from shared.reviews.values import Resolution, Review
@@ -21,9 +22,10 @@ from shared.words.vocabulary import Patientenstatus
 def resolve_review(connection: Connection, review_id: int, resolution: Resolution) -> Review:
     """Carries out what was chosen and closes the review, in the caller's transaction.
 
-    `merge` writes what the newer record says of itself into the older one, and what staff wrote there where the older
-    one is empty, moves its consents there and removes the newer record; `separate` leaves both. Raises `NotFound`,
-    `NotAllowedError` for a resolved one, `InvalidInput` for a choice that is not to be had.
+    `merge` writes what the newer record says of itself into the older one, or only into what is empty there where the
+    newer record's registration is the older one. What staff wrote in the newer record goes where the older one is
+    empty. Its consents move there, and it is removed. `separate` leaves both. Raises `NotFound`, `NotAllowedError` for
+    a resolved one, `InvalidInput` for a choice that is not to be had.
     """
     review = lock_open(connection, kernel, review_id, resolution.choice)
     if resolution.choice == ReviewChoice.MERGE:
@@ -46,8 +48,12 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
 
 
 def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
-    rows = {number: vars(patient) for number, patient in lock_patients(connection, [newer, older]).items()}
-    update_patients(connection, {older: {**_said(rows[newer]), **_worked_on(rows[newer], rows[older])}}, actor)
+    patients = lock_patients(connection, [newer, older])
+    said: Values = _said(vars(patients[newer]))
+    if is_older(newest_registration(connection, newer), newest_registration(connection, older)):
+        # The record came later, the registration did not: what the person said since stands.
+        said = fills_only(connection, patients[older], said)
+    update_patients(connection, {older: {**said, **_worked_on(vars(patients[newer]), vars(patients[older]))}}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
     record_merge(connection, newer, older, actor)

@@ -215,7 +215,7 @@ class StorageApi:
         return self._store.get(request.bucket, request.name or "", generation, Preconditions.of(request.query))
 
     def _resource(self, version: Version) -> dict[str, object]:
-        path = f"storage/v1/b/{quote(version.bucket)}/o/{quote(version.name, safe='')}"
+        path = f"storage/v1/b/{quote(version.bucket)}/o/{quote(version.name, safe='', errors='surrogatepass')}"
         resource = {
             "kind": "storage#object",
             "id": f"{version.bucket}/{version.name}/{version.generation}",

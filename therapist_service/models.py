@@ -32,6 +32,8 @@ therapeuten = Table(
     Index(None, "source_zip"),
     Index(None, "last_key"),
     Index(None, "first_key"),
+    Index(None, "mail_key"),
+    Index(None, "line_key"),
     Index(
         "ix_therapeuten_other_keys",
         "other_keys",

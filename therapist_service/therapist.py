@@ -92,14 +92,19 @@ class Therapist:
     source_hash: str | None = field(Text(64), owner=TECHNICAL, data=NOBODY)
     source_seen_at: datetime | None = field(Moment(), "Zuletzt genannt", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
     source_removed_at: datetime | None = field(Moment(), "Weggefallen", Group.SOURCE, owner=TECHNICAL, data=NOBODY)
+    # Whose file had the word about this practice last, among those of a day that list it (`imports/word.py`), and when.
+    source_word_zip: str | None = field(Text(5), owner=TECHNICAL, data=NOBODY)
+    source_word_at: datetime | None = field(Moment(), owner=TECHNICAL, data=NOBODY)
     # The postal code the source gave last: staff may have corrected `plz`, the person is still found by the old one.
     source_plz: str | None = field(Text(10), owner=TECHNICAL, data=PERSON)
     # The import that listed this row last: within one file a row is claimed once, without keeping the claims in memory.
     source_import_id: int | None = field(BigNumber(), owner=TECHNICAL, data=NOBODY)
     search_key: str = field(Text(), owner=TECHNICAL, data=PERSON, default="")
-    # By what the import finds the row (`imports/identity.py`); null where a program without keys has written it.
+    # By what the import finds the row (`imports/traits.py`); null where a program without keys has written it.
     last_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
     first_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
+    mail_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
+    line_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
     other_keys: list[str] | None = field(Keys(), owner=TECHNICAL, data=PERSON)
 # fmt: on
 

@@ -11,7 +11,7 @@ from shared.fields.declaration import Row, Values
 from shared.people.table import PersonTable
 from shared.people.writer import Change, PersonWriter
 from therapist_service import events
-from therapist_service.imports.identity import look_up_keys
+from therapist_service.imports.traits import look_up_keys
 from therapist_service.models import kernel, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
 

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, USAGE, end, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import database
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
+from shared.core.clock import now
 from shared.core.errors import CuravaniError, Finding, RejectedError
 from shared.core.settings import PatientImportSettings, TherapistImportSettings, read_settings
 from shared.database.engine import transaction
@@ -147,7 +148,7 @@ def _unreadable(*paths: str) -> str:
 def _check_registration(path: Path) -> list[Finding]:
     if path.stat().st_size > _MAX_REGISTRATION:
         raise RejectedError(Code.FILE_TOO_LARGE)
-    return list(parse_registration(path.read_bytes(), path.name).findings)
+    return list(parse_registration(path.read_bytes(), path.name, Upload(now()), _signature_key()).findings)
 
 
 def _read(path: Path) -> Scrape | None:
@@ -175,3 +176,8 @@ def _shown(finding: Finding) -> dict[str, object]:
         "code": finding.code,
         "severity": describe(finding.code).severity,
     }
+
+
+def _signature_key() -> bytes | None:
+    """The key of the form's signature, if it is set; nothing else of the settings is needed."""
+    return read_settings(os.environ, PatientImportSettings)[PatientImportSettings].signature_secret

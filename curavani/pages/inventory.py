@@ -48,8 +48,8 @@ PATIENTS: Mapping[str, Stored] = {
         "die Zeilen werden entfernt",
         {
             Data.PERSON: (
-                "patient_id", "registration_token", "registration_timestamp", "given_at", "ip_address", "user_agent",
-                "document",
+                "patient_id", "registration_token", "registration_timestamp", "given_at", "moment", "ip_address",
+                "user_agent", "document",
             ),
             Data.TECHNICAL: ("id", "file_hash", "import_id", "created_at"),
         },
@@ -68,7 +68,8 @@ PATIENTS: Mapping[str, Stored] = {
         {Data.PERSON: ("digest",), Data.TECHNICAL: ("kind", "erasure_id")},
     ),
     "digest_key": Stored(
-        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {Data.TECHNICAL: ("only", "key")}
+        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY,
+        {Data.TECHNICAL: ("only", "key", "names_are_keyed", "secret_fingerprint")},
     ),
 }  # fmt: skip
 
@@ -101,7 +102,8 @@ KERNEL: Mapping[str, Stored] = {
             Data.PERSON: ("file_name", "local_path", "file_hash"),
             Data.STAFF: ("discard_reason",),
             Data.TECHNICAL: (
-                "id", "source_key", "bucket", "file_version", "file_size", "zip", "scrape_date", "mapping_version",
+                "id", "source_key", "bucket", "uploaded_at", "file_version", "file_size", "zip", "scrape_date",
+                "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
                 "delete_source", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at", *_UNSORTED_COUNTS,
             ),
@@ -118,7 +120,7 @@ KERNEL: Mapping[str, Stored] = {
     "import_findings": Stored(
         "Fundstellen in Dateien: Ort und Code, nie ein Wert. Ein unbekannter Feldname steht im Ort.",
         "unbefristet", "die Zeilen zu den Dateien der Person werden entfernt",
-        {Data.TECHNICAL: ("id", "import_id", "record_index", "pointer", "code")},
+        {Data.TECHNICAL: ("id", "import_id", "record_index", "pointer", "code", "records")},
     ),
     "import_passes": Stored(
         "Die Durchläufe: wann, wie viele Dateien, was fehlte.", "unbefristet", _NOBODY,

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from therapist_service.imports.identity import look_up_keys
+from therapist_service.imports.traits import look_up_keys
 
 revision = "0003"
 down_revision = "0002"

@@ -3,20 +3,22 @@
 Foreign errors end here. A failure of one object and of the storage as a whole are told apart by asking for the bucket.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Protocol
 
 import requests
 import urllib3
 from google.api_core.exceptions import GoogleAPIError, NotFound, PreconditionFailed
+from google.api_core.page_iterator import HTTPIterator
 from google.api_core.retry import Retry
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.core.errors import CuravaniError, DownloadCorrupt, ObjectUnavailable, StorageUnavailable
 from shared.core.settings import StorageSettings
@@ -26,6 +28,9 @@ from shared.imports.source import SourceGone
 _FAILURES = (
     GoogleAPIError, GoogleAuthError, InvalidResponse, requests.RequestException, urllib3.exceptions.HTTPError, OSError
 )  # fmt: skip
+
+
+_LISTING = "storage#objects"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,9 @@ class Patience:
 
     @property
     def retries(self) -> Retry:
-        return Retry(initial=0.2, maximum=2.0, multiplier=2.0, timeout=self.retry)
+        # The library's own predicate: that of a bare `Retry` covers neither media downloads nor 408, 502 and 504.
+        patient: Retry = DEFAULT_RETRY.with_delay(initial=0.2, maximum=2.0, multiplier=2.0)
+        return patient.with_timeout(self.retry)
 
 
 class Deletion(Enum):
@@ -58,13 +65,18 @@ class Deletion(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One generation of an object, as the listing shows it. `crc32c` is base64, as storage gives it."""
+    """One generation of an object, as the listing shows it; `size` and `crc32c` (base64) are of the stored bytes.
+
+    `created` is when this generation was uploaded; what happens to its metadata later does not change it. `packed` says
+    that it is stored as gzip of what was sent.
+    """
 
     name: str
     generation: int
     size: int
     crc32c: str | None
-    updated: datetime
+    created: datetime
+    packed: bool = False
 
 
 class Bucket(Protocol):
@@ -74,7 +86,10 @@ class Bucket(Protocol):
     def name(self) -> str: ...
 
     def list_objects(self) -> list[StoredObject]:
-        """Every live object, oldest first. Raises `StorageUnavailable`; a failed listing is never an empty one."""
+        """Every live object, in the order of upload. Raises `StorageUnavailable`.
+
+        A failed listing, or an answer that is none, is never an empty listing.
+        """
 
     def download(self, stored: StoredObject) -> bytes:
         """This generation's bytes as stored, of verified length and checksum.
@@ -111,9 +126,8 @@ class GcsBucket:
 
     def list_objects(self) -> list[StoredObject]:
         with _storage_wide():
-            blobs = self._bucket().list_blobs(timeout=self._timeout, retry=self._retry)
-            found = [_stored(blob) for blob in blobs]
-        return sorted(found, key=lambda stored: (stored.updated, stored.name, stored.generation))
+            found = list(_listed(self._bucket().list_blobs(timeout=self._timeout, retry=self._retry)))
+        return sorted(found, key=lambda stored: (stored.created, stored.generation, stored.name))
 
     def download(self, stored: StoredObject) -> bytes:
         with self._generation_only():
@@ -140,7 +154,7 @@ class GcsBucket:
 
     def ping(self) -> None:
         with _storage_wide():
-            next(iter(self._bucket().list_blobs(max_results=1, timeout=self._timeout, retry=None)), None)
+            next(_listed(self._bucket().list_blobs(max_results=1, timeout=self._timeout, retry=None)), None)
 
     def _bucket(self) -> storage.Bucket:
         # Made on first use: the client reads credentials, and importing or building must not fail or call out.
@@ -198,5 +212,42 @@ def _let_go(error: Exception) -> None:
         response.close()
 
 
-def _stored(blob: storage.Blob) -> StoredObject:
-    return StoredObject(blob.name, int(blob.generation), int(blob.size or 0), blob.crc32c, blob.updated)
+def _listed(blobs: HTTPIterator) -> Iterator[StoredObject]:
+    """The objects of a listing, page by page. Raises `StorageUnavailable` for an answer that is no listing."""
+    tokens = set()
+    pages = blobs.pages
+    while True:
+        try:
+            page = next(pages, None)
+            found = [] if page is None else [_stored(item) for item in _items(page.raw_page)]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # The library takes any JSON for a listing: it stumbles over it somewhere, or takes it for an empty one.
+            raise StorageUnavailable from None
+        if page is None:
+            return
+        yield from found
+        token = blobs.next_page_token
+        if token is not None and token in tokens:
+            # Storage that sends us round in circles would keep the pass for ever.
+            raise StorageUnavailable
+        tokens.add(token)
+
+
+def _items(answer: Mapping[str, object]) -> Iterable[Mapping[str, str]]:
+    items = answer.get("items", [])
+    if answer["kind"] != _LISTING or not isinstance(items, list):
+        raise ValueError
+    return items
+
+
+def _stored(item: Mapping[str, str]) -> StoredObject:
+    if not isinstance(item["name"], str) or not item["name"]:
+        raise ValueError
+    return StoredObject(
+        name=item["name"],
+        generation=int(item["generation"]),
+        size=int(item.get("size", 0)),
+        crc32c=item.get("crc32c"),
+        created=datetime.fromisoformat(item["timeCreated"]).astimezone(UTC),
+        packed=item.get("contentEncoding") == "gzip",
+    )

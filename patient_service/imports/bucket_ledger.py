@@ -1,12 +1,12 @@
 """What the ledger keeps of objects in a bucket: their key, and what follows where an object is not there any more."""
 
-import hashlib
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.bucket import StoredObject
+from patient_service.imports.digest_keys import Keys
 from patient_service.models import kernel
 from shared.alerts.outbox import raise_problem, resolve_problem
 from shared.core.clock import now
@@ -16,10 +16,9 @@ from shared.imports.source import File, Found, SourceGone
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
-"""The ledger's mark of files whose person was erased."""
-
 _IMPORTED = (FileStatus.SUCCESS, FileStatus.SKIPPED)
 _DISK = "patient-import:disk"
+_UNUSABLE = "patient-import:unusable-name:"
 _tracking = kernel.import_tracking
 _SOURCE_TO_GO = sa.or_(
     sa.and_(_tracking.c.status == FileStatus.DISCARDED, _tracking.c.delete_source),
@@ -28,26 +27,29 @@ _SOURCE_TO_GO = sa.or_(
 """Its source is to vanish although it was not imported; an erased person's name is kept no longer than that."""
 
 
-def source_key(bucket: str, stored: StoredObject) -> str:
-    """The ledger's key of one generation of an object; does not show its name, which is a person's."""
-    digest = hashlib.sha256(stored.name.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{bucket}/{stored.generation}/{digest}"
+def source_key(keys: Keys, bucket: str, stored: StoredObject) -> str:
+    """The ledger's key of one generation of an object; its name, which is a person's, cannot be guessed from it."""
+    return f"{bucket}/{stored.generation}/{keys.digest_of_name(stored.name)}"
 
 
-def found(bucket: str, stored: StoredObject) -> Found[StoredObject]:
+def found(keys: Keys, bucket: str, stored: StoredObject) -> Found[StoredObject]:
     """The generation as the engine takes it."""
     columns = {
         "bucket": bucket,
         "file_name": stored.name,
         "file_version": str(stored.generation),
         "file_size": stored.size,
+        "uploaded_at": stored.created,
     }
-    return Found(source_key(bucket, stored), stored, columns)
+    return Found(source_key(keys, bucket, stored), stored, columns)
 
 
 def copies_exist(connection: Connection) -> bool:
     """Whether any local copy was ever written, so that its folder has to be there."""
-    return bool(connection.execute(sa.select(sa.exists().where(_tracking.c.local_path.is_not(None)))).scalar())
+    unwritten = _tracking.c.error_code.is_not_distinct_from(DiskUnavailable.code)
+    return bool(
+        connection.execute(sa.select(sa.exists().where(_tracking.c.local_path.is_not(None), ~unwritten))).scalar()
+    )
 
 
 def owes_delete(file: File) -> bool:
@@ -79,6 +81,21 @@ def report_disk(connection: Connection) -> None:
         raise_problem(connection, kernel, code=DiskUnavailable.code, fingerprint=_DISK)
     else:
         resolve_problem(connection, kernel, _DISK)
+
+
+def report_unusable_names(connection: Connection, generations: Sequence[int]) -> None:
+    """Tells people of objects whose names cannot be stored, once of each, and forgets those that are gone.
+
+    They are no files of the ledger, which could not hold their names.
+    """
+    found = {f"{_UNUSABLE}{generation}": generation for generation in generations}
+    for fingerprint, generation in found.items():
+        detail = {"generation": str(generation)}
+        raise_problem(connection, kernel, code=Code.UNUSABLE_NAME, fingerprint=fingerprint, detail=detail)
+    alerts = kernel.alert_outbox.c
+    told = sa.select(alerts.fingerprint).where(alerts.code == Code.UNUSABLE_NAME, alerts.resolved_at.is_(None))
+    for fingerprint in set(connection.execute(told).scalars()) - set(found):
+        resolve_problem(connection, kernel, fingerprint)
 
 
 def note_deleted(connection: Connection, file: File) -> None:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
+from patient_service.imports.envelope import unwrap
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
-from patient_service.imports.patient_importer import Policy, import_registration, serialise
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.patient_importer import Policy, import_registration
+from patient_service.imports.person_locks import lock_person
+from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import import_corrections, kernel
 from shared.core.errors import CopyGone, Finding, NotAllowedError, RejectedError
 from shared.database.copy import copy_rows
@@ -22,13 +24,13 @@ from shared.imports import ledger
 from shared.imports.endings import Endings
 from shared.imports.mend import begin_correction
 from shared.imports.retry import RetryRule
-from shared.text.strict_json import escaped, is_storable, parse_document
+from shared.text.strict_json import escaped, is_storable
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
 _RULE = "corrected"
 _EVIDENCE = ("consent_metadata", "registration_token", "registration_timestamp")
-_NOT_CORRECTABLE = (Code.FILE_TOO_LARGE, Code.ERASED_REGISTRATION, Code.TOKEN_MISMATCH)
+_NOT_CORRECTABLE = (Code.FILE_TOO_LARGE, Code.ERASED_REGISTRATION, Code.TOKEN_MISMATCH, Code.SIGNATURE_INVALID)
 _ABSENT = object()
 """Stands for a value where there is none: JSON has a null of its own."""
 
@@ -56,10 +58,10 @@ class Corrections:
             row = ledger.find(connection, kernel, import_id)
         return self._content(row)
 
-    def check(self, document: Mapping[str, object], file_name: str) -> Sequence[Finding]:
-        """What keeps this document, under an object's name, from being imported; nothing, where nothing does."""
+    def check(self, document: Mapping[str, object], row: RowMapping) -> Sequence[Finding]:
+        """What keeps this document from being imported in the place of the row's file; nothing, where nothing does."""
         try:
-            parse_registration(json.dumps(document).encode(), file_name)
+            _registration(document, row)
         except RejectedError as error:
             return error.findings or (Finding("", error.code),)
         return ()
@@ -75,10 +77,10 @@ class Corrections:
         _require_correctable(row)
         content = self._content(row)
         changes = list(changes_of(content, document))
-        registration = parse_registration(json.dumps(document).encode(), row["file_name"] or "")
+        registration = _registration(document, row)
         file = RegistrationFile(content, row["file_hash"], row["local_path"])
         with transaction(self.engine) as connection:
-            serialise(connection, registration.person, registration.token)
+            lock_person(connection, registration.person.name_key, registration.person.email_key, [registration.token])
             begin_correction(connection, kernel, import_id, actor, reason)
             settlement = import_registration(connection, import_id, file, registration, self.policy, rule=_RULE)
             _keep(connection, import_id, changes, reason, actor)
@@ -100,14 +102,20 @@ def changes_of(content: bytes, document: Mapping[str, object]) -> Iterator[Chang
     consent, token or time differ from the file's.
     """
     try:
-        original = parse_document(content)
+        found = unwrap(content, None)
     except RejectedError:
         yield Change("", None, _as_text(document))
         return
-    touched = [name for name in _EVIDENCE if not _same(original.get(name, _ABSENT), document.get(name, _ABSENT))]
+    original, corrected = found.document, read_document(_as_bytes(document))
+    touched = [name for name in _EVIDENCE if not _same(original.get(name, _ABSENT), corrected.get(name, _ABSENT))]
     if touched:
         raise RejectedError(Code.EVIDENCE_CHANGED, [Finding(f"/{name}", Code.EVIDENCE_CHANGED) for name in touched])
-    yield from _differences(original, document, "")
+    yield from _differences(original, corrected, found.pointer)
+
+
+def read_document(content: bytes) -> Mapping[str, object]:
+    """The registration in a file, without what it may be wrapped in. Raises `RejectedError` where it cannot be read."""
+    return unwrap(content, None).document
 
 
 def is_correctable(row: RowMapping) -> bool:
@@ -122,6 +130,16 @@ def _require_correctable(row: RowMapping) -> None:
     if not is_correctable(row):
         message = f"File {number} failed with {row['error_code']} and cannot be corrected"
         raise NotAllowedError(message, Code.NOT_CORRECTABLE)
+
+
+def _registration(document: Mapping[str, object], row: RowMapping) -> Registration:
+    """The document as a file of this row says it; nobody signs a correction. Raises `RejectedError`."""
+    upload = Upload(row["uploaded_at"] or row["first_seen_at"], int(row["file_version"] or 0))
+    return parse_registration(_as_bytes(document), row["file_name"] or "", upload)
+
+
+def _as_bytes(document: Mapping[str, object]) -> bytes:
+    return json.dumps(document).encode()
 
 
 def _differences(old: object, new: object, pointer: str) -> Iterator[Change]:

@@ -1,19 +1,22 @@
 """The bucket as a source of registrations: what one pass does with it, step by step as the engine asks for it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
 from patient_service.erasure import Erasure
 from patient_service.imports import bucket_ledger
 from patient_service.imports.bucket import Bucket, StoredObject
+from patient_service.imports.digest_keys import Keys, settle_keys
 from patient_service.imports.file_names import ignored_reason
 from patient_service.imports.file_processor import FileProcessor, RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
-from patient_service.imports.registration import Registration, parse_registration
+from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import kernel
+from shared.core.clock import now
 from shared.core.errors import TransientError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
@@ -21,6 +24,7 @@ from shared.imports import ledger
 from shared.imports.passes import PassReport
 from shared.imports.source import Claim, File, Found, Settlement, SourceGone
 from shared.metrics.process import Stage, unmeasured
+from shared.words.codes import Code
 
 log = get_logger(__name__)
 
@@ -37,24 +41,32 @@ class RegistrationSource:
     erasure: Erasure
     processor: FileProcessor
     policy: Policy
+    signature_key: bytes | None = None
+    """With it, only signed registrations are imported."""
     stage: Stage = unmeasured
+    _keys: list[Keys] = field(default_factory=list, init=False)
+    _unusable: list[int] = field(default_factory=list, init=False)
+    """The generations that this pass found under names that cannot be stored."""
 
     kernel = kernel
     releases = True
 
     def prepare(self, connection: Connection) -> None:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
-        self.erasure.follow_up(connection)
+        self._keys[:] = [settle_keys(connection)]
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
-        """Every object that may be a registration, oldest first."""
+        """Every object that may be a registration, in the order of upload; open erasures come before any import."""
+        self.erasure.follow_up()
         with self.stage("list"):
             listed = self.bucket.list_objects()
         reasons = [ignored_reason(stored.name) for stored in listed]
+        named = zip(listed, reasons, strict=True)
+        self._unusable[:] = [stored.generation for stored, reason in named if reason == Code.UNUSABLE_NAME]
         for reason in filter(None, reasons):
             report.ignore(reason)
         return [
-            bucket_ledger.found(self.bucket.name, stored)
+            bucket_ledger.found(self._keys[0], self.bucket.name, stored)
             for stored, reason in zip(listed, reasons, strict=True)
             if reason is None
         ]
@@ -64,15 +76,13 @@ class RegistrationSource:
 
     def batches(self, due: list[Claim[StoredObject]]) -> Iterator[Sequence[Claim[StoredObject]]]:
         """One registration at a time: each is safe, or tried again, before the next one is touched."""
-        return ([claim] for claim in due)
+        return ([claim] for claim in sorted(due, key=lambda claim: _upload(claim.file)))
 
     def open(self, locked: LockedConnection, claim: Claim[StoredObject]) -> Content:
-        file = self._fetch(claim)
-        with locked.single_statements() as connection:
-            # On record even if the content is refused: the copy is what a person looks at then.
-            ledger.note(connection, kernel, claim.file.id, local_path=file.local_path, file_hash=file.sha256)
+        file = self._fetch(locked, claim)
         with self.stage("parse"):
-            return file, parse_registration(file.data, claim.file.file_name or "")
+            name = claim.file.file_name or ""
+            return file, parse_registration(file.data, name, _upload(claim.file), self.signature_key)
 
     def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
         return import_registration(connection, file.id, *content, self.policy)
@@ -97,13 +107,26 @@ class RegistrationSource:
 
     def finish(self, connection: Connection) -> None:
         bucket_ledger.report_disk(connection)
+        bucket_ledger.report_unusable_names(connection, self._unusable)
 
-    def _fetch(self, claim: Claim[StoredObject]) -> RegistrationFile:
+    def _fetch(self, locked: LockedConnection, claim: Claim[StoredObject]) -> RegistrationFile:
         """From the bucket, or from the copy of an earlier attempt alone where the object has left it since."""
-        if claim.item is not None:
-            return self.processor.fetch(claim.item)
         kept = claim.file.own["local_path"]
-        file = self.processor.from_copy(str(kept)) if kept else None
-        if file is None:
+        noted_path = str(kept) if kept else None
+
+        def note(file: RegistrationFile) -> None:
+            values = {"local_path": file.local_path, "file_hash": file.sha256, "file_size": len(file.data)}
+            with locked.single_statements() as connection:
+                ledger.note(connection, kernel, claim.file.id, **values)
+
+        if claim.item is not None:
+            return self.processor.fetch(claim.item, noted_path, note)
+        found = self.processor.from_copy(noted_path) if noted_path else None
+        if found is None:
             raise SourceGone
-        return file
+        return found
+
+
+def _upload(file: File) -> Upload:
+    uploaded_at = file.own["uploaded_at"]
+    return Upload(uploaded_at if isinstance(uploaded_at, datetime) else now(), int(file.file_version or 0))

@@ -1,8 +1,8 @@
 """The local copies of registrations: durable before any import, never overwritten, safe for any object name.
 
-Layout below the root: `YYYY/MM/<generation>_<digest of bucket and name>.json`, folders `0700`, files `0600`. An
-object's name holds a person's name and arbitrary characters, so it is not part of the path; the ledger knows which file
-is whose.
+Layout below the root: `YYYY/MM/<generation>_<digest of bucket and name>.json`, folders `0700`, files `0600`; year and
+month are the generation's. An object's name holds a person's name and arbitrary characters, so it is not part of the
+path; the ledger knows which file is whose.
 """
 
 import hashlib
@@ -10,11 +10,14 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 
 from shared.core.errors import DiskUnavailable
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_GENERATION = 10**17
+"""Generations are microseconds since 1970 with Google, and may be any number elsewhere."""
 _ERASURES = "erasures.jsonl"
 _LEAST_ROOM_BYTES = 16 * 1024 * 1024
 """A few registrations of the largest size."""
@@ -47,10 +50,20 @@ class LocalCopies:
             if missing or not writable or shutil.disk_usage(there).free < _LEAST_ROOM_BYTES:
                 raise DiskUnavailable
 
-    def path_for(self, bucket: str, name: str, generation: int, updated: datetime) -> str:
-        """The relative path of this generation's copy; the same for every attempt."""
+    def path_for(self, bucket: str, name: str, generation: int) -> str:
+        """The relative path of this generation's copy; the same for every attempt, whatever happened to the object."""
         digest = hashlib.sha256(f"{bucket}\x00{name}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
-        return str(PurePosixPath(f"{updated:%Y}", f"{updated:%m}", f"{generation}_{digest}.json"))
+        uploaded = _EPOCH + timedelta(microseconds=generation if 0 <= generation < _LAST_GENERATION else 0)
+        return str(PurePosixPath(f"{uploaded:%Y}", f"{uploaded:%m}", f"{generation}_{digest}.json"))
+
+    def free_path(self, path: str, data: bytes) -> str:
+        """Where a copy with these bytes can be: the path, or one beside it where that has other bytes.
+
+        A copy that was damaged later is never overwritten. Raises `DiskUnavailable`.
+        """
+        if self.read(path) in (None, data):
+            return path
+        return f"{path.removesuffix('.json')}_{hashlib.sha256(data).hexdigest()[:16]}.json"
 
     def read(self, path: str) -> bytes | None:
         """The copy's bytes, or None if there is none. Raises `DiskUnavailable` where it cannot be told."""
@@ -60,20 +73,17 @@ class LocalCopies:
             except FileNotFoundError:
                 return None
 
-    def write(self, path: str, data: bytes) -> str:
-        """Makes the copy durable and returns its path: when this returns, it survives a power cut.
+    def write(self, path: str, data: bytes) -> None:
+        """Makes the copy durable: when this returns, it survives a power cut. An existing copy is kept as it is.
 
-        An existing copy with the same bytes is kept. One with other bytes was damaged later: it is never overwritten,
-        and the path returned is one beside it. Raises `DiskUnavailable`.
+        Raises `DiskUnavailable`.
         """
         with _disk_errors():
-            if self.read(path) not in (None, data):
-                path = f"{path.removesuffix('.json')}_{hashlib.sha256(data).hexdigest()[:16]}.json"
             target = self._absolute(path)
             if target.exists():
                 # It may stand there since a kill between the rename and the moment that made it durable.
                 _sync_folder(target.parent)
-                return path
+                return
             self._make_folders(target.parent)
             partial = _partial(target)
             try:
@@ -84,24 +94,31 @@ class LocalCopies:
                 with suppress(OSError):
                     partial.unlink()
                 raise
-            return path
 
     def remove(self, path: str) -> bool:
-        """Removes the copy for an erasure; False if there was none. Raises `DiskUnavailable`.
+        """Removes every copy of the generation for an erasure; False if there was none. Raises `DiskUnavailable`.
 
-        A missing root is a volume that is not mounted: the copy on it is not gone.
+        Beside the one at `path` there may be a damaged one, one that a killed process left unfinished, and one in the
+        folder of another month. A missing root is a volume that is not mounted: the copies on it are not gone.
         """
-        target = self._absolute(path)
+        stem = stem_of(path)
         with _disk_errors():
             if not self._root.is_dir():
                 raise DiskUnavailable
-            _partial(target).unlink(missing_ok=True)
-            try:
-                target.unlink()
-            except FileNotFoundError:
-                return False
-            _sync_folder(target.parent)
-            return True
+            found = [copy for copy in self._all() if stem_of(copy.name) == stem]
+            for copy in found:
+                copy.unlink(missing_ok=True)
+            for folder in {copy.parent for copy in found}:
+                _sync_folder(folder)
+            return bool(found)
+
+    def older_than(self, moment: datetime) -> list[str]:
+        """The paths of all copies, unfinished ones too, that were written before then. Raises `DiskUnavailable`."""
+        with _disk_errors():
+            if not self._root.is_dir():
+                return []
+            found = [copy for copy in self._all() if copy.stat().st_mtime < moment.timestamp()]
+            return sorted(copy.relative_to(self._root).as_posix() for copy in found)
 
     def keep_erasures(self, lines: Sequence[str]) -> None:
         """Appends lines to the list of erasures, which outlives a restore of the database. Raises `DiskUnavailable`."""
@@ -128,6 +145,9 @@ class LocalCopies:
                 return []
         return [line for line in text.splitlines() if line]
 
+    def _all(self) -> Iterator[Path]:
+        return (entry for entry in self._root.glob("*/*/*") if entry.is_file())
+
     def _absolute(self, path: str) -> Path:
         return self._root / path
 
@@ -137,6 +157,11 @@ class LocalCopies:
         for entry in reversed(missing):
             entry.mkdir(mode=0o700, exist_ok=True)
             _sync_folder(entry.parent)
+
+
+def stem_of(path: str) -> str:
+    """What all copies of one generation of an object have in common: generation and digest."""
+    return "_".join(PurePosixPath(path).name.lstrip(".").split(".")[0].split("_")[:2])
 
 
 def _partial(target: Path) -> Path:

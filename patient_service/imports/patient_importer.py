@@ -7,8 +7,10 @@ from sqlalchemy.engine import Connection
 
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
 from patient_service.imports.file_processor import RegistrationFile
+from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
+from patient_service.imports.person_locks import lock_person
 from patient_service.imports.registration import Registration
-from patient_service.imports.tombstones import digests_of, is_erased
+from patient_service.imports.tombstones import digests_of, is_erased, person_digests
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import Patient
 from patient_service.use_cases import create_patient, get_patient, update_patients
@@ -23,17 +25,17 @@ from shared.reviews.values import DuplicateDetail, NewReview
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 
-# Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
-_LOCK = Statement("""
-    SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name
-""")
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a registration of a known patient does; `update_known` false leaves the patient alone."""
+    """What the settings say of imports.
 
-    update_known: bool
+    `update_known` false leaves a patient alone who is known already; `contracts_signed` is what a registration says of
+    a patient that it makes: the form carries the contracts.
+    """
+
+    update_known: bool = True
+    contracts_signed: bool = True
 
 
 def import_registration(
@@ -51,8 +53,8 @@ def import_registration(
     (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
     person = registration.person
-    serialise(connection, person, registration.token)
-    erased, known = _seen_before(connection, registration.token, file.sha256)
+    lock_person(connection, person.name_key, person.email_key, [registration.token])
+    erased, known = _seen_before(connection, registration, file.sha256)
     if erased:
         raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
@@ -72,7 +74,8 @@ def _apply(
 ) -> tuple[Outcome, list[Finding]]:
     actor = f"import:{import_id}"
     if decision.patient_id is None:
-        patient_id = create_patient(connection, registration.patient, actor)
+        signed = {"vertraege_unterschrieben": policy.contracts_signed}
+        patient_id = create_patient(connection, {**registration.patient, **signed}, actor)
         findings = _ask(connection, import_id, patient_id, decision)
         code = findings[0].code if findings else None
         return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
@@ -87,8 +90,11 @@ def _update(
     patient_id = int(decision.patient_id or 0)
     before = get_patient(connection, patient_id)
     changes = _changes(before, registration)
-    after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     findings = []
+    if is_older(registration.order, newest_registration(connection, patient_id)):
+        changes = fills_only(connection, before, changes)
+        findings.append(Finding("", Code.OLDER_REGISTRATION))
+    after = update_patients(connection, {patient_id: changes}, actor)[patient_id]
     if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
         findings.append(Finding("/patient_data/geburtsdatum", Code.BIRTH_DATE_CHANGED))
     outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
@@ -98,7 +104,7 @@ def _update(
 def _changes(before: Patient, registration: Registration) -> Values:
     """What the form filled. A name or address that differs only in its spelling stays as it is."""
     wanted = {name: registration.patient[name] for name in registration.given}
-    wanted = {name: value for name, value in wanted.items() if value not in (None, "", [], {})}
+    wanted = {name: value for name, value in wanted.items() if value not in UNFILLED}
     if before.name_key == registration.person.name_key:
         wanted = {name: value for name, value in wanted.items() if name not in ("vorname", "nachname")}
     if before.email_key == registration.person.email_key:
@@ -125,6 +131,7 @@ def _keep_consent(
         "registration_token": registration.token,
         "registration_timestamp": registration.registered_at,
         "given_at": consent.given_at,
+        "moment": registration.order.moment,
         "ip_address": consent.ip_address,
         "user_agent": consent.user_agent,
         "document": dict(consent.document),
@@ -134,20 +141,18 @@ def _keep_consent(
     copy_rows(connection, patient_consents, tuple(row), [tuple(row.values())])
 
 
-def serialise(connection: Connection, person: Person, token: str | None) -> None:
-    """Lets registrations of one person pass one after the other, whichever process imports them."""
-    names = sorted({f"{kind}:{key}" for kind, key in _keys(person, token) if key})
-    _LOCK(connection, names=names)
+def _seen_before(connection: Connection, registration: Registration, sha256: str) -> tuple[bool, bool]:
+    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name.
 
-
-def _keys(person: Person, token: str | None) -> list[tuple[str, str | None]]:
-    return [("name", person.name_key), ("email", person.email_key), ("token", token)]
-
-
-def _seen_before(connection: Connection, token: str | None, sha256: str) -> tuple[bool, bool]:
-    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name."""
+    To be asked with the person's locks in hand: an erasure may have ended just before.
+    """
+    token, person = registration.token, registration.person
     digests = [digest for _, digest in digests_of(connection, token, sha256)]
-    erased, known = _SEEN_BEFORE.one(connection, token=token, sha256=sha256, digests=digests)
+    people = [digest for _, digest in person_digests(connection, person.name_key, person.email_key)]
+    uploaded = registration.order.upload.at
+    erased, known = _SEEN_BEFORE.one(
+        connection, token=token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded
+    )
     return erased, known
 
 

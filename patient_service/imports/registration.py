@@ -3,25 +3,38 @@
 A value of the form is mapped, ignored with a finding, or refused with one; nothing gets a silent default.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 
 from patient_service.imports.duplicates import Person
-from patient_service.imports.file_names import parse_name
+from patient_service.imports.envelope import unwrap
+from patient_service.imports.file_names import LEAST_TOKEN, parse_name, stands_for
 from patient_service.patient import PATIENT, SELF_REPORTED
 from patient_service.schemas import PatientCreate
 from shared.core.errors import Finding, RejectedError
 from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput, validate
-from shared.text.keys import email_key, name_key
-from shared.text.strict_json import escaped, parse_document, unstorable_pointers
+from shared.text.keys import composed, email_key, name_key
+from shared.text.strict_json import escaped, unstorable_pointers
 from shared.words.codes import Code
 
 _NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_REPORTED
 """Fields of a patient that the form must not write; a file that carries one is imported without it."""
 FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
 """The form's name for the consultation that precedes a therapy."""
+
+_PAST_DAYS = ("geburtsdatum", "letzte_sitzung_vorherige_psychotherapie")
+_FIRST_DAY = date(1900, 1, 1)
+LONGEST_TOKEN = 255
+MOST_FINDINGS = 100
+"""Of one code in one file."""
+# RFC 3339, and as the form writes it: a blank between day and time, and no zone.
+_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
+_FORM_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
+"""No consent was given on the website before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +45,25 @@ class Consent:
     given_at: datetime
     ip_address: str | None
     user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Upload:
+    """When a registration came into the bucket; the generation tells apart what came within the same millisecond."""
+
+    at: datetime
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Order:
+    """Which of two registrations is the newer one: made later, or made at the same time and uploaded later.
+
+    `moment` is the first that can be true of the form's own time, the consent's and the upload's.
+    """
+
+    moment: datetime
+    upload: Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +78,44 @@ class Registration:
     consent: Consent
     token: str | None
     registered_at: datetime | None
+    order: Order
     findings: tuple[Finding, ...]
 
 
-def parse_registration(data: bytes, object_name: str) -> Registration:
-    """The registration in `data`. Raises `RejectedError` with the code and findings that say why not."""
-    document = parse_document(data)
+def parse_registration(
+    data: bytes, object_name: str, upload: Upload, signature_key: bytes | None = None
+) -> Registration:
+    """The registration in `data`, which came by `upload`.
+
+    It may be wrapped; with a key, its signature is checked. Raises `RejectedError` with the code and findings that say
+    why not. All pointers are from the root of the file.
+    """
+    found = unwrap(data, signature_key)
+    try:
+        registration = _read(found.document, object_name, upload)
+    except RejectedError as error:
+        raise RejectedError(error.code, _summed_up(_below(found.pointer, error.findings))) from None
+    return replace(registration, findings=_summed_up(_below(found.pointer, registration.findings)))
+
+
+def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> Registration:
     _refuse_unstorable(document)
     patient_data = _section(document, "patient_data")
     consent_metadata = _section(document, "consent_metadata")
-    token = _text(document, "registration_token", "/registration_token")
+    token = _text(document, "registration_token", "/registration_token", LONGEST_TOKEN)
     name_token = parse_name(object_name).token
-    if token and name_token and token.casefold() != name_token.casefold():
-        raise RejectedError(Code.TOKEN_MISMATCH, [Finding("/registration_token", Code.TOKEN_MISMATCH)])
     remarks = [*_name_remarks(name_token, token), *_field_remarks(patient_data)]
     patient, given = _patient(patient_data)
     consent = _consent(consent_metadata)
     registered_at, timestamp_remarks = _registered_at(document)
+    moments = {"/registration_timestamp": registered_at, "/consent_metadata/timestamp_utc": consent.given_at}
+    told = [moment for moment in moments.values() if moment and can_be_true(moment, upload.at)]
+    remarks += [
+        Finding(pointer, Code.IMPLAUSIBLE_DATE)
+        for pointer, moment in moments.items()
+        if moment and not can_be_true(moment, upload.at)
+    ]
+    remarks += _date_remarks(patient, upload)
     return Registration(
         patient=patient,
         given=given,
@@ -70,8 +123,14 @@ def parse_registration(data: bytes, object_name: str) -> Registration:
         consent=consent,
         token=token,
         registered_at=registered_at,
+        order=Order(next(iter(told), upload.at), upload),
         findings=(*remarks, *timestamp_remarks),
     )
+
+
+def can_be_true(moment: datetime, uploaded_at: datetime) -> bool:
+    """Whether something of that time can have been uploaded then; a day is left for clocks and time zones."""
+    return _FORM_BEGAN <= moment <= uploaded_at + timedelta(days=1)
 
 
 def _refuse_unstorable(document: Mapping[str, object]) -> None:
@@ -89,7 +148,41 @@ def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
 
 def _name_remarks(name_token: str | None, token: str | None) -> list[Finding]:
     remarks = [] if name_token else [Finding("", Code.UNPARSABLE_NAME)]
-    return remarks if token else [*remarks, Finding("/registration_token", Code.MISSING_TOKEN)]
+    if token is None:
+        return [*remarks, Finding("/registration_token", Code.MISSING_TOKEN)]
+    if name_token is None or name_token.casefold() == token.casefold():
+        return remarks
+    if len(name_token) < LEAST_TOKEN:
+        return [Finding("", Code.SHORT_TOKEN)]
+    if not stands_for(name_token, token):
+        raise RejectedError(Code.TOKEN_MISMATCH, [Finding("/registration_token", Code.TOKEN_MISMATCH)])
+    return remarks
+
+
+def _date_remarks(patient: Row, upload: Upload) -> list[Finding]:
+    """Days that lie behind everybody who registers, and do not."""
+    latest = (upload.at + timedelta(days=1)).date()
+    return [
+        Finding(f"/patient_data/{name}", Code.IMPLAUSIBLE_DATE)
+        for name in _PAST_DAYS
+        if patient[name] is not None and not _FIRST_DAY <= patient[name] <= latest
+    ]
+
+
+def _below(pointer: str, findings: Iterable[Finding]) -> list[Finding]:
+    return [replace(each, pointer=f"{pointer}{each.pointer}") if each.pointer else each for each in findings]
+
+
+def _summed_up(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """No more findings of one code than a person can look at, and that there are more: a file may have a million."""
+    met: Counter[Code] = Counter()
+    kept = []
+    for finding in findings:
+        met[finding.code] += 1
+        if met[finding.code] <= MOST_FINDINGS:
+            kept.append(finding)
+    are_left_out = any(number > MOST_FINDINGS for number in met.values())
+    return (*kept, *([Finding("", Code.MORE_FINDINGS)] if are_left_out else []))
 
 
 def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
@@ -106,6 +199,8 @@ def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
 def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
     """Every field of a new patient, and the names of those that the form filled."""
     values = {name: value for name, value in patient_data.items() if name in SELF_REPORTED and not _blank(value)}
+    if isinstance(values.get("symptome"), list):
+        values["symptome"] = _joined(values["symptome"], "/patient_data/symptome")
     renamed = {}
     for form_name, name in FORM_NAMES.items():
         if name not in values and not _blank(patient_data.get(form_name)):
@@ -116,6 +211,14 @@ def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
     except InvalidInput as error:
         raise RejectedError(Code.VALIDATION_FAILED, [_as_in_form(f, renamed) for f in error.findings]) from None
     return patient.model_dump(), frozenset(patient.model_fields_set)
+
+
+def _joined(texts: object, pointer: str) -> str | None:
+    """A list of texts as one. It is not measured here: the field's own reader does that before anything else."""
+    found = texts if isinstance(texts, list) else []
+    if not all(isinstance(each, str) for each in found):
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
+    return ", ".join(each.strip() for each in found if each.strip()) or None
 
 
 def _person(patient: Row) -> Person:
@@ -155,20 +258,25 @@ def _timestamp(text: str | None) -> datetime | None:
     """A point in time; one without a zone is UTC, as the form writes it."""
     if text is None:
         return None
+    if _TIMESTAMP.fullmatch(text) is None:
+        return None
     try:
-        moment = datetime.fromisoformat(text)
+        # A second that is put in to keep the clocks right is none to Python.
+        moment = datetime.fromisoformat(text.upper().replace(":60", ":59"))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _text(section: Mapping[str, object], name: str, pointer: str) -> str | None:
+def _text(section: Mapping[str, object], name: str, pointer: str, longest: int | None = None) -> str | None:
     value = section.get(name)
     if _blank(value):
         return None
     if not isinstance(value, str):
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
-    return value.strip()
+    if longest is not None and len(value) > longest:
+        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.TOO_LONG)])
+    return composed(value).strip() or None
 
 
 def _blank(value: object) -> bool:

@@ -1,12 +1,10 @@
 """Recognising an erased person, without keeping anything of them.
 
-A tombstone is an HMAC-SHA256 of a registration token, of a file's hash or of a patient's row, with a key of the
-database's own. Tombstones stand in the database and in a list beside the local copies: a restored database is older
+A tombstone is a keyed digest of a registration token, of a file's hash, of a patient's row, or of a name with its
+address. Tombstones stand in the database and in a list beside the local copies: a restored database is older
 than some erasures, and the list tells it of them.
 """
 
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,11 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
+from patient_service.imports.digest_keys import Keys
+from patient_service.imports.digest_keys import keys_of as _keys
 from patient_service.imports.local_copies import LocalCopies
-from patient_service.models import digest_key, erasures, patient_consents, patienten, tombstones
+from patient_service.models import erasures, patient_consents, patienten, tombstones
 
-_KEY = "digest_key"
-_KINDS = ("token", "content", "patient")
+_KINDS = ("token", "content", "patient", "person")
 _RESTORED = {"restored_from_list": True, "not_reached": []}
 
 
@@ -34,13 +33,30 @@ class _Entry:
     digests: tuple[tuple[str, str], ...]
 
 
-is_erased = sa.exists().where(tombstones.c.digest == sa.any_(sa.bindparam("digests", type_=sa.ARRAY(sa.Text))))
-"""Whether the registration of `digests` belongs to an erased person, to be asked for together with other things."""
+_of_content = tombstones.c.digest == sa.any_(sa.bindparam("digests", type_=sa.ARRAY(sa.Text)))
+_of_person = sa.and_(
+    tombstones.c.digest == sa.any_(sa.bindparam("people", type_=sa.ARRAY(sa.Text))),
+    tombstones.c.erasure_id == erasures.c.id,
+    # Whoever registers after the erasure wants to be a patient again.
+    erasures.c.erased_at >= sa.bindparam("uploaded_at", type_=sa.DateTime(timezone=True)),
+)
+is_erased = sa.or_(sa.exists().where(_of_content), sa.exists().where(_of_person))
+"""Whether the registration of `digests`, about the person of `people`, is one of an erased person; to be asked for
+together with other things."""
 
 
 def digests_of(connection: Connection, token: str | None, sha256: str) -> list[tuple[str, str]]:
     """The registration's (kind, digest) pairs, `token` (if it has one) and `content`."""
-    return _registration_digests(_key(connection), token, sha256)
+    keys = _keys(connection)
+    named: Sequence[tuple[str, str | None]] = [("token", token), ("content", sha256)]
+    return [(kind, keys.digest(f"{kind}:{value}")) for kind, value in named if value]
+
+
+def person_digests(connection: Connection, name_key: str, email_key: str | None) -> list[tuple[str, str]]:
+    """The (kind, digest) pair of a name and an address together; none without an address: names repeat."""
+    if email_key is None:
+        return []
+    return [("person", _keys(connection).digest(f"person:{name_key}\x00{email_key}"))]
 
 
 def patient_digest(connection: Connection, patient_id: int, created_at: datetime) -> tuple[str, str]:
@@ -48,7 +64,7 @@ def patient_digest(connection: Connection, patient_id: int, created_at: datetime
 
     The number alone would not do: after a restore the same number may be given to somebody else.
     """
-    return _row_digest(_key(connection), patient_id, created_at)
+    return _row_digest(_keys(connection), patient_id, created_at)
 
 
 def bury(connection: Connection, erasure_id: int, digests: Iterable[tuple[str, str]]) -> None:
@@ -63,13 +79,14 @@ def synchronise(connection: Connection, copies: LocalCopies) -> bool:
 
     Raises `DiskUnavailable`.
     """
-    kept = [entry for line in copies.erasures() if (entry := _read(line)) is not None]
+    keys = _keys(connection)
+    kept = [entry for line in copies.erasures() if (entry := _read(line, keys)) is not None]
     listed = {digest for entry in kept for digest in entry.digests}
     known = {(row.kind, row.digest) for row in connection.execute(sa.select(tombstones.c.kind, tombstones.c.digest))}
     forgotten = [entry for entry in kept if not known.issuperset(entry.digests)]
     for entry in forgotten:
         bury(connection, _record_again(connection, entry), entry.digests)
-    copies.keep_erasures([_written(entry) for entry in _unlisted(connection, listed)])
+    copies.keep_erasures([_written(entry, keys) for entry in _unlisted(connection, listed)])
     return bool(forgotten)
 
 
@@ -79,11 +96,11 @@ def returned_patients(connection: Connection) -> list[int]:
     Known by their row or by the very bytes they registered with. A token is too short to erase somebody for it.
     """
     buried = set(connection.execute(sa.select(tombstones.c.digest)).scalars())
-    key = _key(connection)
+    keys = _keys(connection)
     rows = connection.execute(sa.select(patienten.c.id, patienten.c.created_at))
-    found = {row.id for row in rows if _row_digest(key, row.id, row.created_at)[1] in buried}
+    found = {row.id for row in rows if _row_digest(keys, row.id, row.created_at)[1] in buried}
     evidence = connection.execute(sa.select(patient_consents.c.patient_id, patient_consents.c.file_hash))
-    found |= {row.patient_id for row in evidence if _digest(key, "content", row.file_hash) in buried}
+    found |= {row.patient_id for row in evidence if keys.digest(f"content:{row.file_hash}") in buried}
     return sorted(found)
 
 
@@ -113,23 +130,26 @@ def _unlisted(connection: Connection, listed: set[tuple[str, str]]) -> list[_Ent
     return [entry for entry in found.values() if not listed.issuperset(entry.digests)]
 
 
-def _written(entry: _Entry) -> str:
+def _written(entry: _Entry, keys: Keys) -> str:
     return json.dumps(
         {
             "patient_id": entry.patient_id,
             "erased_by": entry.erased_by,
             "erased_at": entry.erased_at,
+            "secret": keys.fingerprint,
             "tombstones": [f"{kind} {digest}" for kind, digest in entry.digests],
         }
     )
 
 
-def _read(line: str) -> _Entry | None:
-    """The entry; None for a line that a crash cut off: the database writes it again."""
+def _read(line: str, keys: Keys) -> _Entry | None:
+    """The entry, with the digests as they are today; None for a line that a crash cut off: it is written again."""
     try:
         found = json.loads(line)
         datetime.fromisoformat(found["erased_at"])
         digests = tuple(_pair(text) for text in found["tombstones"])
+        if found.get("secret") is None:
+            digests = tuple((kind, keys.with_secret(digest)) for kind, digest in digests)
         return _Entry(int(found["patient_id"]), str(found["erased_by"]), found["erased_at"], digests)
     except (ValueError, KeyError, TypeError):
         return None
@@ -142,21 +162,5 @@ def _pair(text: str) -> tuple[str, str]:
     return kind, digest
 
 
-def _key(connection: Connection) -> bytes:
-    # It never changes while a session lasts: a database is restored without any.
-    if _KEY not in connection.info:
-        connection.info[_KEY] = bytes(connection.execute(sa.select(digest_key.c.key)).scalar_one())
-    return bytes(connection.info[_KEY])
-
-
-def _registration_digests(key: bytes, token: str | None, sha256: str) -> list[tuple[str, str]]:
-    named: Sequence[tuple[str, str | None]] = [("token", token), ("content", sha256)]
-    return [(kind, _digest(key, kind, value)) for kind, value in named if value]
-
-
-def _row_digest(key: bytes, patient_id: int, created_at: datetime) -> tuple[str, str]:
-    return "patient", _digest(key, "patient", f"{patient_id}:{created_at.astimezone(UTC).isoformat()}")
-
-
-def _digest(key: bytes, kind: str, value: str) -> str:
-    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()
+def _row_digest(keys: Keys, patient_id: int, created_at: datetime) -> tuple[str, str]:
+    return "patient", keys.digest(f"patient:{patient_id}:{created_at.astimezone(UTC).isoformat()}")

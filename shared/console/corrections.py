@@ -25,7 +25,6 @@ from shared.http.imports_api import DiscardIn
 from shared.http.service import current_service
 from shared.imports import ledger
 from shared.text.json_faults import Position, fault_of, text_of
-from shared.text.strict_json import parse_document
 from shared.words.statuses import FileStatus
 
 _ADDRESS = "/<int:import_id>/correct"
@@ -39,8 +38,8 @@ class Correcting:
     """What only a service knows of correcting its files.
 
     `section` is the pointer of the person's fields in a document, `aliases` are other names that they have there.
-    `check` finds what is wrong in a document under an object's name; `correct` imports it. `is_possible` says of a
-    file's row whether it can be corrected at all.
+    `is_possible` says of a file's row whether it can be corrected at all. `read` gives the document in a file's
+    content, `check` finds what is wrong in one that stands for a file's, and `correct` imports it.
     """
 
     groups: Sequence[FieldGroup]
@@ -48,7 +47,8 @@ class Correcting:
     aliases: Mapping[str, str]
     is_possible: Callable[[RowMapping], bool]
     content_of: Callable[[int], bytes]
-    check: Callable[[Mapping[str, object], str], Sequence[Finding]]
+    read: Callable[[bytes], Mapping[str, object]]
+    check: Callable[[Mapping[str, object], RowMapping], Sequence[Finding]]
     correct: Callable[[int, Mapping[str, object], str, str], None]
 
     @property
@@ -89,7 +89,7 @@ def waiting_in(correcting: Correcting, row: RowMapping) -> Waiting | None:
     if row["status"] != FileStatus.FAILED or not correcting.is_possible(row):
         return None
     try:
-        document = parse_document(correcting.content_of(row["id"]))
+        document = correcting.read(correcting.content_of(row["id"]))
     except (CopyGone, RejectedError, TransientError):
         return None
     person = correcting.person_in(document)
@@ -121,7 +121,7 @@ class _Pages:
     def ask(self, import_id: int) -> str:
         row, content = self._file(import_id)
         try:
-            document = parse_document(content)
+            document = self.correcting.read(content)
         except RejectedError:
             return self._as_text(row, text_of(content), fault_of(content))
         return self._as_form(row, document, forms.texts_of(self.correcting.fields, self.correcting.person_in(document)))
@@ -131,11 +131,11 @@ class _Pages:
         row, content = self._file(import_id)
         typed = request.form
         try:
-            original = parse_document(content)
+            original = self.correcting.read(content)
         except RejectedError:
             text = typed.get(_WHOLE, "")
             try:
-                document = parse_document(text.encode())
+                document = self.correcting.read(text.encode())
             except RejectedError:
                 return self._as_text(row, text, fault_of(text.encode())), 400
             return self._import(row, document) or (self._as_text(row, text, None, document), 400)
@@ -187,7 +187,7 @@ class _Pages:
     def _as_text(
         self, row: RowMapping, text: str, fault: Position | None, document: Mapping[str, object] | None = None
     ) -> str:
-        findings = self.correcting.check(document, row["file_name"] or "") if document is not None else ()
+        findings = self.correcting.check(document, row) if document is not None else ()
         others = [f"{meaning(finding.code)} ({finding.pointer})" for finding in findings]
         return render_template(
             "console/correct.html", file=row, wrong=[], groups=[], evidence={}, text=text, others=others,
@@ -213,7 +213,7 @@ def _excerpt(text: str, place: Position) -> Excerpt:
 def _problems(
     correcting: Correcting, document: Mapping[str, object], row: RowMapping, texts: Mapping[str, str]
 ) -> tuple[dict[str, list[str]], list[str]]:
-    findings = correcting.check(document, row["file_name"] or "")
+    findings = correcting.check(document, row)
     renamed = [
         Finding(finding.pointer.replace(f"{correcting.section}/{alias}", f"{correcting.section}/{name}"), finding.code)
         for finding in findings

@@ -15,11 +15,15 @@ from shared.words.codes import Code
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`)."""
+    """One remark about an input: where (`pointer`, RFC 6901, from the document's root) and what (`code`).
+
+    `records` is of how many records it is said.
+    """
 
     pointer: str
     code: Code
     record_index: int | None = None
+    records: int = 1
 
 
 class CuravaniError(Exception):
@@ -63,6 +67,18 @@ class DatabaseReadOnly(DatabaseUnavailable):
     """PostgreSQL takes no writes, as after a failover to a standby."""
 
     code = Code.DATABASE_READ_ONLY
+
+
+class DatabaseForbidden(DatabaseUnavailable):
+    """PostgreSQL refuses the login, or a right that our statements need."""
+
+    code = Code.DATABASE_FORBIDDEN
+
+
+class DatabaseFull(DatabaseUnavailable):
+    """PostgreSQL's disk has no room."""
+
+    code = Code.DATABASE_FULL
 
 
 class TryAgain(DatabaseUnavailable):

@@ -66,6 +66,18 @@ class DatabaseSettings(SettingsGroup):
     )
 
 
+class DigestSettings(SettingsGroup):
+    digest_key: SecretStr | None = Field(
+        None,
+        alias="DIGEST_KEY",
+        description="Secret of the digests of erased people and object names, outside the database. Never change it.",
+    )
+
+    @property
+    def secret(self) -> bytes | None:
+        return self.digest_key.get_secret_value().encode() if self.digest_key else None
+
+
 class LogSettings(SettingsGroup):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", alias="LOG_LEVEL", description="Least level logged."
@@ -156,6 +168,20 @@ class PatientImportSettings(SettingsGroup):
     duplicate_policy: Literal["update", "skip"] = Field(
         "update", alias="PATIENT_DUPLICATE_POLICY", description="What a registration of a known patient does."
     )
+    contracts_signed: bool = Field(
+        True,
+        alias="PATIENT_IMPORT_CONTRACTS_SIGNED",
+        description="What a new registration's `vertraege_unterschrieben` is: the form carries the contracts.",
+    )
+    signature_key: SecretStr | None = Field(
+        None,
+        alias="REGISTRATION_SIGNATURE_KEY",
+        description="Key of the form's signature (HMAC-SHA256); with it, other registrations are rejected.",
+    )
+
+    @property
+    def signature_secret(self) -> bytes | None:
+        return self.signature_key.get_secret_value().encode() if self.signature_key else None
 
 
 class TherapistImportSettings(SettingsGroup):

@@ -1,28 +1,54 @@
 """The engine, and the one place where PostgreSQL's errors become ours."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 import sqlalchemy as sa
+from psycopg.rows import TupleRow
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from shared.core.errors import CuravaniError, DatabaseNotMigrated, DatabaseReadOnly, DatabaseUnavailable, TryAgain
+from shared.core.errors import (
+    CuravaniError,
+    DatabaseForbidden,
+    DatabaseFull,
+    DatabaseNotMigrated,
+    DatabaseReadOnly,
+    DatabaseUnavailable,
+    TryAgain,
+)
 from shared.database.json_text import json_text
 
 # A server that vanished without closing the connection (power, network) must be noticed within seconds,
 # on both sides: the client to report it, the server to set the dead process's locks free.
 _KEEPALIVES = {"keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
-# Our statements find a few rows, which the planner cannot know of a table just filled; to start helpers for them would
-# take longer than they do.
-_NO_HELPERS = "-c max_parallel_workers_per_gather=0"
-_SESSION = "-c timezone=UTC -c idle_in_transaction_session_timeout=10min"
-_SERVER_KEEPALIVES = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+_SESSION = {
+    "TimeZone": "UTC",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    # Our statements find a few rows, which the planner cannot know of a table just filled; to start helpers for them
+    # would take longer than they do.
+    "max_parallel_workers_per_gather": "0",
+    # Limits that the server or the role sets for people's own queries would cut off waiting for a lock, a pass over
+    # many files, or the session that holds the import's lock, again and again at the same place.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
+    "transaction_timeout": "0",
+    "idle_in_transaction_session_timeout": "10min",
+}
+# Not every version of PostgreSQL knows every one. Statements, where startup parameters would do: poolers refuse those.
+_SETTLE = """
+    SELECT set_config(name, wanted ->> name, false)
+    FROM pg_settings, (SELECT %s::jsonb) AS given(wanted) WHERE wanted ? name
+"""
 
 
 def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engine:
     """An engine for `postgresql://…`. Opens no connection yet. Statements' parameters never reach logs or errors."""
-    return sa.create_engine(
+    engine = sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         json_serializer=json_text,
@@ -34,10 +60,23 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> En
             "connect_timeout": 5,
             "application_name": application_name,
             "tcp_user_timeout": 10_000,
-            "options": f"{_SERVER_KEEPALIVES} {_NO_HELPERS} {_SESSION}",
             **_KEEPALIVES,
         },
     )
+    sa.event.listen(engine, "connect", _settle)
+    return engine
+
+
+def _settle(driver: psycopg.Connection[TupleRow], _record: object) -> None:
+    driver.autocommit = True
+    driver.execute(_SETTLE, [json_text(_SESSION)])
+    driver.autocommit = False
+
+
+def require_writable(connection: Connection) -> None:
+    """Raises `DatabaseReadOnly` where the server takes no writes."""
+    if connection.execute(sa.text("SELECT current_setting('transaction_read_only')")).scalar_one() == "on":
+        raise DatabaseReadOnly
 
 
 @contextmanager
@@ -72,6 +111,13 @@ def translated_errors() -> Iterator[None]:
 
 _NO_TABLE = ("42P01", "3F000")
 _READ_ONLY = "25006"
+_DISK_FULL = "53100"
+_FORBIDDEN = ("28", "42501")
+_REFUSED_LOGIN = re.compile(
+    r"FATAL:.*(authentication failed|pg_hba\.conf|role .* does not exist|permission denied|not permitted to log in)",
+    re.DOTALL,
+)
+"""Of a login that was refused the client library gives no SQLSTATE, only the server's text."""
 _OUTAGES = ("08", "53", "57P")
 """The connection, the server's resources, and a server that starts or shuts down."""
 _AGAIN = "40"
@@ -88,8 +134,12 @@ def _failure(error: BaseException | None, *, is_lost: bool) -> CuravaniError | N
         return DatabaseNotMigrated()
     if state == _READ_ONLY:
         return DatabaseReadOnly()
+    if state == _DISK_FULL:
+        return DatabaseFull()
     if state.startswith(_AGAIN):
         return TryAgain()
+    if state.startswith(_FORBIDDEN) or (not state and _REFUSED_LOGIN.search(str(error))):
+        return DatabaseForbidden()
     # Without a state the server said nothing: it was not there, or has gone.
     unanswered = not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
     return DatabaseUnavailable() if is_lost or unanswered or state.startswith(_OUTAGES) else None

@@ -10,16 +10,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import DatabaseNotMigrated
+from shared.database.engine import require_writable
 
-NEEDED_REVISION: Final = "0005"
+NEEDED_REVISION: Final = "0010"
 """The newest revision in `migrations/versions`; four digits, so that their order is that of the text."""
 
 
 def require_revision(connection: Connection) -> None:
-    """Raises `DatabaseNotMigrated` where the schema is missing or older than this program needs.
+    """Raises `DatabaseReadOnly`, or `DatabaseNotMigrated` where the schema is missing or older than this program needs.
 
     A database without any revision raises it at the end of the transaction, where missing tables are translated.
     """
+    require_writable(connection)
     found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
     if found is None or found < NEEDED_REVISION:
         raise DatabaseNotMigrated

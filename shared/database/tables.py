@@ -220,6 +220,8 @@ def _import_findings(metadata: MetaData) -> Table:
         Column("record_index", sa.Integer),
         Column("pointer", sa.Text, nullable=False),
         Column("code", sa.Text, nullable=False),
+        # Of how many records it is said: many remarks of one kind are kept as one.
+        Column("records", sa.Integer, nullable=False, server_default=sa.text("1")),
         Index(None, "import_id"),
     )
 

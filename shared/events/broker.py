@@ -114,9 +114,14 @@ class Producer:
             return
         self.usable = False
         # Otherwise the client would go on trying in the background, and hold up the end of the process.
-        self._client.purge()
-        self._client.poll(0)
-        self._client.close()
+        try:
+            self._client.purge()
+            self._client.poll(0)
+        except KafkaException as exception:
+            # A client that is beyond help says so again at its end. Why was told when it failed.
+            log.warning("producer_closed_with_error", code=exception.args[0].name())
+        finally:
+            self._client.close()
 
     def _probe(self, parcels: Sequence[Parcel], receipt: Receipt) -> bool:
         """Whether brokers answer and have the topic. Without it a missing topic looks like a slow broker."""

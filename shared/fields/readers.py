@@ -5,8 +5,8 @@ A reader returns None for a value that says nothing, and raises `PydanticCustomE
 message names the field as `{field}`, and quotes nothing but a wrong word.
 """
 
+import json
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import date
 
@@ -14,12 +14,15 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic_core import PydanticCustomError
 
 from shared.fields.declaration import Age, Day, Email, Field, Flag, FreeText, JsonList, JsonObject, Text, Word
-from shared.text.keys import clean_text
+from shared.text.keys import clean_text, composed
 from shared.text.strict_json import is_storable, unstorable_pointers
 from shared.words.codes import Code
 
 Reader = Callable[[object], object]
 
+LONGEST_JSON = 20_000
+"""So many characters a list or an object may have as JSON."""
+_LONGEST_WORD = 200
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -48,8 +51,9 @@ def _word(value: object, kind: Word, name: str) -> str | None:
     """The message names the field as the kind says, and lists the valid words."""
     if value is None:
         return None
-    if isinstance(value, str) and value in set(kind.vocabulary):
-        return str(value)
+    # White space and invisible characters come from forms and copied text; another word is never meant by them.
+    if isinstance(value, str) and len(value) <= _LONGEST_WORD and (word := clean_text(value)) in set(kind.vocabulary):
+        return word
     context = {"label": kind.said_as or name, "value": _shown(value), "valid": ", ".join(kind.vocabulary)}
     raise PydanticCustomError(Code.INVALID_VALUE, "Invalid {label} '{value}'. Valid values: {valid}", context)
 
@@ -64,11 +68,18 @@ def text(value: object, longest: int, *, lines: bool = False) -> str | None:
         raise PydanticCustomError(Code.NUL_CHARACTER, "Field {field} contains a NUL character")
     if not is_storable(value):
         raise PydanticCustomError(Code.INVALID_CHARACTER, "Field {field} contains a broken character")
-    cleaned = unicodedata.normalize("NFC", value).strip() if lines else clean_text(value)
+    # Before anything is computed from it; some letters are written as several characters, and white space goes.
+    if len(value) > 4 * longest:
+        raise _too_long(longest)
+    cleaned = composed(value).strip() if lines else clean_text(value)
     if len(cleaned) > longest:
-        context = {"longest": longest}
-        raise PydanticCustomError(Code.TOO_LONG, "Field {field} is longer than {longest} characters", context)
+        raise _too_long(longest)
     return cleaned or None
+
+
+def _too_long(longest: int) -> PydanticCustomError:
+    context = {"longest": longest}
+    return PydanticCustomError(Code.TOO_LONG, "Field {field} is longer than {longest} characters", context)
 
 
 def _email(value: object, longest: int) -> str | None:
@@ -108,6 +119,7 @@ def _object(value: object) -> dict[str, object] | None:
     if not isinstance(value, dict):
         raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be an object")
     _refuse_unstorable(value)
+    _refuse_long(value)
     return value
 
 
@@ -117,12 +129,18 @@ def _list(value: object) -> list[object] | None:
     if not isinstance(value, list):
         raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a list")
     _refuse_unstorable(value)
+    _refuse_long(value)
     return value
 
 
 def _refuse_unstorable(value: object) -> None:
     if unstorable_pointers(value):
         raise PydanticCustomError(Code.INVALID_CHARACTER, "Field {field} contains a broken character")
+
+
+def _refuse_long(value: object) -> None:
+    if len(json.dumps(value, ensure_ascii=False)) > LONGEST_JSON:
+        raise _too_long(LONGEST_JSON)
 
 
 def _age(value: object, highest: int) -> int | None:

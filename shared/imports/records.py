@@ -1,6 +1,7 @@
 """What is kept of a file's records: the outcome of each, and the findings of the latest attempt."""
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -8,9 +9,11 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import Finding
 from shared.database.copy import copy_rows
 from shared.database.tables import KernelTables
+from shared.words.codes import Code
 from shared.words.statuses import RecordOutcome
 
 _POINTER_LIMIT = 500
+_MOST_REMARKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,51 @@ class Outcome:
     rule: str | None = None
 
 
+class Remarks:
+    """Collects the findings of a file with many records: those of one code that are too many become a single one.
+
+    Errors are kept each: they say what to mend. Of remarks a source can have one for every record, every week.
+    """
+
+    def __init__(self, pointer: str) -> None:
+        self._pointer = pointer
+        self._errors: list[Finding] = []
+        self._remarks: dict[Code, list[Finding]] = defaultdict(list)
+        self._counts: Counter[Code] = Counter()
+
+    def add(self, findings: Iterable[Finding]) -> None:
+        for finding in findings:
+            code = finding.code
+            if code.severity == "error":
+                self._errors.append(finding)
+                continue
+            self._counts[code] += 1
+            if self._counts[code] <= _MOST_REMARKS:
+                self._remarks[code].append(finding)
+
+    def errors(self) -> list[Finding]:
+        """The errors since this was last asked."""
+        found, self._errors = self._errors, []
+        return found
+
+    def all(self) -> list[Finding]:
+        """The errors that were not asked for, and all remarks; where there are too many, one for all of them."""
+        kept = self.errors()
+        for code, findings in self._remarks.items():
+            number = self._counts[code]
+            together = [Finding(self._pointer, code, records=number)]
+            kept += findings if number <= _MOST_REMARKS else together
+        return kept
+
+
 def write_findings(connection: Connection, kernel: KernelTables, import_id: int, findings: Sequence[Finding]) -> None:
     """Keeps the findings of the present attempt. Pointers come from the file: overlong ones are cut, NUL is dropped."""
-    rows = [(import_id, finding.record_index, _storable(finding.pointer), finding.code) for finding in findings]
-    copy_rows(connection, kernel.import_findings, ("import_id", "record_index", "pointer", "code"), rows)
+    rows = [
+        (import_id, finding.record_index, _storable(finding.pointer), finding.code, finding.records)
+        for finding in findings
+    ]
+    columns = ("import_id", "record_index", "pointer", "code", "records")
+    copy_rows(connection, kernel.import_findings, columns, rows)
 
 
 def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int, outcomes: Sequence[Outcome]) -> None:

@@ -15,6 +15,7 @@ from shared.database.tables import KernelTables
 from shared.mail.messages import Alert, compose
 from shared.mail.outage import OutageMail
 from shared.mail.smtp import MailUnavailable, send
+from shared.words.codes import Code
 from shared.words.statuses import AlertKind, Work
 from shared.workers.leader import Job
 
@@ -76,7 +77,10 @@ class Mailer:
         return bool(connection.execute(sa.select(sa.exists().where(running, passes.id == latest))).scalar())
 
     def _remind(self, connection: Connection) -> None:
-        """Adds a reminder for each open problem of which nothing was sent for a day."""
+        """Adds a reminder for each open problem of which nothing was sent for a day.
+
+        Of an object whose name nobody can use, people are told once: nothing gets worse by waiting.
+        """
         table = self.kernel.alert_outbox
         open_problems = table.alias("problem")
         latest = (
@@ -96,6 +100,7 @@ class Mailer:
             sa.literal(self.clock()),
         ).where(
             open_problems.c.kind == AlertKind.PROBLEM,
+            open_problems.c.code != Code.UNUSABLE_NAME,
             open_problems.c.resolved_at.is_(None),
             open_problems.c.sent_at.is_not(None),
             latest < self.clock() - REMIND_AFTER,

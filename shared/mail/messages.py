@@ -81,6 +81,8 @@ def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) ->
         lines.append(describe(alert.code).german)
     if "field" in alert.detail:
         lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))
+    if "generation" in alert.detail:
+        lines.append("Generation des Objekts: {generation}.".format(**alert.detail))
     if alert.import_id is not None and console_base_url:
         lines.append(f"{console_base_url.rstrip('/')}/console/imports/{alert.import_id}")
     return "\n".join(lines)

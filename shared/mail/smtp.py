@@ -2,6 +2,8 @@
 
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.message import EmailMessage
 from functools import partial
 
@@ -23,14 +25,9 @@ class MailUnavailable(TransientError):
 
 def send(settings: MailSettings, message: EmailMessage) -> None:
     """Hands the mail to the server. Raises `MailUnavailable`; returns only after the server has taken it."""
-    try:
-        with _connected(settings) as server:
-            if settings.username and settings.password:
-                server.login(settings.username, settings.password.get_secret_value())
-            server.send_message(message)
-    except (smtplib.SMTPException, OSError):
-        # The server's text may quote addresses.
-        raise MailUnavailable from None
+    with _session(settings) as server:
+        _log_in(server, settings)
+        server.send_message(message)
 
 
 def mail_dependency(settings: MailSettings, *, login: bool = False) -> Dependency:
@@ -41,16 +38,41 @@ def mail_dependency(settings: MailSettings, *, login: bool = False) -> Dependenc
 
 def greet(settings: MailSettings, *, login: bool) -> None:
     """Connects, logs in if `login`, and leaves without a mail. Raises `MailUnavailable`."""
+    with _session(settings, _GREETING_SECONDS) as server:
+        server.ehlo_or_helo_if_needed()
+        if login:
+            _log_in(server, settings)
+
+
+def _log_in(server: smtplib.SMTP, settings: MailSettings) -> None:
+    if settings.username and settings.password:
+        server.login(settings.username, settings.password.get_secret_value())
+
+
+@contextmanager
+def _session(settings: MailSettings, seconds: float = _TIMEOUT_SECONDS) -> Iterator[smtplib.SMTP]:
+    """A connection. What fails within the block is `MailUnavailable`; how the server says goodbye decides nothing.
+
+    The library's own context manager raises where QUIT is not answered as it expects, when the mail was taken long ago:
+    it would be sent again and again.
+    """
     try:
-        with _connected(settings, _GREETING_SECONDS) as server:
-            server.ehlo_or_helo_if_needed()
-            if login and settings.username and settings.password:
-                server.login(settings.username, settings.password.get_secret_value())
+        server = _connected(settings, seconds)
+        try:
+            yield server
+        except BaseException:
+            server.close()
+            raise
     except (smtplib.SMTPException, OSError):
+        # The server's text may quote addresses.
         raise MailUnavailable from None
+    try:
+        server.quit()
+    except (smtplib.SMTPException, OSError):
+        server.close()
 
 
-def _connected(settings: MailSettings, seconds: float = _TIMEOUT_SECONDS) -> smtplib.SMTP:
+def _connected(settings: MailSettings, seconds: float) -> smtplib.SMTP:
     host, context = str(settings.host), ssl.create_default_context()
     if settings.use_tls and settings.port == _IMPLICIT_TLS_PORT:
         return smtplib.SMTP_SSL(host, settings.port, timeout=seconds, context=context)

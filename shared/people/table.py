@@ -8,13 +8,19 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import NotFound
+from shared.core.errors import Finding, NotFound
 from shared.database.statements import Statement
 from shared.database.tables import KernelTables
 from shared.fields.declaration import Fields, Values
+from shared.fields.validation import InvalidInput
 from shared.text.keys import search_key, search_words
+from shared.words.codes import Code
 
 P = TypeVar("P")
+
+
+_MOST_WORDS = 20
+_LONGEST_SEARCH = 1000
 
 
 @dataclass(frozen=True)
@@ -48,8 +54,9 @@ class PersonTable(Generic[P]):
     ) -> tuple[list[P], int]:
         """A page of the people who fulfil all conditions, newest first, and how many there are in all.
 
-        Every word of `search` has to occur in what a search looks through.
+        Every word of `search` has to occur in what a search looks through. Raises `InvalidInput` for too many words.
         """
+        _refuse_long(search or "")
         columns = self.table.c
         words = [columns.search_key.contains(word, autoescape=True) for word in search_words(search)]
         found = sa.and_(sa.true(), *conditions, *words)
@@ -80,3 +87,9 @@ class PersonTable(Generic[P]):
         number = self.table.c.id
         ids = sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))
         return sa.select(self.table).where(number == sa.any_(ids)).order_by(number)
+
+
+def _refuse_long(search: str) -> None:
+    """Before anything is computed of it: each word is a walk through everybody."""
+    if len(search) > _LONGEST_SEARCH or len(search.split()) > _MOST_WORDS:
+        raise InvalidInput(f"Search for at most {_MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])

@@ -99,6 +99,22 @@ class Code(StrEnum):
         "The object vanished from the bucket before it could be read.",
         "Die Datei ist aus der Ablage verschwunden, bevor sie gelesen werden konnte.",
     )
+    SIGNATURE_INVALID = _error(
+        "The registration's signature is wrong or missing, so it may not come from the website's form. Check the form and its key before anything is imported.",
+        "Die Unterschrift der Anmeldung ist falsch oder fehlt; vielleicht stammt sie nicht vom Formular der Website. Bitte Formular und Schlüssel prüfen.",
+    )
+    UNUSABLE_NAME = _error(
+        "An object in the bucket has a name that cannot be stored (NUL or broken characters), so it was left alone. Have the sender upload it again under another name, and delete it.",
+        "Eine Datei in der Ablage hat einen unbrauchbaren Namen (NUL oder fehlerhafte Zeichen) und wurde nicht angerührt. Bitte unter anderem Namen neu hochladen lassen und diese löschen.",
+    )
+    COPY_UNKNOWN = _error(
+        "Local copies of registrations lie in the folder that no entry knows. Look whose they are: they may be of somebody whose data is to be erased.",
+        "Im Ordner der Kopien liegen Anmeldungen, zu denen es keinen Eintrag gibt. Bitte prüfen, von wem sie sind: Sie könnten zu einer Person gehören, deren Daten gelöscht werden müssen.",
+    )
+    NO_REGISTRATION = _error(
+        "No registration has come for so long that, by the last eight weeks, chance explains it less than once a year. Try the website's form.",
+        "So lange ohne Anmeldung ist nach den letzten acht Wochen sehr ungewöhnlich. Bitte ausprobieren, ob das Formular auf der Website funktioniert.",
+    )
     # Transient
     STORAGE_UNAVAILABLE = _error(
         "Cloud storage could not be read. It is tried again by itself; check credentials and network if it lasts.",
@@ -115,6 +131,14 @@ class Code(StrEnum):
     DATABASE_READ_ONLY = _error(
         "PostgreSQL takes no writes, as after a failover to a standby. Connect the services to the primary server.",
         "PostgreSQL nimmt nichts an, wie nach einem Wechsel auf einen Ersatzserver. Bitte die Dienste mit dem Hauptserver verbinden lassen.",
+    )
+    DATABASE_FORBIDDEN = _error(
+        "PostgreSQL refuses the login, or a right on our tables. Check user, password and grants of DATABASE_URL.",
+        "PostgreSQL lehnt die Anmeldung oder ein Recht ab. Bitte Benutzer, Kennwort und Rechte prüfen lassen.",
+    )
+    DATABASE_FULL = _error(
+        "PostgreSQL's disk is full. Make room; nothing is lost, and imports go on by themselves.",
+        "Die Platte der Datenbank ist voll. Bitte Platz schaffen; es geht nichts verloren, der Import läuft danach weiter.",
     )
     DATABASE_UNAVAILABLE = _error(
         "The database could not be reached. Nothing is lost; imports go on when it is back.",
@@ -158,6 +182,10 @@ class Code(StrEnum):
     INTERNAL_ERROR = _error(
         "A fault in the program. The log holds the place; the file is kept and can be retried.",
         "Ein Programmfehler. Das Protokoll nennt die Stelle; die Datei ist erhalten und kann erneut versucht werden.",
+    )
+    PERSON_BUSY = _error(
+        "An import works on this person just now, so nothing was erased. Try again in a moment.",
+        "An dieser Person arbeitet gerade der Import, daher wurde nichts gelöscht. Bitte gleich noch einmal versuchen.",
     )
     # Fields
     MISSING = _error("A required field is missing.", "Ein Pflichtfeld fehlt.")
@@ -233,6 +261,22 @@ class Code(StrEnum):
     BIRTH_DATE_CHANGED = _finding(
         "The same name and e-mail came with another birth date; please check that it is the same person.",
         "Gleicher Name und gleiche E-Mail, aber anderes Geburtsdatum; bitte prüfen, ob es dieselbe Person ist.",
+    )
+    MORE_FINDINGS = _finding(
+        "The file has more findings of the same kind than are kept; its local copy shows all.",
+        "Die Datei hat mehr gleichartige Auffälligkeiten, als hier aufgehoben werden; die Kopie zeigt alle.",
+    )
+    OLDER_REGISTRATION = _finding(
+        "A newer registration of the same person was imported before; this one only filled what was empty. Its consent is kept.",
+        "Von derselben Person liegt schon eine neuere Anmeldung vor. Diese hat nur leere Felder gefüllt; ihre Einwilligung ist gespeichert.",
+    )
+    IMPLAUSIBLE_DATE = _finding(
+        "A date that can hardly be right: before anybody could have meant it, or in the future. It was imported as it is; please ask the person.",
+        "Dieses Datum kann kaum stimmen: Es liegt in der Zukunft oder sehr weit zurück. Es wurde so übernommen; bitte nachfragen.",
+    )
+    SHORT_TOKEN = _finding(
+        "The token in the object's name is too short to tell two registrations apart; the one inside decided.",
+        "Das Kennzeichen im Dateinamen ist zu kurz, um Anmeldungen zu unterscheiden; entschieden hat das in der Datei.",
     )
     POSSIBLE_DUPLICATE = _finding(
         "The person may exist already; a decision is waiting.",
@@ -333,7 +377,8 @@ class Code(StrEnum):
         "The status word is unknown and counts as modified.", "Das Statuswort ist unbekannt und gilt als geändert."
     )
     STATUS_CONTRADICTED = _finding(
-        "The status in the file contradicts what was found.", "Der Status in der Datei widerspricht dem, was wir gefunden haben."
+        "The status in the file contradicts what was found.",
+        "Der Status in der Datei widerspricht dem, was wir gefunden haben.",
     )
     UNKNOWN_METHOD = _finding(
         "The therapy method is none of those known; its text is kept.",
@@ -379,6 +424,22 @@ class Code(StrEnum):
     CONFLICT = _finding(
         "Staff and source changed the same field differently; staff's value stays, a decision is waiting.",
         "Mitarbeitende und Quelle haben dasselbe Feld geändert; Ihr Wert bleibt, eine Entscheidung steht aus.",
+    )
+    LISTED_ELSEWHERE = _finding(
+        "Another file of the same day has the word about this practice, as a rule that of its own postal code; what this one says differently was not taken over.",
+        "Über diese Praxis entscheidet eine andere Datei desselben Tages, in der Regel die der eigenen Postleitzahl; abweichende Angaben wurden nicht übernommen.",
+    )
+    PLACEHOLDER = _finding(
+        "A placeholder such as k.A. or - stands in the place of a value; it counts as empty.",
+        "Statt einer Angabe steht dort ein Platzhalter wie k. A. oder -; das Feld gilt als leer.",
+    )
+    HTML_ENTITY = _finding(
+        "The text contains HTML entities such as &amp;; they were decoded.",
+        "Der Text enthält HTML-Zeichen wie &amp;; sie wurden umgewandelt.",
+    )
+    TITLE_IN_NAME = _finding(
+        "An academic title stands in the name; it was taken out of it, and into the empty title.",
+        "Im Namen steht ein akademischer Titel; er wurde herausgenommen und, wo keiner stand, als Titel übernommen.",
     )
     NOT_FOR_ADULTS = _finding(
         "No method for adults; left out by the setting THERAPIST_IMPORT_AUDIENCE.",

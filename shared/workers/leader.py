@@ -13,6 +13,7 @@ from shared.database.engine import transaction
 from shared.database.locks import LockedConnection, LockName, end_holder, hold
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
+from shared.words.codes import Code
 from shared.words.statuses import WorkerState
 from shared.workers.heartbeats import Heartbeats, is_silent
 
@@ -30,13 +31,13 @@ JobTurn = Callable[[LockedConnection, Callable[[], bool]], float]
 class Job:
     """Work that at most one process does at a time. A notification on `channel` begins the next turn early.
 
-    `away` is called, in every process and every few seconds, as long as the database cannot be reached.
+    `away` is told why, in every process and every few seconds, as long as the database cannot be used.
     """
 
     worker: str
     channel: str
     turn: JobTurn
-    away: Callable[[], None] | None = None
+    away: Callable[[Code], None] | None = None
 
 
 class Leader:
@@ -68,7 +69,7 @@ class Leader:
                 self._note_interruption(error.code)
                 self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
                 if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
-                    self._job.away()
+                    self._job.away(error.code)
             except Exception:
                 log.exception("worker_crashed", worker=self._job.worker)
                 self._heartbeats.set(self._job.worker, WorkerState.STANDBY)

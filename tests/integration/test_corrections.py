@@ -220,3 +220,16 @@ def test_a_file_is_printed_and_corrected_on_the_command_line(patients, failed, m
     assert (done.returncode, patients.patients()[0]["ort"]) == (0, "Köln")
     (kept,) = patients.rows("SELECT pointer, corrected_by FROM patient_service.import_corrections")
     assert kept == {"pointer": "/patient_data/anrede", "corrected_by": "cli:eva"}
+
+
+def test_a_wrapped_registration_is_corrected_by_what_is_in_the_wrapper(patients, api, failed, make_registration):
+    wrapped = {
+        "signature": "00",
+        "timestamp": 1,
+        "data": {"type": "x", "data": document(make_registration, anrede="Herrn")},
+    }
+    number = failed(json.dumps(wrapped).encode())
+    right = document(make_registration, anrede="Herr")
+    assert api("POST", f"/api/imports/{number}/correct", {"document": right, "reason": "x"})[0] == 200
+    (kept,) = patients.rows("SELECT pointer, old_value FROM patient_service.import_corrections")
+    assert kept == {"pointer": "/data/data/patient_data/anrede", "old_value": "Herrn"}

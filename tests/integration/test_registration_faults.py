@@ -203,7 +203,7 @@ def test_a_full_disk_is_told_at_once_and_the_file_waits(patients, make_registrat
     ran = curavani("imports", "run", "patient", before="ulimit -f 0")
     assert ran.returncode == 1, ran.stderr
     (file,) = patients.files()
-    assert (file["status"], file["error_code"], file["local_path"]) == ("retrying", "disk_unavailable", None)
+    assert (file["status"], file["error_code"]) == ("retrying", "disk_unavailable")
     assert list(patients.copies.rglob("*.*")) == []
     assert open_alerts(patients) == ["disk_unavailable"]
     assert curavani("imports", "retry", "P1").returncode == 0

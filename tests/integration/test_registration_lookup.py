@@ -5,8 +5,9 @@ from sqlalchemy.engine import Connection
 
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.patient_importer import Policy, import_registration
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
 from patient_service.models import kernel
+from shared.core.clock import now
 from shared.database.engine import transaction
 from shared.imports import ledger
 from shared.imports.source import Found
@@ -25,7 +26,7 @@ def rows_read_in_turn(connection: Connection) -> int:
 
 def test_an_import_reads_no_patient_in_turn(patients, make_registration):
     data = make_registration()
-    registration = parse_registration(data, "a.json")
+    registration = parse_registration(data, "a.json", Upload(now()))
     file = RegistrationFile(data, "0" * 64, "2025/07/1_0.json")
     with transaction(patients.engine) as connection:
         connection.execute(PATIENTS)

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.slow
 COUNTS = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
 FIRST_NAMES = ("Anna", "Berta", "Clara", "Dora", "Emma", "Frieda", "Gerda", "Hanna", "Ida", "Jutta", "Karla", "Lena")
 ZIPS = ("52062", "52064")
+FULL_NAME_AND_ADDRESS = ("vorname", "nachname", "strasse")
 PEOPLE = 24
 WEEKS = 9
 TABLES = ("therapeuten", "event_outbox", "field_changes", "reviews", "import_outcomes", "import_findings")
@@ -100,6 +101,10 @@ class Person:
         self.listed_in, self.listed_on = zip_code, day
         return conflicts
 
+    def is_recognised_when_deleted(self):
+        """A deletion has to give the full name and the full address, as the row has them or the source had them."""
+        return all(self.shown[name] in (self.expected[name], self.said[name]) for name in FULL_NAME_AND_ADDRESS)
+
     def is_gone(self, *, by_import):
         self.gone = True
         if self.status == "aktiv":
@@ -170,7 +175,11 @@ class World:
         for person in listed:
             conflicts |= person.is_listed(zip_code, day)
         really_gone = [
-            person for person in deleted if not person.gone and (person.listed_in == zip_code or person.listed_on < day)
+            person
+            for person in deleted
+            if not person.gone
+            and person.is_recognised_when_deleted()
+            and (person.listed_in == zip_code or person.listed_on < day)
         ]
         waits = len(really_gone) > 5 and len(really_gone) * 5 > active
         make = self.make_therapist

@@ -12,10 +12,11 @@ from patient_service import models as patient_models
 from patient_service import schemas as patient_schemas
 from patient_service.console import _HEADINGS as PATIENT_HEADINGS
 from patient_service.events import PatientEvent
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
 from patient_service.patient import PATIENT, SELF_REPORTED, Patient
 from patient_service.patient import Group as PatientGroup
 from patient_service.use_cases import PATIENTS as PATIENT_TABLE
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.fields.declaration import Data, Flag, JsonList, JsonObject, Owner, Text, field, fields_of
 from shared.fields.validation import InvalidInput, validate
@@ -135,7 +136,7 @@ def registration(**answers):
         "consent_metadata": {"timestamp_utc": "2025-07-05T14:33:55Z"},
         "registration_token": "0b1ab67b",
     }
-    return parse_registration(json.dumps(document).encode(), "Mueller_Erika_20250705_0b1ab67b.json")
+    return parse_registration(json.dumps(document).encode(), "Mueller_Erika_20250705_0b1ab67b.json", Upload(now()))
 
 
 @pytest.mark.parametrize("name", [each.name for each in PATIENT if each.owner is not Owner.SELF_REPORTED])

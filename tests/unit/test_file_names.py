@@ -60,17 +60,20 @@ def test_a_name_is_read_from_its_end(name, token):
         ("registration.json.gz", "other_ending"),
         ("registrationjson", "other_ending"),
         ("", "other_ending"),
+        ("bad\x00name.json", "unusable_name"),
+        ("bad\ud800/", "unusable_name"),
     ],
 )
 def test_the_ending_makes_a_candidate(name, reason):
     assert ignored_reason(name) == reason
 
 
-names = st.text(st.characters(exclude_characters="/"), min_size=1)
+storable = st.characters(exclude_characters="\x00", exclude_categories=["Cs"])
+names = st.text(st.characters(exclude_characters="/\x00", exclude_categories=["Cs"]), min_size=1)
 
 
 @given(
-    prefix=st.lists(st.text(), max_size=2),
+    prefix=st.lists(st.text(storable), max_size=2),
     person=st.tuples(names, names),
     day=st.dates().map(lambda day: day.strftime("%Y%m%d").zfill(8)),
     token=st.from_regex(r"[0-9a-f]{8}", fullmatch=True),
@@ -83,5 +86,5 @@ def test_every_name_that_the_form_writes_gives_its_token_and_is_a_candidate(pref
 
 @given(st.text())
 def test_no_name_is_too_odd_to_be_read(name):
-    assert ignored_reason(name) in (None, "folder_placeholder", "other_ending")
-    assert parse_name(name).token is None or ignored_reason(name) is None
+    assert ignored_reason(name) in (None, "folder_placeholder", "other_ending", "unusable_name")
+    assert parse_name(name).token is None or ignored_reason(name) in (None, "unusable_name")

@@ -10,6 +10,7 @@ from shared.text.keys import (
     clean_text,
     compact_key,
     email_key,
+    line_key,
     name_key,
     name_key_part,
     phone_key,
@@ -128,12 +129,12 @@ def test_an_address_has_a_key(email, key):
         ("0049 241 12345", "+4924112345"),
         ("+49 (0)241 12345", "+4924112345"),
         ("(0)0241 12345", "+4924112345"),
-        ("0241 12345 App. 12", "+4924112345"),
-        ("0241 12345 Apparat:12", "+4924112345"),
-        ("0241 12345 DW 12", "+4924112345"),
+        ("0241 12345 App. 12", "+4924112345x12"),
+        ("0241 12345 Apparat:12", "+4924112345x12"),
+        ("0241 12345 DW 12", "+4924112345x12"),
         ("0241 12345 Durchwahl", "+4924112345"),
-        ("0241 12345x12", "+4924112345"),
-        ("0241 12345 ext 12", "+4924112345"),
+        ("0241 12345x12", "+4924112345x12"),
+        ("0241 12345 ext 12", "+4924112345x12"),
         ("+43 1 58858", "+43158858"),
         # What is no number has its digits, if there are any.
         ("1", "1"),
@@ -147,6 +148,24 @@ def test_an_address_has_a_key(email, key):
 )
 def test_a_number_has_a_key(number, key):
     assert phone_key(number) == key
+
+
+@pytest.mark.parametrize(
+    ("number", "key"),
+    [
+        ("0241 12345", "024112345"),
+        ("+49 (0)241/123-45 App. 6", "024112345"),
+        ("0049 241 12345", "024112345"),
+        (" +49241 12345", "024112345"),
+        ("+43 1 58858", "0043158858"),
+        ("1234", None),
+        ("auf Anfrage", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_line_has_a_key_without_its_extension(number, key):
+    assert line_key(number) == key
 
 
 @pytest.mark.parametrize(

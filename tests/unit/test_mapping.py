@@ -109,6 +109,26 @@ def test_an_ordinary_record_fills_every_column_without_a_finding():
         ("basic_info/first_name", "", "vorname", None),
         ("basic_info/title", "  ", "titel", None),
         ("location/house_number", None, "strasse", "Salierallee"),
+        ("location/house_number", "-", "strasse", "Salierallee"),
+        ("location/street", "Salierallee 15", "strasse", "Salierallee 15"),
+        ("location/street", "k.A.", "strasse", "15"),
+        ("basic_info/salutation", "-", "geschlecht", "keine_Angabe"),
+        ("basic_info/title", "keine", "titel", None),
+        ("basic_info/first_name", "Null", "vorname", None),
+        ("basic_info/last_name", "NULL", "nachname", "NULL"),
+        ("basic_info/last_name", "null", "nachname", "null"),
+        ("basic_info/last_name", "M&uuml;ller", "nachname", "Müller"),
+        ("basic_info/first_name", "Dr. med. Thomas", "vorname", "Thomas"),
+        ("basic_info/first_name", "Dr.", "vorname", None),
+        ("basic_info/last_name", "Dipl.-Psych. Zeevaert", "nachname", "Zeevaert"),
+        ("contact/phone", "auf Anfrage", "telefon", None),
+        ("contact/fax", "n/a", "fax", None),
+        ("contact/phone", "0241 12345 App. 12", "telefon", "0241 12345 App. 12"),
+        ("contact/website", "http://", "webseite", None),
+        ("contact/email", "keine", "email", None),
+        ("languages", ["-", "Englisch", "k.A."], "fremdsprachen", ["Englisch"]),
+        ("therapy_methods", ["unbekannt"], "psychotherapieverfahren", []),
+        ("telephone_hours", {"montag": ["-"]}, "telefonische_erreichbarkeit", {}),
         ("contact/email", "kein-at-zeichen", "email", None),
         ("contact/email", "müller@praxis-köln.de", "email", "müller@praxis-köln.de"),
         ("contact", None, "telefon", None),
@@ -173,6 +193,13 @@ def test_value_becomes_column(path, value, field, expected):
         ("contact/email", "praxis@kein.test", ("/contact/email", "invalid_email_ignored")),
         ("therapy_methods", ["Hypnose"], ("/therapy_methods/0", "unknown_method")),
         ("telephone_hours", {"Feiertag": ["9"]}, ("/telephone_hours/Feiertag", "unknown_weekday")),
+        ("contact/phone", "k.A.", ("/contact/phone", "placeholder")),
+        ("contact/phone", "auf Anfrage", ("/contact/phone", "placeholder")),
+        ("languages", ["Englisch", "-"], ("/languages/1", "placeholder")),
+        ("telephone_hours", {"montag": ["9", "-"]}, ("/telephone_hours/montag/1", "placeholder")),
+        ("location/city", "K&ouml;ln", ("/location/city", "html_entity")),
+        ("basic_info/first_name", "Dr. Thomas", ("/basic_info/first_name", "title_in_name")),
+        ("basic_info/last_name", "Dr. Zeevaert", ("/basic_info/last_name", "title_in_name")),
     ],
 )
 def test_oddity_is_reported_and_the_record_still_counts(path, value, expected):
@@ -217,6 +244,15 @@ def test_oddity_is_reported_and_the_record_still_counts(path, value, expected):
         ("telephone_hours", {"montag": 9}, ("/telephone_hours/montag", "invalid_type")),
         ("basic_info/full_name", "a\0b", ("/basic_info/full_name", "invalid_character")),
         ("basic_info/last_name", "a\ud800b", ("/basic_info/last_name", "invalid_character")),
+        ("basic_info/last_name", "M\ufffdller", ("/basic_info/last_name", "invalid_character")),
+        ("basic_info/last_name", "MÃ¼ller", ("/basic_info/last_name", "invalid_character")),
+        ("basic_info/last_name", "M&Atilde;&frac14;ller", ("/basic_info/last_name", "invalid_character")),
+        ("location/city", "KÃ¶ln", ("/location/city", "invalid_character")),
+        # "à": cleaning would turn its second character, a space that does not break, into a common one.
+        ("languages", ["VoilÃ\xa0"], ("/languages/0", "invalid_character")),
+        ("basic_info/last_name", "k.A.", ("/basic_info/last_name", "missing")),
+        ("basic_info/last_name", "Dr.", ("/basic_info/last_name", "missing")),
+        ("location/postal_code", "k.A.", ("/location/postal_code", "missing")),
         ("a\0b", "x", ("", "invalid_character")),
     ],
 )
@@ -291,6 +327,21 @@ def test_hash_changes_with_the_mapped_columns_only(record, same):
 )
 def test_hash_ignores_the_order_of_lists_and_nothing_else(path, one, other, same):
     assert (map_record(changed(path, one), 0).hash == map_record(changed(path, other), 0).hash) is same
+
+
+@pytest.mark.parametrize(("title", "titel"), [("", "Prof. Dr."), ("-", "Prof. Dr."), ("Dr. med.", "Dr. med.")])
+def test_a_title_in_a_name_is_taken_where_there_is_none(title, titel):
+    record = changed("basic_info/first_name", "Prof. Dr. Thomas")
+    record["basic_info"]["title"] = title
+    fields = map_record(record, 0).fields
+    assert (fields["titel"], fields["vorname"]) == (titel, "Thomas")
+
+
+def test_titles_that_are_too_long_for_their_column_are_left_out():
+    record = changed("basic_info/first_name", "Dr. " * 20 + "Thomas")
+    record["basic_info"]["title"] = ""
+    fields = map_record(record, 0).fields
+    assert (fields["titel"], fields["vorname"]) == (None, "Thomas")
 
 
 @pytest.mark.parametrize(

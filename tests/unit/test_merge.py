@@ -42,6 +42,14 @@ def filled(**values):
         ("ort", (None, "", None), {}, [], ""),
         ("ort", (None, "Köln", ""), {"ort": "Köln"}, [], "Köln"),
         ("ort", ("Bad Aachen", "BadAachen", "Bad Aachen"), {"ort": "BadAachen"}, [], "BadAachen"),
+        (
+            "telefon",
+            ("0241 12345", "0241 12345 App. 7", "0241 12345"),
+            {"telefon": "0241 12345 App. 7"},
+            [],
+            "0241 12345 App. 7",
+        ),
+        ("telefon", ("0241 12345 App. 7", "0241 12345 DW 7", "0241 12345 App. 7"), {}, [], "0241 12345 DW 7"),
         ("telefon", (None, "0241 12345", None), {"telefon": "0241 12345"}, [], "0241 12345"),
         ("telefon", (None, "None", None), {"telefon": "None"}, [], "None"),
         # Another notation of what it said last, and of what the row holds.

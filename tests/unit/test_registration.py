@@ -1,5 +1,7 @@
 """What a registration file says, without any database."""
 
+import hashlib
+import hmac
 import json
 import time
 from datetime import UTC, date, datetime
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patient_service.imports.duplicates import Person
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
 from patient_service.patient import PATIENT, SELF_REPORTED
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.text.strict_json import escaped
 
@@ -36,7 +39,7 @@ def written(section, changes):
 
 
 def parse(name=NAME, **changes):
-    return parse_registration(json.dumps(written(DOCUMENT, changes)).encode(), name)
+    return parse_registration(json.dumps(written(DOCUMENT, changes)).encode(), name, Upload(now()))
 
 
 def parse_person(**answers):
@@ -64,7 +67,7 @@ def refusal(parse, **changes):
 def read(data, name):
     """The registration, None where it is refused; the code of the refusal; and the findings in either case."""
     try:
-        registration = parse_registration(data, name)
+        registration = parse_registration(data, name, Upload(now()))
     except RejectedError as error:
         return None, error.code, error.findings
     return registration, None, registration.findings
@@ -213,7 +216,8 @@ def test_a_fault_is_named_as_in_the_form():
         ("2025-07-05T14:33:55Z", datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)),
         (" 2025-07-05 14:33:55 ", datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)),
         ("2025-07-05T01:30:00+02:00", datetime(2025, 7, 4, 23, 30, tzinfo=UTC)),
-        ("2025-07-05", datetime(2025, 7, 5, tzinfo=UTC)),
+        ("2025-07-05t14:33:55.123456789z", datetime(2025, 7, 5, 14, 33, 55, 123456, tzinfo=UTC)),
+        ("2025-06-30T23:59:60Z", datetime(2025, 6, 30, 23, 59, 59, tzinfo=UTC)),
     ],
 )
 def test_a_consent_was_given_at_a_moment_in_utc(stated, moment):
@@ -226,7 +230,7 @@ def test_the_machines_own_zone_moves_no_consent(monkeypatch, zone):
     with monkeypatch.context() as environment:
         environment.setenv("TZ", zone)
         time.tzset()
-        moments = [parse_consent(timestamp_utc=f"2025-07-05T12:00{end}").consent.given_at for end in ("", "Z")]
+        moments = [parse_consent(timestamp_utc=f"2025-07-05T12:00:00{end}").consent.given_at for end in ("", "Z")]
     time.tzset()
     assert moments == [datetime(2025, 7, 5, 12, tzinfo=UTC)] * 2
     assert {moment.tzinfo for moment in moments} == {UTC}
@@ -240,6 +244,13 @@ def test_the_machines_own_zone_moves_no_consent(monkeypatch, zone):
         (" ", "missing"),
         ("yesterday", "invalid_timestamp"),
         ("2025-02-30T00:00:00Z", "invalid_timestamp"),
+        ("2025-07-05", "invalid_timestamp"),
+        ("2025-W27-6", "invalid_timestamp"),
+        ("2025-W27-6T12:00:00Z", "invalid_timestamp"),
+        ("20250705T143355Z", "invalid_timestamp"),
+        ("2025-07-05T14:33", "invalid_timestamp"),
+        ("2025-07-05T14:33:55+25:00", "invalid_timestamp"),
+        ("٢٠٢٥-07-05T14:33:55Z", "invalid_timestamp"),
         ("0001-01-01T00:00:00+14:00", "invalid_timestamp"),
         (5, "invalid_type"),
     ],
@@ -310,4 +321,140 @@ def test_whatever_the_form_writes_is_mapped_remarked_on_or_refused(answers):
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(data):
     with pytest.raises(RejectedError):
-        parse_registration(data, NAME)
+        parse_registration(data, NAME, Upload(now()))
+
+
+UPLOADED = Upload(datetime(2025, 7, 6, 12, tzinfo=UTC))
+
+
+def parse_document_at(document, upload=UPLOADED, name=NAME, key=None):
+    return parse_registration(json.dumps(document).encode(), name, upload, key)
+
+
+@pytest.mark.parametrize(
+    ("field", "day", "is_odd"),
+    [
+        ("geburtsdatum", "0085-03-04", True),
+        ("geburtsdatum", "1899-12-31", True),
+        ("geburtsdatum", "1900-01-01", False),
+        ("geburtsdatum", "2025-07-07", False),
+        ("geburtsdatum", "2025-07-08", True),
+        ("letzte_sitzung_vorherige_psychotherapie", "2099-01-01", True),
+        ("letzte_sitzung_vorherige_psychotherapie", "2024-01-01", False),
+    ],
+)
+def test_a_day_that_can_hardly_be_right_is_imported_and_remarked_on(field, day, is_odd):
+    registration = parse_document_at({**DOCUMENT, "patient_data": {**PERSON, field: day}})
+    assert registration.patient[field] == date.fromisoformat(day)
+    assert remarks(registration) == ([(f"/patient_data/{field}", "implausible_date")] if is_odd else [])
+
+
+@pytest.mark.parametrize(
+    ("stated", "is_odd"),
+    [
+        ("2025-07-07T12:00:00Z", False),
+        ("2025-07-07T12:00:01Z", True),
+        ("2099-01-01T00:00:00Z", True),
+        ("2000-01-01T00:00:00Z", False),
+        ("1999-12-31T23:59:59Z", True),
+    ],
+)
+def test_a_consent_after_the_upload_is_kept_and_remarked_on(stated, is_odd):
+    consent = {**CONSENT, "timestamp_utc": stated}
+    registration = parse_document_at({**DOCUMENT, "consent_metadata": consent})
+    assert registration.consent.document == consent
+    assert remarks(registration) == ([("/consent_metadata/timestamp_utc", "implausible_date")] if is_odd else [])
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (["Angst", "  Schlafprobleme "], "Angst, Schlafprobleme"),
+        (["", "Angst", " "], "Angst"),
+        ([], None),
+        ([""], None),
+        ("Angst", "Angst"),
+    ],
+)
+def test_symptoms_may_be_a_list(said, kept):
+    assert parse_person(symptome=said).patient["symptome"] == kept
+
+
+@pytest.mark.parametrize(("said", "code"), [([5], "invalid_type"), (["x" * 50_000], "too_long"), ({}, "invalid_type")])
+def test_symptoms_of_another_kind_are_refused(said, code):
+    assert refusal(parse_person, symptome=said) == ("validation_failed", [("/patient_data/symptome", code)])
+
+
+@pytest.mark.parametrize(
+    ("in_name", "inside", "found"),
+    [
+        ("0b1ab67b", "0B1AB67Bffff", []),
+        ("0B1AB67Bf", "0b1ab67bffff", []),
+        ("0b1ab67", "0b1ab67bffff", [("", "short_token")]),
+        ("abc", "abc", []),
+    ],
+)
+def test_the_beginning_of_a_token_stands_for_it_in_a_name(in_name, inside, found):
+    registration = parse(name=f"Mustermann_Max_20250705_{in_name}.json", registration_token=inside)
+    assert remarks(registration) == found
+
+
+@pytest.mark.parametrize("inside", ["0b1ab67", "ffff0b1ab67b", "0b1ab67affff"])
+def test_another_token_in_the_name_is_a_mix_up(inside):
+    assert refusal(parse, registration_token=inside)[0] == "token_mismatch"
+
+
+def test_a_token_has_at_most_255_characters_as_it_stands():
+    assert parse(name="a.json", registration_token="x" * 255).token == "x" * 255
+    expected = ("validation_failed", [("/registration_token", "too_long")])
+    assert refusal(parse, registration_token="x" * 256) == expected
+    assert refusal(parse, registration_token=" " * 250 + "x" * 8) == expected
+
+
+def test_more_findings_than_anybody_reads_are_summed_up():
+    found = remarks(parse_person(**{f"f{number}": 1 for number in range(1000)}))
+    assert len(found) == 101
+    assert found[-1] == ("", "more_findings")
+
+
+def signed(document, key=b"secret", **changes):
+    raw = json.dumps(document, indent=1, ensure_ascii=False)
+    signature = hmac.new(key, raw.encode(), hashlib.sha256).hexdigest()
+    parts = {"signature": json.dumps(signature), "timestamp": "1", "data": raw, **changes}
+    return ("{ " + " , ".join(f'"{name}" : {value}' for name, value in parts.items() if value) + " }").encode()
+
+
+@pytest.mark.parametrize("layers", [0, 1])
+@pytest.mark.parametrize("key", [None, b"secret"])
+def test_a_signed_registration_is_unwrapped(layers, key):
+    data = {**DOCUMENT, "patient_data": {**PERSON, "ort": 'Köln}"', "x": 1}}
+    for _ in range(layers):
+        data = {"meta": [], "data": data}
+    registration = parse_registration(signed(data), NAME, UPLOADED, key)
+    assert registration.patient["ort"] == 'Köln}"'
+    assert remarks(registration) == [("/data" * (layers + 1) + "/patient_data/x", "unknown_field")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps(DOCUMENT).encode(),
+        signed(DOCUMENT, b"other"),
+        signed(DOCUMENT, signature='"ä"'),
+        signed(DOCUMENT, signature="5"),
+        signed(DOCUMENT, signature=None),
+        signed(DOCUMENT, data=None),
+        signed(DOCUMENT, data=json.dumps(DOCUMENT)),
+    ],
+)
+def test_with_a_key_only_what_it_signed_is_taken(data):
+    with pytest.raises(RejectedError) as refused:
+        parse_registration(data, NAME, UPLOADED, b"secret")
+    assert refused.value.code == "signature_invalid"
+
+
+def test_what_is_wrong_in_a_wrapper_is_told_from_the_files_root():
+    data = signed({"data": {**DOCUMENT, "patient_data": {**PERSON, "anrede": "Herrn"}}})
+    with pytest.raises(RejectedError) as refused:
+        parse_registration(data, NAME, UPLOADED)
+    assert places(refused.value.findings) == [("/data/data/patient_data/anrede", "invalid_value")]

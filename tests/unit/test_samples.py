@@ -7,13 +7,15 @@ from datetime import date, datetime
 import pytest
 
 from curavani.demo.samples import registrations, scrapes
-from patient_service.imports.registration import parse_registration
+from patient_service.imports.registration import Upload, parse_registration
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.text.strict_json import parse_document
 from shared.words.codes import describe
 from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
-from therapist_service.imports.identity import Listed, assign, traits_of
+from therapist_service.imports.identity import Listed, assign
 from therapist_service.imports.mapping import for_adults, map_record
+from therapist_service.imports.traits import traits_of
 
 DAY = date(2025, 7, 2)
 FILE_TIME = datetime.fromisoformat("2025-07-02T04:00:00+00:00")
@@ -27,7 +29,7 @@ NEEDS_HISTORY = {"success", "implausible_count", "superseded", "duplicate_conten
 
 def registration_outcome(sample):
     try:
-        parsed = parse_registration(sample.content, sample.object_name)
+        parsed = parse_registration(sample.content, sample.object_name, Upload(now()))
     except RejectedError as error:
         return error.code, []
     return "success", [finding.code for finding in parsed.findings]

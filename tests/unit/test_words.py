@@ -41,7 +41,7 @@ SHOWN = {
 WORDS = [
     pytest.param(words_of, word, id=f"{kind.__name__}-{word}") for kind, words_of in SHOWN.items() for word in kind
 ]
-RULES = sorted({*get_args(duplicates.Rule), *get_args(identity.Rule), "same_record"})
+RULES = sorted({*get_args(duplicates.Rule), *identity.Rule})
 DIGEST = {"files": 0, "files_failed": 0, "records": {}, "failed": 0, "reviews": {}, "parked": 0, "trouble": []}
 MOMENT = datetime(2026, 7, 5, tzinfo=UTC)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from itertools import chain, pairwise
 from operator import itemgetter
 
@@ -40,6 +41,9 @@ class ScrapeSource:
     _reading: dict[int, Future[Scrape]] = field(default_factory=dict, init=False)
     """Small files that are being read or have been, by their number."""
 
+    _at_hand: list[Scrape] = field(default_factory=list, init=False)
+    """The scrapes of the batch that is applied."""
+
     kernel = kernel
     releases = False
 
@@ -62,11 +66,13 @@ class ScrapeSource:
         return []
 
     def batches(self, due: list[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-        """Oldest scrape first; small files of one day together, and read while the batch before them is applied."""
+        """Oldest scrape day first, and by postal code within it; small files of one day together, and read while the
+        batch before them is applied."""
         with ThreadPoolExecutor(1, thread_name_prefix="scrape-reader") as reader:
             try:
                 for present, following in pairwise([*self._together(due), []]):
                     self._read_ahead(reader, present, following)
+                    self._at_hand.clear()
                     yield present
             finally:
                 reader.shutdown(wait=False, cancel_futures=True)
@@ -76,12 +82,20 @@ class ScrapeSource:
         if claim.item is None:
             raise ValueError("a scrape is read from its file")
         reading = self._reading.pop(claim.file.id, None)
-        return reading.result() if reading else self._read(claim.item)
+        scrape = reading.result() if reading else self._read(claim.item)
+        self._at_hand.append(scrape)
+        return scrape
 
     def apply(self, connection: Connection, file: File, content: Scrape) -> Settlement:
         accepted = import_tracker.count_is_accepted(file)
+        own = content.envelope
+        others = [
+            scrape
+            for scrape in self._at_hand
+            if scrape.envelope.scrape_day == own.scrape_day and scrape.envelope.zip != own.zip
+        ]
         settlement = apply_if_sound(
-            connection, file.id, self._watched(content), self.audience, count_is_accepted=accepted
+            connection, file.id, self._watched(content), self.audience, others=others, count_is_accepted=accepted
         )
         known_by = {"file_hash": content.sha256, "scrape_date": content.envelope.scrape_moment}
         return replace(settlement, noted=known_by)
@@ -101,17 +115,22 @@ class ScrapeSource:
     def _together(self, due: list[Claim[ScrapeFile]]) -> Iterator[list[Claim[ScrapeFile]]]:
         moment = now()
         items = [(claim, claim.item) for claim in due if claim.item is not None]
-        entries = [(self.folder.order_key(item, moment), item.size, claim) for claim, item in items]
+        entries = [(self._order_key(item, moment), item.size, claim) for claim, item in items]
         batch: list[Claim[ScrapeFile]] = []
         day, room = None, 0
-        for (scraped_at, _), size, claim in sorted(entries, key=itemgetter(0)):
-            if batch and (scraped_at.date() != day or size > room):
+        for (scraped_on, *_), size, claim in sorted(entries, key=itemgetter(0)):
+            if batch and (scraped_on != day or size > room):
                 yield batch
                 batch = []
-            day, room = scraped_at.date(), (room if batch else _BATCH_BYTES) - size
+            day, room = scraped_on, (room if batch else _BATCH_BYTES) - size
             batch.append(claim)
         if batch:
             yield batch
+
+    def _order_key(self, item: ScrapeFile, present: datetime) -> tuple[date, str, datetime, str]:
+        """Where nobody else does, the file of the smallest postal code has the word about a practice."""
+        moment, path = self.folder.order_key(item, present)
+        return moment.date(), item.zip, moment, path
 
     def _read_ahead(self, reader: Executor, *batches: Sequence[Claim[ScrapeFile]]) -> None:
         """Begins to read the small files; none once a file has cut off a pass, so that each answers for itself."""

@@ -5,52 +5,29 @@ name, address, title, e-mail. Each comparison holds against what the row says no
 because staff may have corrected either. An empty value equals nothing, with the one exception of the title.
 """
 
-import re
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal, TypedDict
+from enum import StrEnum, auto
 
-from shared.fields.declaration import Row
-from shared.text.keys import compact_key, email_key, name_key_part
-
-# The same names and titles come again and again, from row to row and from week to week.
-last_name_key = lru_cache(maxsize=16_384)(name_key_part)
-first_name_key = lru_cache(maxsize=16_384)(compact_key)
-_title_key = lru_cache(maxsize=256)(compact_key)
-
-Rule = Literal["exact", "id", "name", "compound", "renamed", "duplicate_in_file", "ambiguous", "none"]
-
-_STREET_ENDING = re.compile(r"str(?:\.\s*|(?=\s|$))")
-_RANGE = re.compile(r"(?<=\d)\s*[-–/+]\s*(?=\d)")
+from therapist_service.imports.names import contradict, is_compound
+from therapist_service.imports.traits import Traits
 
 
-@dataclass(frozen=True, slots=True)
-class Traits:
-    """The keys by which people are compared, computed once per record or row; None where there is no value.
+class Rule(StrEnum):
+    """Which rule decided what becomes of a record."""
 
-    `street` includes the house number; `numbered` says whether it has one, and so is a full address with `zip`.
-    """
-
-    last: str | None
-    first: str | None
-    title: str | None
-    street: str | None
-    numbered: bool
-    zip: str | None
-    email: str | None
-
-
-class Keys(TypedDict):
-    """By what a row is found, as its columns hold it: a name under a postal code.
-
-    `last_key` and `first_key` are of what the row says now, `other_keys` what else it goes by because the source said
-    it last; empty or null where there is none.
-    """
-
-    last_key: str
-    first_key: str
-    other_keys: list[str] | None
+    SAME_RECORD = auto()
+    EXACT = auto()
+    ID = auto()
+    NAME = auto()
+    COMPOUND = auto()
+    RENAMED = auto()
+    SIMILAR = auto()
+    DUPLICATE_IN_FILE = auto()
+    AMBIGUOUS = auto()
+    NEW = auto()
+    NONE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +41,20 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row: what it says now (`current`) and what the source said of it last (`source`, None if it never did)."""
+    """A row: what it says now (`current`) and what the source said of it last (`source`, None if it never did).
+
+    What other files of the same scrape day say of it: `placed` where one lists it at an address of its own, `listed`
+    where one lists its full name, `dismissed` where one, or this file, calls its full name deleted.
+    """
 
     row_id: int
     area: str | None
     external_id: str | None
     current: Traits
     source: Traits | None = None
-
-    def firsts(self) -> set[str]:
-        """The first names by which the row is known, none if it lacks one."""
-        return {traits.first for traits in self.versions() if traits.first}
+    placed: bool = False
+    listed: bool = False
+    dismissed: bool = False
 
     def versions(self) -> tuple[Traits, ...]:
         return (self.current,) if self.source is None else (self.current, self.source)
@@ -82,7 +62,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The decision: a row, or nobody yet (`none`), a repetition within the file, or several rows (`ambiguous`).
+    """The decision: a row, or nobody yet (`none`), a repetition within the file, or rows among which a person has to
+    choose: several that fit (`ambiguous`), or one that fits several records or is only `similar`.
 
     `reassigned` means that another row carried the record's id until now.
     """
@@ -93,75 +74,45 @@ class Match:
     reassigned: bool = False
 
 
-def traits_of(fields: Row) -> Traits:
-    """The traits of mapped columns, be they a record's, a row's, or what was kept of the source."""
-    street = fields.get("strasse")
-    return Traits(
-        last=last_name_key(fields.get("nachname")),
-        first=first_name_key(fields.get("vorname")),
-        title=_title_key(fields.get("titel")),
-        street=_street_key(street),
-        numbered=any(character.isdigit() for character in street or ""),
-        zip=fields.get("plz") or None,
-        email=email_key(fields.get("email")),
-    )
-
-
-def look_up_keys(current: Row, said: Row | None) -> Keys:
-    """The keys of a row, which says `current`, and of which the source `said` that last.
-
-    Every rule but the id asks for a last or a first name under the same postal code, so whoever shares none of these
-    with a record is nobody that it could mean.
-    """
-    last, first = (_key(current.get("plz"), name) for name in _names(current))
-    if not said or all(current.get(name) == said.get(name) for name in ("plz", "nachname", "vorname")):
-        return {"last_key": last, "first_key": first, "other_keys": None}
-    versions = (current, said)
-    zips, names = {version.get("plz") for version in versions}, {name for each in versions for name in _names(each)}
-    others = {_key(zip_code, name) for zip_code in zips for name in names} - {last, first, ""}
-    return {"last_key": last, "first_key": first, "other_keys": sorted(others) or None}
-
-
-def record_keys(traits: Traits) -> list[str]:
-    """The keys that a record is looked up by."""
-    return [key for name in (traits.last, traits.first) if (key := _key(traits.zip, name))]
-
-
-def decide(listed: Listed, candidates: Sequence[Known], claimed: Collection[int]) -> Match:
-    """The row of `listed` among `candidates`: rows that share its id, or its name or address; more do no harm.
-
-    The rules are tried in their order, and the first that finds a free row decides; rows in `claimed` belong to other
-    records of the same file. If several are left, the same address and then the same id decides, else nobody does.
-    """
-    for rule, holds in _RULES:
-        match = _attempt(rule, holds, listed, candidates, claimed)
-        if match is not None:
-            return match
-    return _nobody(listed, candidates)
-
-
 def assign(
     records: Sequence[Listed], candidates: Sequence[Sequence[Known]], claimed: Collection[int] = ()
 ) -> list[Match]:
-    """`decide` for the records of a file together, each with its own candidates; the matches in the same order.
+    """The row of each record of a file among its own candidates; the matches in the same order.
 
-    A rule is tried on all records before the next one, so that a vague resemblance never takes the row of somebody who
-    stands further down. The second of two records of one person is a `duplicate_in_file`, also where no row exists yet.
+    Candidates are rows that share an id, a name, an address or a contact; more do no harm. Rows in `claimed` belong to
+    other records of the file. The rules are tried in their order, each on all records before the next one, so that a
+    vague resemblance never takes the row of somebody who stands further down. If several rows are left to one record,
+    the same address and then the same id decides, else nobody does. The second of two records of one person is a
+    `duplicate_in_file`, also where no row exists yet.
     """
     matches = _repetitions(records)
     taken = set(claimed)
     pending = [index for index in range(len(records)) if index not in matches and candidates[index]]
     for rule, holds in _RULES:
+        if rule in _VAGUE:
+            matches |= _rivals(rule, holds, [(index, records[index], candidates[index]) for index in pending], taken)
         # Two rounds: who seems ambiguous may not be once the others of this rule have taken theirs.
         for last_round in (False, True):
-            for index in pending:
+            for index in (index for index in pending if index not in matches):
                 match = _attempt(rule, holds, records[index], candidates[index], taken)
-                if match is None or (match.rule == "ambiguous" and not last_round):
+                if match is None or (match.rule is Rule.AMBIGUOUS and not last_round):
                     continue
                 matches[index] = match
                 taken |= {match.row_id} if match.row_id is not None else set()
-            pending = [index for index in pending if index not in matches]
-    return [matches.get(index) or _nobody(records[index], candidates[index]) for index in range(len(records))]
+        pending = [index for index in pending if index not in matches]
+    return [matches.get(index) or _nobody(records[index], candidates[index], taken) for index in range(len(records))]
+
+
+def decide_deletion_of(listed: Listed, candidates: Sequence[Known], claimed: Collection[int]) -> Match:
+    """Whom a record that claims `deleted` means: likeness is not enough to make somebody inactive.
+
+    The full name at the full address, or the id with the same last name and a first name that does not contradict.
+    """
+    for rule, holds in _OF_DELETIONS:
+        match = _attempt(rule, holds, listed, candidates, claimed)
+        if match is not None:
+            return match
+    return Match(None, Rule.NONE)
 
 
 def decide_by_id_alone(area: str, external_id: str, candidates: Sequence[Known], claimed: Collection[int]) -> Match:
@@ -172,8 +123,8 @@ def decide_by_id_alone(area: str, external_id: str, candidates: Sequence[Known],
     found = [known for known in candidates if known.area == area and known.external_id == external_id]
     free = [known for known in found if known.row_id not in claimed]
     if len(free) != 1:
-        return Match(None, "none")
-    return Match(free[0].row_id, "id")
+        return Match(None, Rule.NONE)
+    return Match(free[0].row_id, Rule.ID)
 
 
 def same_person(one: Traits, other: Traits) -> bool:
@@ -188,49 +139,117 @@ def same_person(one: Traits, other: Traits) -> bool:
     return one.first == other.first and (one.street == other.street or not one.street or not other.street)
 
 
-def _names(version: Row) -> tuple[str | None, str | None]:
-    return last_name_key(version.get("nachname")), first_name_key(version.get("vorname"))
-
-
-def _key(zip_code: str | None, name: str | None) -> str:
-    return f"{zip_code}|{name}" if zip_code and name else ""
+_Holds = Callable[[Listed, Known], bool]
 
 
 def _attempt(
-    rule: Rule,
-    holds: Callable[[Listed, Known], bool],
-    listed: Listed,
-    candidates: Sequence[Known],
-    claimed: Collection[int],
+    rule: Rule, holds: _Holds, listed: Listed, candidates: Sequence[Known], claimed: Collection[int]
 ) -> Match | None:
     """What one rule says, None if nothing."""
     found = [known for known in candidates if holds(listed, known)]
-    free = _preferred(listed, [known for known in found if known.row_id not in claimed])
+    free = _preferred(listed, [known for known in found if _is_free(listed, known, claimed)])
     if len(free) > 1:
-        return Match(None, "ambiguous", tuple(sorted(known.row_id for known in free)))
+        return Match(None, Rule.AMBIGUOUS, tuple(sorted(known.row_id for known in free)))
     if free:
         return Match(free[0].row_id, rule, reassigned=_takes_id(listed, candidates, free[0]))
     if any(same_person(listed.traits, version) for known in found for version in known.versions()):
-        return Match(None, "duplicate_in_file")
+        return Match(None, Rule.DUPLICATE_IN_FILE)
     return None
 
 
-def _nobody(listed: Listed, candidates: Sequence[Known]) -> Match:
-    return Match(None, "none", reassigned=_takes_id(listed, candidates, None))
+def _is_free(listed: Listed, known: Known, claimed: Collection[int]) -> bool:
+    """Whether nobody else has the row: no record of this file, no practice of the same person at another address."""
+    if known.row_id in claimed:
+        return False
+    traits = listed.traits
+    has_its_own = known.placed and traits.numbered and any(version.numbered for version in known.versions())
+    return not has_its_own or _same_address(traits, known)
+
+
+def _rivals(
+    rule: Rule, holds: _Holds, pending: Sequence[tuple[int, Listed, Sequence[Known]]], taken: Collection[int]
+) -> dict[int, Match]:
+    """Records with different names whom the rule gives one and the same row: two people, and nobody knows whose it is.
+
+    "A. Berg" may be Anna or Arno; whoever of them stands first in the file must not get the row for that.
+    """
+    wishes: dict[int, list[tuple[int, Listed]]] = defaultdict(list)
+    for index, listed, candidates in pending:
+        match = _attempt(rule, holds, listed, candidates, taken)
+        if match is not None and match.row_id is not None:
+            wishes[match.row_id].append((index, listed))
+    return {
+        index: Match(None, Rule.AMBIGUOUS, (row_id,))
+        for row_id, rivals in wishes.items()
+        if len({(rival.traits.last, rival.traits.first) for _, rival in rivals}) > 1
+        for index, _ in rivals
+    }
+
+
+def _nobody(listed: Listed, candidates: Sequence[Known], taken: Collection[int]) -> Match:
+    """No rule finds a row; where strong evidence speaks for some, a person has to say."""
+    similar = {
+        known.row_id
+        for known in candidates
+        if known.row_id not in taken and not known.listed and _is_similar(listed, known)
+    }
+    if similar:
+        return Match(None, Rule.SIMILAR, tuple(sorted(similar)))
+    return Match(None, Rule.NONE, reassigned=_takes_id(listed, candidates, None))
+
+
+def _is_similar(listed: Listed, known: Known) -> bool:
+    """Strong evidence without a match: e-mail or telephone with the last name, or first and last name swapped.
+
+    An e-mail speaks for the person even where the first name is another one: that may be a correction of it.
+    """
+    traits = listed.traits
+    if _agrees(known, "last", traits.last):
+        if _agrees(known, "email", traits.email):
+            return True
+        if _agrees(known, "line", traits.line) and not _contradicts_first(traits, known):
+            return True
+    return _is_swapped(traits, known) and (_has_id(listed, known) or _same_address(traits, known))
+
+
+def _is_swapped(traits: Traits, known: Known) -> bool:
+    if traits.last is None or traits.first is None:
+        return False
+    return any(
+        version.last is not None
+        and version.first == traits.last.replace(" ", "")
+        and version.last.replace(" ", "") == traits.first
+        for version in known.versions()
+    )
 
 
 def _repetitions(records: Sequence[Listed]) -> dict[int, Match]:
     """The records of persons who stand further up already, by position."""
     found: dict[int, Match] = {}
-    earlier: dict[tuple[str | None, ...], list[Traits]] = {}
+    earlier: dict[tuple[str | None, ...], list[Listed]] = {}
     for index, listed in enumerate(records):
-        traits = listed.traits
-        namesakes = earlier.setdefault((traits.last, traits.first, traits.zip), [])
-        if any(same_person(traits, namesake) for namesake in namesakes):
-            found[index] = Match(None, "duplicate_in_file")
+        namesakes = earlier.setdefault((listed.traits.last, listed.traits.zip), [])
+        if any(_repeats(listed, namesake) for namesake in namesakes):
+            found[index] = Match(None, Rule.DUPLICATE_IN_FILE)
         else:
-            namesakes.append(traits)
+            namesakes.append(listed)
     return found
+
+
+def _repeats(listed: Listed, earlier: Listed) -> bool:
+    """Whether both are one person: the same name, or two spellings of it under one id at one full address."""
+    one, other = listed.traits, earlier.traits
+    if same_person(one, other):
+        return True
+    return (
+        listed.external_id is not None
+        and listed.external_id == earlier.external_id
+        and (one.last, one.zip) == (other.last, other.zip)
+        and None not in (one.last, one.zip)
+        and one.numbered
+        and one.street == other.street
+        and not contradict(one.first_parts, other.first_parts)
+    )
 
 
 def _by_exact_place(listed: Listed, known: Known) -> bool:
@@ -238,14 +257,17 @@ def _by_exact_place(listed: Listed, known: Known) -> bool:
     return _by_name(listed, known) and _same_address(listed.traits, known)
 
 
-def _by_id(listed: Listed, known: Known) -> bool:
-    """Same area and id, and the person fits: last name without contradiction, or first name at the full address."""
-    if not _has_id(listed, known):
-        return False
+def _by_id_and_name(listed: Listed, known: Known) -> bool:
+    """Same area and id, the last name, and a first name that does not contradict."""
     traits = listed.traits
-    if _agrees(known, "last", traits.last) and not _contradicts_first(traits, known):
+    return _has_id(listed, known) and _agrees(known, "last", traits.last) and not _contradicts_first(traits, known)
+
+
+def _by_id(listed: Listed, known: Known) -> bool:
+    """Same area and id, and the person fits: by name, or with a changed last name at the full address."""
+    if _by_id_and_name(listed, known):
         return True
-    return _agrees(known, "first", traits.first) and _same_address(traits, known)
+    return _has_id(listed, known) and _has_renamed_itself(listed.traits, known)
 
 
 def _by_name(listed: Listed, known: Known) -> bool:
@@ -258,14 +280,14 @@ def _by_name(listed: Listed, known: Known) -> bool:
 
 
 def _by_compound(listed: Listed, known: Known) -> bool:
-    """At the same address: a first name missing on one side, or one spelling of a compound last name."""
+    """At the same address: first names that do not contradict, or one spelling of a compound last name."""
     traits = listed.traits
     if not _same_address(traits, known):
         return False
-    if _agrees(known, "last", traits.last) and (traits.first is None or not known.firsts()):
+    if _agrees(known, "last", traits.last) and not _contradicts_first(traits, known):
         return True
     return _agrees(known, "first", traits.first) and any(
-        _compound(traits.last, version.last) for version in known.versions()
+        is_compound(traits.last, version.last) for version in known.versions()
     )
 
 
@@ -275,20 +297,33 @@ def _by_first_name(listed: Listed, known: Known) -> bool:
     titles = {version.title for version in known.versions()}
     emails = {version.email for version in known.versions() if version.email}
     return (
-        _agrees(known, "first", traits.first)
-        and _same_address(traits, known)
+        _has_renamed_itself(traits, known)
         and traits.title in titles
         and (traits.email is None or not emails or traits.email in emails)
     )
 
 
-_RULES: tuple[tuple[Rule, Callable[[Listed, Known], bool]], ...] = (
-    ("exact", _by_exact_place),
-    ("id", _by_id),
-    ("name", _by_name),
-    ("compound", _by_compound),
-    ("renamed", _by_first_name),
+def _has_renamed_itself(traits: Traits, known: Known) -> bool:
+    """Whether it may be the row's person under another last name: the first name and the full address agree.
+
+    Not where the same day lists or deletes the row's own name: then there are two people, and one has succeeded the
+    other in the practice.
+    """
+    if known.listed or known.dismissed:
+        return False
+    return _agrees(known, "first", traits.first) and _same_address(traits, known)
+
+
+_RULES: tuple[tuple[Rule, _Holds], ...] = (
+    (Rule.EXACT, _by_exact_place),
+    (Rule.ID, _by_id),
+    (Rule.NAME, _by_name),
+    (Rule.COMPOUND, _by_compound),
+    (Rule.RENAMED, _by_first_name),
 )
+_VAGUE = frozenset({Rule.ID, Rule.COMPOUND, Rule.RENAMED})
+"""Rules that can hold for people of different names."""
+_OF_DELETIONS: tuple[tuple[Rule, _Holds], ...] = ((Rule.EXACT, _by_exact_place), (Rule.ID, _by_id_and_name))
 
 
 def _preferred(listed: Listed, found: list[Known]) -> list[Known]:
@@ -316,26 +351,9 @@ def _agrees(known: Known, trait: str, value: str | None) -> bool:
 
 
 def _contradicts_first(traits: Traits, known: Known) -> bool:
-    firsts = known.firsts()
-    return traits.first is not None and bool(firsts) and traits.first not in firsts
+    firsts = [version.first_parts for version in known.versions() if version.first_parts]
+    return bool(firsts) and all(contradict(traits.first_parts, parts) for parts in firsts)
 
 
 def _same_address(traits: Traits, known: Known) -> bool:
     return traits.numbered and _agrees(known, "street", traits.street) and _agrees(known, "zip", traits.zip)
-
-
-def _compound(one: str | None, other: str | None) -> bool:
-    """Whether last names differ only in separators, or one consists of parts of the other ("Berg" is no "Bergmann")."""
-    if one is None or other is None:
-        return False
-    if one.replace(" ", "") == other.replace(" ", ""):
-        return True
-    parts, others = set(one.split()), set(other.split())
-    return parts <= others or others <= parts
-
-
-def _street_key(street: str | None) -> str | None:
-    """The street with its number: "Haupt-Str. 15 a" is "Hauptstraße 15a", but "1-5" is not "15"."""
-    if not street:
-        return None
-    return compact_key(_RANGE.sub("bis", _STREET_ENDING.sub("strasse ", street.casefold())))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -73,6 +73,11 @@ def applied_before(connection: Connection, import_id: int, sha256: str, zip_code
     return AppliedBefore(*_APPLIED_BEFORE.one(connection, id=import_id, hash=sha256, zip=zip_code))
 
 
+def was_applied_on(connection: Connection, zip_code: str, day: date) -> bool:
+    """Whether a scrape of this postal code and day was applied."""
+    return bool(_WAS_APPLIED_ON.one(connection, zip=zip_code, start=_start_of(day), end=_start_of(day, 1))[0])
+
+
 def count_is_accepted(file: File) -> bool:
     """Whether a person has asked again for a file whose number of records was not believed: it is so, after all."""
     return (file.status, file.error_code) == (FileStatus.PENDING, Code.IMPLAUSIBLE_COUNT)
@@ -82,6 +87,17 @@ def day_of(moment: datetime) -> date:
     """The calendar day of a scrape, as its envelope counts it."""
     return moment.astimezone(UTC).date()
 
+
+def _start_of(day: date, later: int = 0) -> datetime:
+    return datetime.combine(day + timedelta(days=later), time(), UTC)
+
+
+_WAS_APPLIED_ON = Statement("""
+    SELECT EXISTS (
+      SELECT FROM therapist_service.import_tracking
+      WHERE zip = :zip AND scrape_date >= :start AND scrape_date < :end AND status IN ('success', 'partial')
+    )
+""")
 
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (

@@ -6,6 +6,7 @@ again once the rows that are meant are locked.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 import sqlalchemy as sa
@@ -14,11 +15,15 @@ from sqlalchemy.engine import Connection
 from shared.database.statements import Statement
 from shared.fields.declaration import Row
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Known, Listed, look_up_keys, record_keys, traits_of
+from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import MappedRecord
+from therapist_service.imports.scrape_day import Day
+from therapist_service.imports.traits import contact_keys, look_up_keys, name_keys, traits_of
 from therapist_service.models import therapeuten
 
-_IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email")
+_IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
+_KEYS = ("last_key", "first_key", "mail_key", "line_key", "other_keys")
+_OF_THE_DAY = ("source_zip", "source_seen_at", "source_removed_at")
 
 # All but the raw record, which is large, only kept as evidence, and compared with nothing.
 _COMPARED = tuple(column for column in therapeuten.c if column.name != "source_raw")
@@ -42,7 +47,9 @@ _BY_ANY_KEY = sa.union_all(
             sa.and_(therapeuten.c.source_area == sa.bindparam("area"), _one_of("external_id", "ids")),
             _one_of("last_key", "keys"),
             _one_of("first_key", "keys"),
-            therapeuten.c.other_keys.overlap(sa.bindparam("keys", type_=sa.ARRAY(sa.Text))),
+            _one_of("mail_key", "contacts"),
+            _one_of("line_key", "contacts"),
+            therapeuten.c.other_keys.overlap(sa.bindparam("all_keys", type_=sa.ARRAY(sa.Text))),
             # Written by a version of the program that knew no keys.
             therapeuten.c.last_key.is_(None),
         )
@@ -50,9 +57,8 @@ _BY_ANY_KEY = sa.union_all(
 )
 _RESEMBLING = Statement(
     sa.select(
-        *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_zip", "source_import_id")],
-        *[therapeuten.c[name] for name in _IDENTIFYING],
-        *[therapeuten.c[name] for name in ("last_key", "first_key", "other_keys")],
+        *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_import_id")],
+        *[therapeuten.c[name] for name in (*_IDENTIFYING, *_OF_THE_DAY, *_KEYS)],
         therapeuten.c.source_record.is_not(None).label("is_sourced"),
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
@@ -69,69 +75,121 @@ _LOCKED = Statement(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A row that a record repeats: its id, the id that the source gives it, and the one it gave before."""
+
+    row_id: int
+    external_id: str | None
+    was: str | None
+
+
 def mark_unchanged(
     connection: Connection, import_id: int, envelope: Envelope, records: Sequence[MappedRecord]
-) -> dict[int, int]:
-    """Marks the rows as listed whose source record is the very same under the same id: nothing to compare there.
+) -> dict[int, Marked]:
+    """Marks the rows as listed of which the source says the very same, under whatever id: nothing to compare there.
 
-    Returns the rows' ids by the records' index. Rows that this file has claimed already are not among them, nor are
-    those marked as gone, nor those that a later scrape has listed.
+    Returns them by the records' index. Rows that this file has claimed already are not among them, nor are those marked
+    as gone, nor those that a later scrape has listed.
     """
     # Two records that look the same are no case for a short cut, nor are two rows that do.
-    by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
+    by_hash: dict[str, list[MappedRecord]] = defaultdict(list)
     for record in records:
-        if record.external_id is not None:
-            by_key[record.external_id, record.hash].append(record.index)
-    single = {key: indexes[0] for key, indexes in by_key.items() if len(indexes) == 1}
+        by_hash[record.hash].append(record)
+    single = {content: alike[0] for content, alike in by_hash.items() if len(alike) == 1}
     if not single:
         return {}
+    traits = [traits_of(record.fields) for record in single.values()]
     marked = _MARK_UNCHANGED(
         connection,
-        ids=[external_id for external_id, _ in single],
-        hashes=[content for _, content in single],
+        keys=[f"{each.zip}|{each.last}" for each in traits],
+        hashes=list(single),
+        ids=[record.external_id for record in single.values()],
+        # Without a full name and a full address the same words may be said of two people.
+        sure=[each.first is not None and each.numbered for each in traits],
         import_id=import_id,
         area=envelope.area,
         zip=envelope.zip,
         moment=envelope.scrape_moment,
         next_day=datetime.combine(envelope.scrape_day + timedelta(days=1), time(), UTC),
     )
-    return {single[external_id, content]: row_id for row_id, external_id, content in marked}
+    return {single[content].index: Marked(row_id, external_id, was) for row_id, content, external_id, was in marked}
 
 
-# Rows are found by arrays of ids, never by a join: fresh rows have no statistics yet, and a join would be planned as if
-# an area had a handful of them, reading the whole area for every file. For the same reason the second look at the area
-# is worded so that no index serves it.
+# Rows are found by arrays of keys, never by a join: fresh rows have no statistics yet, and a join would be planned as
+# if a postal code had a handful of them. An id belongs to the file that has the word, so only that one gives it.
 _MARK_UNCHANGED = Statement("""
     WITH alike AS MATERIALIZED (
-      SELECT min(id) AS id FROM therapist_service.therapeuten
-      WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[]))
-        AND source_hash = ANY(CAST(:hashes AS text[]))
-      GROUP BY external_id, source_hash HAVING count(*) = 1
+      SELECT min(id) AS id, min(external_id) AS was, min(source_area) AS area, source_hash
+      FROM therapist_service.therapeuten
+      WHERE last_key = ANY(CAST(:keys AS text[])) AND source_hash = ANY(CAST(:hashes AS text[]))
+      GROUP BY source_hash HAVING count(*) = 1
+    ), meant AS MATERIALIZED (
+      SELECT alike.id, told.external_id, alike.was FROM alike
+      JOIN unnest(CAST(:hashes AS text[]), CAST(:ids AS text[]), CAST(:sure AS boolean[]))
+        AS told (hash, external_id, sure) ON told.hash = alike.source_hash
+      WHERE told.sure OR (alike.area, alike.was) = (CAST(:area AS text), told.external_id)
     )
     UPDATE therapist_service.therapeuten AS present
-    SET source_seen_at = :moment, source_zip = :zip, source_import_id = :import_id
-    WHERE present.id = ANY(ARRAY(SELECT id FROM alike))
-      AND present.source_area IS NOT DISTINCT FROM :area
-      AND (present.external_id, present.source_hash) IN (
-        SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:hashes AS text[]))
+    SET source_seen_at = CAST(:moment AS timestamptz), source_zip = CAST(:zip AS varchar),
+      source_import_id = :import_id,
+      (external_id, source_area, source_word_zip, source_word_at) = (
+        SELECT
+          CASE WHEN has_word THEN coalesce(meant.external_id, present.external_id) ELSE present.external_id END,
+          CASE WHEN has_word AND meant.external_id IS NOT NULL THEN CAST(:area AS text) ELSE present.source_area END,
+          CASE WHEN has_word THEN CAST(:zip AS varchar) ELSE present.source_word_zip END,
+          CASE WHEN has_word THEN CAST(:moment AS timestamptz) ELSE present.source_word_at END
+        FROM (
+          SELECT present.source_plz = CAST(:zip AS varchar)
+            OR coalesce(present.source_word_zip = CAST(:zip AS varchar), true) AS has_word
+        ) AS spoken
       )
+    FROM meant
+    WHERE present.id = ANY(ARRAY(SELECT id FROM meant)) AND present.id = meant.id
       AND present.source_removed_at IS NULL AND present.source_import_id IS DISTINCT FROM :import_id
       AND (present.source_seen_at IS NULL OR present.source_seen_at < :next_day)
-    RETURNING present.id, present.external_id, present.source_hash
+    RETURNING present.id, present.source_hash, present.external_id, meant.was
+""")
+
+
+def take_ids(connection: Connection, import_id: int, envelope: Envelope, given: Sequence[str]) -> set[str]:
+    """Takes ids that this file has given to others from the rows that carried them in its last scrape.
+
+    Returns those ids. A row that this file lists has its own, which may be the same: an id may repeat.
+    """
+    taken = _TAKE_IDS(connection, ids=list(given), area=envelope.area, zip=envelope.zip, import_id=import_id)
+    return {external_id for (external_id,) in taken}
+
+
+_TAKE_IDS = Statement("""
+    WITH former AS MATERIALIZED (
+      SELECT id, external_id FROM therapist_service.therapeuten
+      WHERE source_area = :area AND external_id = ANY(CAST(:ids AS text[])) AND source_zip = :zip
+        AND source_import_id IS DISTINCT FROM :import_id
+      FOR UPDATE
+    )
+    UPDATE therapist_service.therapeuten AS present SET external_id = NULL
+    FROM former WHERE present.id = former.id
+    RETURNING former.external_id
 """)
 
 
 class Candidates:
-    """Rows that share an id, or a name under a postal code, with some people, as the rules of identity see them.
+    """Rows that share an id, a contact, or a name under a postal code, with some people, as the rules of identity see
+    them: with what the other files of a `day` say, where there is one.
 
     They are not locked yet.
     """
 
-    def __init__(self, connection: Connection, import_id: int, area: str, people: Sequence[Listed]) -> None:
+    def __init__(
+        self, connection: Connection, import_id: int, area: str, people: Sequence[Listed], day: Day | None = None
+    ) -> None:
         ids = sorted({person.external_id for person in people if person.external_id is not None})
-        keys = sorted({key for person in people for key in record_keys(person.traits)})
-        found = _RESEMBLING(connection, area=area, ids=ids, keys=keys)
+        keys = sorted({key for person in people for key in name_keys(person.traits)})
+        contacts = sorted({key for person in people for key in contact_keys(person.traits)})
+        found = _RESEMBLING(connection, area=area, ids=ids, keys=keys, contacts=contacts, all_keys=[*keys, *contacts])
         self._connection = connection
+        self._day = day
         self._rows: dict[int, Row] = {row["id"]: row for row in found}
         self._known: dict[int, Known] = {}
         self._by_zip: dict[str | None, list[int]] = defaultdict(list)
@@ -145,12 +203,12 @@ class Candidates:
         self.claimed = {row_id for row_id, row in self._rows.items() if row["source_import_id"] == import_id}
 
     def of(self, listed: Listed) -> list[Known]:
-        """Those that any rule could find: the same id, or the same last or first name under the same postal code."""
+        """Those that any rule could find: the same id, a name under the same postal code, or the same contact."""
         traits = listed.traits
         found: set[int] = set()
         if listed.external_id is not None:
             found.update(self._by_id.get((listed.area, listed.external_id), ()))
-        for key in record_keys(traits):
+        for key in (*name_keys(traits), *contact_keys(traits)):
             # A row without a first name is found by its last one, a renamed person by the first.
             found.update(self._by_key.get(key, ()))
         return [self._as_known(row_id) for row_id in sorted(found)]
@@ -164,7 +222,9 @@ class Candidates:
         if not ids:
             return {}
         rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids))}
-        as_looked_at = all(_known(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items())
+        as_looked_at = all(
+            self._of(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items()
+        )
         return rows if as_looked_at and len(rows) == len(ids) else None
 
     def _as_known(self, row_id: int) -> Known:
@@ -172,8 +232,12 @@ class Candidates:
         if row_id not in self._known:
             row = self._rows[row_id]
             said = {name: row[_said(name)] for name in _IDENTIFYING} if row["is_sourced"] else None
-            self._known[row_id] = _known(row, said)
+            self._known[row_id] = self._of(row, said)
         return self._known[row_id]
+
+    def _of(self, row: Row, said: Row | None) -> Known:
+        known = _known(row, said)
+        return self._day.known(row, known) if self._day else known
 
 
 def listed(record: MappedRecord, area: str) -> Listed:
@@ -185,7 +249,7 @@ def _keys(row: Row) -> set[str]:
     keys = row
     if row["last_key"] is None:
         keys = look_up_keys(row, {name: row[_said(name)] for name in _IDENTIFYING})
-    return {keys["last_key"], keys["first_key"], *(keys["other_keys"] or ())}
+    return {*(keys[name] for name in _KEYS[:-1]), *(keys["other_keys"] or ())} - {"", None}
 
 
 def _known(row: Row, said: Row | None) -> Known:

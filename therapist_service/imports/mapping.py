@@ -11,7 +11,6 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from typing import TypedDict
-from unicodedata import is_normalized
 
 import orjson
 from email_validator import EmailNotValidError, validate_email
@@ -21,8 +20,16 @@ from shared.text.keys import clean_text
 from shared.text.strict_json import escaped, is_storable, unstorable_pointers
 from shared.words.codes import Code
 from shared.words.vocabulary import Anrede, Geschlecht
+from therapist_service.imports.repairs import (
+    decoded,
+    is_broken,
+    is_clean,
+    is_placeholder,
+    with_house_number,
+    without_titles,
+)
 
-MAPPING_VERSION = 1
+MAPPING_VERSION = 2
 """Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""
 
 _RECORD_KEYS = frozenset(
@@ -64,6 +71,7 @@ _PLAIN_EMAIL = re.compile(
 )
 _NUL_ESCAPE = rb"\u0000"
 _ID_LENGTH = 255  # the id is indexed, and an index entry has a limit of its own
+_TITLE_LENGTH = 50
 _KEY_LENGTH = 60  # of a foreign key's name in a pointer
 
 
@@ -163,20 +171,31 @@ class _Reader:
         self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
 
     def text(self, section: Mapping[str, object], path: str, key: str, length: int) -> str | None:
-        """The cleaned text, None where it is absent or empty; anything but a text of this length is a fault."""
+        """The cleaned text, None where it is absent or says nothing; anything but a text of this length is a fault."""
         value = section.get(key)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
             self.fault(f"{path}/{key}", Code.INVALID_TYPE)
             return None
-        value = _clean(value)
+        value = self.repaired(value, f"{path}/{key}")
         if len(value) > length:
             self.fault(f"{path}/{key}", Code.TOO_LONG)
+        if is_placeholder(value) and not (key == "last_name" and value.casefold() == "null"):
+            self.finding(f"{path}/{key}", Code.PLACEHOLDER)
+            return None
         return value or None
 
+    def number(self, key: str) -> str | None:
+        """A telephone number, None where there is no digit in it."""
+        value = self.text(self.contact, "/contact", key, 50)
+        if value is None or any(character.isdigit() for character in value):
+            return value
+        self.finding(f"/contact/{key}", Code.PLACEHOLDER)
+        return None
+
     def texts(self, value: object, path: str) -> list[str]:
-        """The distinct, cleaned, non-empty texts of a list, in its order."""
+        """The distinct, cleaned texts of a list that say something, in its order."""
         if value is None:
             return []
         if not isinstance(value, list):
@@ -184,12 +203,26 @@ class _Reader:
             return []
         found: dict[str, None] = {}
         for position, item in enumerate(value):
-            if isinstance(item, str):
-                found[_clean(item)] = None
+            place = f"{path}/{position}"
+            if not isinstance(item, str):
+                self.fault(place, Code.INVALID_TYPE)
+            elif is_placeholder(text := self.repaired(item, place)):
+                self.finding(place, Code.PLACEHOLDER)
             else:
-                self.fault(f"{path}/{position}", Code.INVALID_TYPE)
+                found[text] = None
         found.pop("", None)
         return list(found)
+
+    def repaired(self, text: str, path: str) -> str:
+        """The text as its author wrote it; a text of which that cannot be told is a fault."""
+        if is_clean(text):
+            return text
+        plain = decoded(text)
+        if plain != text:
+            self.finding(path, Code.HTML_ENTITY)
+        if is_broken(plain) or not is_storable(plain):
+            self.fault(path, Code.INVALID_CHARACTER)
+        return clean_text(plain)
 
     def _section(self, name: str) -> Mapping[str, object]:
         value = self.raw.get(name)
@@ -218,17 +251,19 @@ def _claim(reader: _Reader) -> Claim:
 
 def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
     text, basic, location, contact = reader.text, reader.basic, reader.location, reader.contact
+    first_name, in_first_name = _name(reader, "first_name")
+    last_name, in_last_name = _name(reader, "last_name")
     fields: SourceFields = {
         "anrede": None,
         "geschlecht": Geschlecht.KEINE_ANGABE.value,
-        "titel": text(basic, "/basic_info", "title", 50),
-        "vorname": _name(reader, "first_name"),
-        "nachname": _name(reader, "last_name"),
+        "titel": text(basic, "/basic_info", "title", _TITLE_LENGTH) or in_first_name or in_last_name,
+        "vorname": first_name,
+        "nachname": last_name,
         "strasse": _street(reader),
         "plz": text(location, "/location", "postal_code", 255),
         "ort": text(location, "/location", "city", 100),
-        "telefon": text(contact, "/contact", "phone", 50),
-        "fax": text(contact, "/contact", "fax", 50),
+        "telefon": reader.number("phone"),
+        "fax": reader.number("fax"),
         "email": _email(reader),
         "webseite": text(contact, "/contact", "website", 255),
         "telefonische_erreichbarkeit": _hours(reader),
@@ -252,15 +287,21 @@ def _require(reader: _Reader, fields: SourceFields, *, id_is_enough: bool) -> No
         reader.fault("/basic_info/last_name", Code.MISSING)
 
 
-def _name(reader: _Reader, key: str) -> str | None:
-    """A name is repaired in white space around hyphens only: anything more could turn it into somebody else's."""
+def _name(reader: _Reader, key: str) -> tuple[str | None, str | None]:
+    """A name and the title in it. A name is repaired in titles before it and in white space around hyphens only:
+
+    anything more could turn it into somebody else's.
+    """
     name = reader.text(reader.basic, "/basic_info", key, 100)
-    if name is None or "-" not in name or " " not in name:
-        return name
+    if name is None or not ("." in name or " " in name):
+        return name, None
+    name, title = without_titles(name)
+    if title:
+        reader.finding(f"/basic_info/{key}", Code.TITLE_IN_NAME)
     repaired = _HYPHEN_SPACE.sub("-", name)
     if repaired != name:
         reader.finding(f"/basic_info/{key}", Code.NAME_REPAIRED)
-    return repaired
+    return repaired or None, title if 0 < len(title) <= _TITLE_LENGTH else None
 
 
 def _salutation(reader: _Reader, fields: SourceFields, *, silent: bool) -> None:
@@ -280,7 +321,7 @@ def _street(reader: _Reader) -> str | None:
     number = reader.text(reader.location, "/location", "house_number", 255)
     if street is None or number is None:
         return street or number
-    joined = f"{street} {number}"
+    joined = with_house_number(street, number)
     if len(joined) > 255 >= max(len(street), len(number)):
         reader.fault("/location/street", Code.TOO_LONG)
     return joined
@@ -309,10 +350,10 @@ def _hours(reader: _Reader) -> dict[str, list[str]]:
     hours: dict[str, list[str]] = {}
     for day, times in value.items():
         path = f"/telephone_hours/{_step(day)}"
-        german = _WEEKDAYS.get(day) or _WEEKDAYS.get(_clean(day).casefold())
+        german = _WEEKDAYS.get(day) or _WEEKDAYS.get(clean_text(day).casefold())
         if german is None:
             reader.finding(path, Code.UNKNOWN_WEEKDAY)
-            german = _clean(day)
+            german = reader.repaired(day, path)
         cleaned = reader.texts([times] if isinstance(times, str) else times, path)
         if cleaned:
             hours[german] = list(dict.fromkeys([*hours[german], *cleaned])) if german in hours else cleaned
@@ -342,18 +383,6 @@ def _find_procedures(text: str) -> tuple[str, ...]:
 
 # The source uses a dozen sentences; the bound is for a source that does not.
 _procedures = lru_cache(maxsize=256)(_find_procedures)
-
-
-def _clean(text: str) -> str:
-    # Most texts are clean already, and to see that is cheaper than to clean them.
-    if text.isascii():
-        if text.isalnum():
-            return text
-    elif not is_normalized("NFC", text):
-        return clean_text(text)
-    if text.isprintable() and "  " not in text and text[:1] != " " and text[-1:] != " ":
-        return text
-    return clean_text(text)
 
 
 def _hash(fields: SourceFields) -> str:

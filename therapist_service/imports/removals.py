@@ -17,7 +17,7 @@ from shared.words.statuses import Action, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion, guard_holds
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Listed, Match, decide, decide_by_id_alone
+from therapist_service.imports.identity import Listed, Match, Rule, decide_by_id_alone, decide_deletion_of
 from therapist_service.imports.import_tracker import day_of
 from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import MappedRecord
@@ -26,7 +26,7 @@ from therapist_service.use_cases import TherapistChange, update_therapists
 
 Report = Callable[[Outcome, Finding | None], None]
 _CHUNK = 1000
-_NOBODY = {"duplicate_in_file": Code.DUPLICATE_IN_FILE, "ambiguous": Code.AMBIGUOUS_IDENTITY}
+_NOBODY = {Rule.DUPLICATE_IN_FILE: Code.DUPLICATE_IN_FILE, Rule.AMBIGUOUS: Code.AMBIGUOUS_IDENTITY}
 """Why a deletion is meant for nobody, other than that the person is unknown."""
 
 
@@ -99,7 +99,7 @@ class Removals:
         if record.fields["nachname"] is None and record.external_id is not None:
             here = candidates.last_seen_in(self._envelope.zip)
             return decide_by_id_alone(person.area, record.external_id, here, claimed)
-        return decide(person, candidates.of(person), claimed)
+        return decide_deletion_of(person, candidates.of(person), claimed)
 
     def _deletion(self, match: Match, row: Row | None) -> Deletion:
         if row is None:

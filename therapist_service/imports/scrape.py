@@ -17,6 +17,7 @@ from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import Claim, MappedRecord, map_record
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
+from therapist_service.imports.traits import Traits, traits_of
 
 CHUNK_RECORDS = 1000
 """Records that are looked up and written together."""
@@ -34,6 +35,8 @@ class BadRecord:
 
 
 Record = MappedRecord | BadRecord
+Name = tuple[str | None, str | None, str | None]
+"""A last name, a first name and a postal code, as keys."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class Scrape:
     claims: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     """In how many of the listed records, those that are not claimed deleted, each mapped column is filled."""
+    dismissed: set[Name] = field(default_factory=set)
+    """The names of those that are claimed deleted."""
 
     @property
     def total(self) -> int:
@@ -74,6 +79,11 @@ def read_scrape(folder: ScrapeFolder, file: ScrapeFile, max_bytes: int) -> Scrap
     if file.size > max_bytes:
         raise RejectedError(Code.FILE_TOO_LARGE)
     return _read_whole(folder, file) if file.size <= WHOLE_BYTES else _read_in_pieces(folder, file)
+
+
+def name_of(traits: Traits) -> Name:
+    """By what a person is told from others of a scrape day."""
+    return traits.last, traits.first, traits.zip
 
 
 def faults_of(scrape: Scrape, most: int = 1000) -> list[Finding]:
@@ -114,7 +124,9 @@ def _scrape(
             else:
                 scrape.valid += 1
                 scrape.claims[record.claim] += 1
-                if record.claim is not Claim.DELETED:
+                if record.claim is Claim.DELETED:
+                    scrape.dismissed.add(name_of(traits_of(record.fields)))
+                else:
                     scrape.filled.update([name for name, value in record.fields.items() if value])
     return scrape
 

@@ -1,0 +1,18 @@
+"""Locks on a person, whether or not there is a row of them yet: by name, e-mail address and registration tokens."""
+
+from collections.abc import Iterable
+
+from sqlalchemy.engine import Connection
+
+from shared.database.statements import Statement
+
+# Row by row, in the order of the names: two transactions that lock them in different orders would deadlock.
+_LOCK = Statement("""
+    SELECT pg_advisory_xact_lock(hashtextextended(name, 1)) FROM unnest(CAST(:names AS text[])) AS name
+""")
+
+
+def lock_person(connection: Connection, name_key: str, email_key: str | None, tokens: Iterable[str | None]) -> None:
+    """Lets the imports and the erasure of one person pass one after the other, whichever processes they run in."""
+    keys = [("name", name_key), ("email", email_key), *[("token", token) for token in tokens]]
+    _LOCK(connection, names=sorted({f"{kind}:{key}" for kind, key in keys if key}))

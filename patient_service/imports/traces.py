@@ -1,0 +1,99 @@
+"""Which files that were never imported are a person's: what a name, a token and a kept copy tell. Pure rules.
+
+An erasure takes what is certainly theirs. What may be, it leaves to a person: another one of the same name has a right
+to their registration, too.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from patient_service.imports.envelope import unwrap
+from patient_service.imports.file_names import parse_name, stands_for
+from shared.core.errors import RejectedError
+from shared.text.keys import email_key, name_key, name_words
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+
+
+class Trace(Enum):
+    """How sure it is that a file is the person's."""
+
+    CERTAIN = "certain"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Whose files are looked for: their tokens, their keys, and the words of their first and last name."""
+
+    tokens: frozenset[str]
+    name_key: str
+    email_key: str | None
+    words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a file says of whom it is about, as far as it can be read."""
+
+    token: str | None
+    name_key: str
+    email_key: str | None
+
+
+def trace(sought: Sought, object_name: str, data: bytes | None, *, mixed_up: bool) -> Trace | None:
+    """Whether the file is the person's; None where nothing says so.
+
+    `data` is its kept copy, if there is one. A file that is `mixed_up` names one person outside and another inside: it
+    is never certain whose it is.
+    """
+    name_token = parse_name(object_name).token
+    is_named_theirs = name_token is not None and any(stands_for(name_token, token) for token in sought.tokens)
+    said = None if data is None else _read(data)
+    if said is None:
+        if is_named_theirs and not mixed_up:
+            return Trace.CERTAIN
+        is_theirs = is_named_theirs or _carries(sought, object_name) or _carries(sought, _text(data or b""))
+        return Trace.DOUBTFUL if is_theirs else None
+    is_theirs = said.token in sought.tokens or is_named_theirs or _same_person(sought, said)
+    if is_theirs and not mixed_up:
+        return Trace.CERTAIN
+    return Trace.DOUBTFUL if is_theirs or said.name_key == sought.name_key else None
+
+
+def _same_person(sought: Sought, said: _Said) -> bool:
+    return said.email_key is not None and (said.name_key, said.email_key) == (sought.name_key, sought.email_key)
+
+
+def _read(data: bytes) -> _Said | None:
+    """None for what has no name to read: then its text is all that there is to go by."""
+    try:
+        document = unwrap(data, None).document
+    except RejectedError:
+        return None
+    patient = document.get("patient_data")
+    if not isinstance(patient, dict):
+        return None
+    vorname, nachname = _string(patient, "vorname"), _string(patient, "nachname")
+    if not vorname or not nachname:
+        return None
+    return _Said(
+        _string(document, "registration_token"), name_key(vorname, nachname), email_key(_string(patient, "email"))
+    )
+
+
+def _string(section: Mapping[str, object], name: str) -> str | None:
+    value = section.get(name)
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _text(data: bytes) -> str:
+    """The bytes as text in both encodings that senders use, JSON's escapes undone."""
+    both = f"{data.decode('utf-8', 'replace')}\n{data.decode('latin-1')}"
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), both)
+
+
+def _carries(sought: Sought, text: str) -> bool:
+    return bool(sought.words) and sought.words <= name_words(text)
