@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import DatabaseNotMigrated
 from shared.database.engine import require_writable
 
-NEEDED_REVISION: Final = "0010"
+NEEDED_REVISION: Final = "0011"
 """The newest revision in `migrations/versions`; four digits, so that their order is that of the text."""
 
 
