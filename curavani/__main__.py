@@ -9,6 +9,7 @@ import typer
 from curavani.cli import (
     adoption,
     baseline,
+    corrections,
     events,
     files,
     imports,
@@ -46,6 +47,7 @@ def prepare() -> None:
 
 
 app.add_typer(imports.app, name="imports")
+imports.app.add_typer(corrections.app)
 operations.db.command("adopt", epilog=adoption.EPILOG)(adoption.adopt_command)
 app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")

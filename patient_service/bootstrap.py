@@ -11,6 +11,7 @@ from patient_service.erasure import Erasure
 from patient_service.imports import silence
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
+from patient_service.imports.corrections import Corrections
 from patient_service.imports.digest_keys import use_secret
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
@@ -71,6 +72,7 @@ class PatientParts:
     importer: Importer[StoredObject, Content]
     monitor: ImportMonitor[StoredObject, Content]
     erasure: Erasure
+    corrections: Corrections
     relay: EventRelay
     mailer: Mailer
     contacts: ContactReader | None
@@ -105,12 +107,13 @@ def build_parts(
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
+    policy = Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed)
     source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
-        policy=Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed),
+        policy=policy,
         copy_days=settings[RetentionSettings].copy_days,
         signature_key=import_settings.signature_secret,
         stage=metrics.stage,
@@ -126,6 +129,7 @@ def build_parts(
             engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
         ),
         erasure=erasure,
+        corrections=Corrections(engine, copies, policy),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
             kernel,

@@ -170,6 +170,12 @@ class NotAllowedError(CuravaniError):
 
     code = Code.NOT_ALLOWED
 
-    def __init__(self, message: str) -> None:
-        super().__init__()
+    def __init__(self, message: str, code: Code | None = None) -> None:
+        super().__init__(code)
         self.message = message
+
+
+class CopyGone(CuravaniError):
+    """The file's content is not kept (any more), so nobody can look at it or correct it."""
+
+    code = Code.COPY_GONE

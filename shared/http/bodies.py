@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from shared.fields.readers import day, flag, missing, text
@@ -42,6 +42,14 @@ def _numbers(value: object) -> object:
     raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a list of numbers")
 
 
+def _document(value: object) -> object:
+    if isinstance(value, dict):
+        return value
+    raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be an object")
+
+
+Document = Annotated[dict[str, JsonValue], BeforeValidator(_document), WithJsonSchema({"type": "object"})]
+"""Any JSON object."""
 Said = Annotated[str, BeforeValidator(_said), WithJsonSchema(_TEXT | {"minLength": 1})]
 """A text that has to be there."""
 Remark = Annotated[str | None, BeforeValidator(_remark), WithJsonSchema({"anyOf": [_TEXT, _NULL]})]

@@ -123,6 +123,7 @@ class Action(StrEnum):
     RUN = "run"
     RETRY = "retry"
     DISCARD = "discard"
+    CORRECT = "correct"
     RESOLVE = "resolve"
     UNDO = "undo"
     MERGE = "merge"

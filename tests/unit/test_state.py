@@ -483,6 +483,6 @@ def test_the_digest_tells_counts_and_codes():
         "trouble": ["no_pass"],
     }
     text = digest_text(detail)
-    for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Datensätze: 5 neu", "4 fehlgeschlagene Dateien"):
+    for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Einträge: 5 neu", "4 fehlgeschlagene Dateien"):
         assert f"- {line}\n" in text
     assert "- 1 abgelehntes Ereignis" in text
