@@ -47,6 +47,7 @@ _REMOVED: Mapping[str, str] = {
     "field_changes": "Frühere Angaben",
     "reviews": "Offene und getroffene Entscheidungen",
     "outcomes": "Verweise auf Dateien",
+    "corrections": "Korrekturen an Dateien",
     "findings": "Auffälligkeiten in Dateien",
     "events": "Gespeicherte Meldungen an andere Dienste",
     "reasons": "Notierte Begründungen",

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.merges import merged_into
-from patient_service.models import kernel, patient_consents, patienten, restrictions
+from patient_service.models import import_corrections, kernel, patient_consents, patienten, restrictions
 from patient_service.patient import PATIENT, Group
 from patient_service.use_cases import get_patient
 from shared.core.clock import GERMANY, now
@@ -37,6 +37,7 @@ class Export:
     consents: Rows
     restrictions: Rows
     files: Rows
+    corrections: Rows
     changes: Rows
     decisions: Rows
     actions: Rows
@@ -68,6 +69,7 @@ class Exporter:
             consents=consents,
             restrictions=_rows(connection, restrictions, restrictions.c.patient_id == patient_id),
             files=files,
+            corrections=_rows(connection, import_corrections, import_corrections.c.import_id.in_(numbers)),
             changes=_rows(connection, kernel.field_changes, kernel.field_changes.c.entity_id.in_(ids)),
             decisions=_decisions(connection, ids),
             actions=_rows(connection, kernel.operator_actions, _about(kernel.operator_actions, ids, numbers)),

@@ -54,6 +54,17 @@ PATIENTS: Mapping[str, Stored] = {
             Data.TECHNICAL: ("id", "file_hash", "import_id", "created_at"),
         },
     ),
+    "import_corrections": Stored(
+        "Was jemand von uns an einer fehlgeschlagenen Anmeldung berichtigt hat: jede Stelle mit beiden Werten, und warum.",
+        "so lange wie die Patientin oder der Patient",
+        "die Zeilen werden entfernt",
+        {
+            Data.HEALTH: ("old_value", "new_value", "reason"),
+            Data.PERSON: ("pointer",),
+            Data.STAFF: ("corrected_by",),
+            Data.TECHNICAL: ("id", "import_id", "corrected_at"),
+        },
+    ),
     "restrictions": Stored(
         "Einschränkung der Verarbeitung (Art. 18 DSGVO) und Widerruf der Einwilligung (Art. 7 Abs. 3), mit Grund.",
         "so lange wie die Patientin oder der Patient",

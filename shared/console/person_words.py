@@ -14,6 +14,7 @@ _REMOVED: Mapping[str, LazyString] = {
     "field_changes": lazy_gettext("History of changes"),
     "reviews": lazy_gettext("Reviews"),
     "outcomes": lazy_gettext("Records in files"),
+    "corrections": lazy_gettext("Corrections of files"),
     "findings": lazy_gettext("Findings in files"),
     "events": lazy_gettext("Events kept here"),
     "reasons": lazy_gettext("Reasons that people wrote"),
