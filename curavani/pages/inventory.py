@@ -55,7 +55,7 @@ PATIENTS: Mapping[str, Stored] = {
         },
     ),
     "import_corrections": Stored(
-        "Was jemand von uns an einer fehlgeschlagenen Anmeldung berichtigt hat: jede Stelle mit beiden Werten, und warum.",
+        "Was jemand an einer fehlgeschlagenen Anmeldung berichtigt hat: jede Stelle mit beiden Werten, und warum.",
         "so lange wie die Patientin oder der Patient",
         "die Zeilen werden entfernt",
         {
