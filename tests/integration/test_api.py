@@ -184,7 +184,7 @@ def test_a_therapist_is_blocked_and_unblocked(therapists, engine):
     therapists.put(one, json={"status": "gesperrt", "sperrgrund": "auf Wunsch"}, headers=WRITE)
     assert therapists.put(one, json={"status": "aktiv", "anrede": None}, headers=WRITE).json["anrede"] is None
     assert therapists.get("/api/therapists?potenziell_verfuegbar=false&plz_prefix=", headers=READ).json["total"] == 1
-    assert therapists.delete(one, headers=OPERATE).json == {"message": "Therapist deleted successfully"}
+    assert therapists.delete(one, headers=OPERATE).json["message"] == "Therapist deleted successfully"
     with engine.begin() as connection:
         types = connection.exec_driver_sql(
             "SELECT event_type, payload->>'reason' FROM therapist_service.event_outbox ORDER BY id"
