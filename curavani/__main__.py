@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli import events, files, imports, operations, patients, reviews, sessions, therapists
+from curavani.cli import (
+    adoption,
+    baseline,
+    corrections,
+    events,
+    files,
+    imports,
+    operations,
+    patients,
+    reviews,
+    sessions,
+    therapists,
+)
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
 from curavani.cli.services import log_to_stderr
 from shared.core.logs import get_logger
@@ -35,6 +47,8 @@ def prepare() -> None:
 
 
 app.add_typer(imports.app, name="imports")
+imports.app.add_typer(corrections.app)
+operations.db.command("adopt", epilog=adoption.EPILOG)(adoption.adopt_command)
 app.add_typer(operations.db, name="db")
 app.add_typer(events.events, name="events")
 app.add_typer(reviews.app, name="reviews")
@@ -45,6 +59,7 @@ app.command(epilog=examples("curavani serve patient", "curavani serve therapist 
     operations.serve
 )
 app.command(epilog=examples("curavani doctor", "curavani doctor --json"))(operations.doctor)
+app.command(epilog=baseline.EPILOG)(baseline.baseline)
 app.command(epilog=examples("curavani check 52066.json", "curavani check *.json --json"))(files.check)
 app.command(epilog=examples("curavani plan 52066.json", "curavani plan scrapes/20250702/52066.json --json"))(files.plan)
 

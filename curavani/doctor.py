@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from curavani import schema
@@ -67,6 +68,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
             _access(environ),
         ]
         if engine is not None:
+            found += _moving_in(engine)
             found += [look for entry in SERVICES.values() for look in _import(environ, entry, engine)]
     finally:
         if engine is not None:
@@ -88,6 +90,23 @@ def _examined(
     if check.code == Code.NOT_CONFIGURED:
         return Diagnosis(part, "not configured", dependency.advice)
     return Diagnosis(part, "ok") if check.ok else Diagnosis(part, "failing", describe(str(check.code)).english)
+
+
+def _moving_in(engine: Engine) -> Iterator[Diagnosis]:
+    """What is still to do on a database that was taken over; nothing once a therapist has a base."""
+    with transaction(engine) as connection:
+        waiting = connection.execute(_WITHOUT_BASE).scalar()
+    if waiting:
+        yield Diagnosis("moving in", "attention", f"{waiting} therapists lack what the source said last. {_BASELINE}")
+
+
+_BASELINE = "Give it with `curavani baseline FOLDER` before the first import, or every difference will be asked about."
+_WITHOUT_BASE = sa.text("""
+    SELECT count(*) FROM therapist_service.therapeuten
+    WHERE to_regclass('public.alembic_version') IS NOT NULL AND source_hash IS NULL
+      AND NOT EXISTS (SELECT FROM therapist_service.therapeuten WHERE source_hash IS NOT NULL)
+      AND NOT EXISTS (SELECT FROM therapist_service.import_tracking WHERE status IN ('success', 'partial'))
+""")
 
 
 def _access(environ: Mapping[str, str]) -> Diagnosis:

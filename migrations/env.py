@@ -5,6 +5,7 @@ from alembic import context
 from sqlalchemy import MetaData
 
 from patient_service import models as patient_models
+from shared.database.revision import VERSION_SCHEMA, VERSION_TABLE
 from therapist_service import models as therapist_models
 
 SCHEMAS = {patient_models.SCHEMA, therapist_models.SCHEMA}
@@ -24,6 +25,8 @@ def run() -> None:
         include_schemas=True,
         include_name=_ours,
         compare_server_default=True,
+        version_table=VERSION_TABLE,
+        version_table_schema=VERSION_SCHEMA,
         transaction_per_migration=False,
     )
     with context.begin_transaction():

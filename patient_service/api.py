@@ -9,8 +9,16 @@ from patient_service.certificates import Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter
 from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
-from patient_service.schemas import ConsentOut, PatientCreate, PatientOut, PatientUpdate
-from patient_service.use_cases import create_patient, get_patient, list_consents, list_patients, update_patients
+from patient_service.schemas import ConsentOut, ContactDay, PatientCreate, PatientOut, PatientUpdate
+from patient_service.use_cases import (
+    create_patient,
+    get_patient,
+    list_consents,
+    list_patients,
+    note_contact,
+    update_patients,
+)
+from shared.core.clock import today
 from shared.core.errors import Finding
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -31,6 +39,7 @@ _NUMBER = "The patient's number."
 ROUTES = Endpoints("patients", number=_NUMBER)
 _LONGEST_NUMBER = 15
 _ONE = "/<int:patient_id>"
+_TODAY = ContactDay()
 
 
 class PatientQuery(PageQuery):
@@ -190,6 +199,13 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
     changes = body.model_dump(exclude_unset=True)
     with transaction(current_service().engine) as connection:
         return PatientOut.model_validate(update_patients(connection, {patient_id: changes}, actor())[patient_id])
+
+
+@ROUTES.add("PATCH", f"{_ONE}/last-contact", Role.WRITE, errors=(404,))
+def _note_contact(patient_id: int, body: ContactDay = _TODAY) -> PatientOut:
+    """Moves the day of the last contact forward to this one, or to today; an earlier day changes nothing."""
+    with transaction(current_service().engine) as connection:
+        return PatientOut.model_validate(note_contact(connection, patient_id, body.date or today(), actor()))
 
 
 @ROUTES.add("GET", f"{_ONE}/consents", Role.READ, errors=(404,))

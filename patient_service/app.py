@@ -8,7 +8,8 @@ from flask import Flask
 from patient_service.api import ROUTES as PATIENTS
 from patient_service.api import erasing_routes, exporting_routes
 from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
-from patient_service.console import console_sections
+from patient_service.console import console_correcting, console_sections
+from patient_service.corrections_api import correcting_routes
 from patient_service.export import Exporter
 from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
@@ -37,10 +38,12 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     exporter = Exporter(parts.erasure.copies)
     routes = [
         *(PATIENTS, erasing_routes(parts.erasure), exporting_routes(exporter)),
-        *(IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)),
+        *(IMPORTS, correcting_routes(parts.corrections)),
+        *(REVIEWS, deciding_routes(resolve_review, undo_review)),
     ]
     app = build_app(service, "Curavani patient service", _DESCRIPTION, routes)
-    install_console(app, service, console_sections(parts.erasure, exporter, settings[RetentionSettings].patient_days))
+    sections = console_sections(parts.erasure, exporter, settings[RetentionSettings].patient_days)
+    install_console(app, service, sections, console_correcting(parts.corrections))
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine
 
+from patient_service.contact_events import ContactOutcome
+from patient_service.contacts import ContactReader
 from patient_service.erasure import Erasure
 from patient_service.imports import silence
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
+from patient_service.imports.corrections import Corrections
 from patient_service.imports.digest_keys import use_secret
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
@@ -34,6 +37,7 @@ from shared.core.settings import (
 )
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
+from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
@@ -68,13 +72,16 @@ class PatientParts:
     importer: Importer[StoredObject, Content]
     monitor: ImportMonitor[StoredObject, Content]
     erasure: Erasure
+    corrections: Corrections
     relay: EventRelay
     mailer: Mailer
+    contacts: ContactReader | None
     metrics: ProcessMetrics
 
     def jobs(self, *, import_enabled: bool) -> list[Job]:
         imports = [self.monitor.job()] if import_enabled else []
-        return [*imports, self.relay.job(), self.mailer.job()]
+        contacts = [self.contacts.job()] if self.contacts is not None else []
+        return [*imports, self.relay.job(), self.mailer.job(), *contacts]
 
     def close(self) -> None:
         """Ends every connection; parts that are used again open new ones."""
@@ -100,12 +107,13 @@ def build_parts(
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     erasure = Erasure(engine, bucket, copies)
+    policy = Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed)
     source = RegistrationSource(
         bucket=bucket,
         copies=copies,
         erasure=erasure,
         processor=FileProcessor(bucket, copies, import_settings.max_file_bytes, metrics.stage),
-        policy=Policy(import_settings.duplicate_policy == "update", import_settings.contracts_signed),
+        policy=policy,
         copy_days=settings[RetentionSettings].copy_days,
         signature_key=import_settings.signature_secret,
         stage=metrics.stage,
@@ -121,6 +129,7 @@ def build_parts(
             engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
         ),
         erasure=erasure,
+        corrections=Corrections(engine, copies, policy),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
         mailer=Mailer(
             kernel,
@@ -129,6 +138,7 @@ def build_parts(
             outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
             watchers=_watchers(settings),
         ),
+        contacts=_contacts(settings[KafkaSettings], metrics),
         metrics=metrics,
     )
 
@@ -155,6 +165,16 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
             ]
         ),
     )
+
+
+def _contacts(settings: KafkaSettings, metrics: ProcessMetrics) -> ContactReader | None:
+    """Who reads the communication service's events; nobody where no topic is named."""
+    if settings.communication_topic is None:
+        return None
+    for outcome in ContactOutcome:
+        # Known from the start, or the first one would be no increase.
+        metrics.contact_events(outcome, 0)
+    return ContactReader(NAME, settings, settings.communication_topic, metrics.contact_events)
 
 
 def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
@@ -198,6 +218,7 @@ def copies_dependency(settings: PatientImportSettings, engine: Engine | None) ->
         expected = False
         if engine is not None:
             with transaction(engine) as connection:
+                require_revision(connection)
                 expected = copies_exist(connection)
         copies.check(copies_expected=expected)
 

@@ -4,21 +4,35 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from flask_babel import LazyString, lazy_gettext
+from sqlalchemy.engine import Connection
 
 from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
+from patient_service.imports.corrections import Corrections, is_correctable, read_document
+from patient_service.imports.registration import FORM_NAMES
 from patient_service.models import erasures, patienten
-from patient_service.patient import PATIENT, Group
+from patient_service.patient import PATIENT, SELF_REPORTED, Group
 from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
 from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
+from patient_service.schemas import PatientCreate, PatientUpdate
 from patient_service.undo import undo_review
-from patient_service.use_cases import get_patient, list_consents, list_patients
-from shared.console.people import Answering, Erasing, FieldGroup, People, Restricting, people_section
+from patient_service.use_cases import (
+    create_patient,
+    get_patient,
+    list_consents,
+    list_patients,
+    lock_patients,
+    update_patients,
+)
+from shared.console.corrections import Correcting
+from shared.console.people import Answering, Erasing, People, Restricting, people_section
+from shared.console.person_form import Editing, FieldGroup
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
+from shared.fields.validation import validate
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),
@@ -28,6 +42,23 @@ _HEADINGS: dict[Group, LazyString] = {
     Group.WISHES: lazy_gettext("Wishes"),
     Group.SEARCH: lazy_gettext("Search for a place"),
 }
+
+
+def console_correcting(corrections: Corrections) -> Correcting:
+    """What people put right in a registration: all that the person says of themselves."""
+    return Correcting(
+        groups=[
+            FieldGroup(heading, tuple(name for name in PATIENT.in_group(group) if name in SELF_REPORTED))
+            for group, heading in _HEADINGS.items()
+        ],
+        section="/patient_data",
+        aliases=FORM_NAMES,
+        is_possible=is_correctable,
+        content_of=corrections.content_of,
+        read=read_document,
+        check=corrections.check,
+        correct=corrections.correct,
+    )
 
 
 def _answering(exporter: Exporter) -> Answering:
@@ -64,6 +95,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         groups=[FieldGroup(heading, PATIENT.in_group(group)) for group, heading in _HEADINGS.items()],
         find=partial(list_patients, with_restricted=True),
         get=get_patient,
+        editing=Editing(_create, _update, lambda connection, number: lock_patients(connection, [number])[number]),
         consents=list_consents,
         erasing=Erasing(erasure.erase, decide, erasures),
         answering=_answering(exporter),
@@ -71,3 +103,12 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         due=lambda connection: due_patients(connection, retention_days),
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
+
+
+def _create(connection: Connection, values: Mapping[str, object], actor: str) -> int:
+    return create_patient(connection, validate(PatientCreate, values).model_dump(), actor)
+
+
+def _update(connection: Connection, patient_id: int, values: Mapping[str, object], actor: str) -> object:
+    changes = validate(PatientUpdate, values).model_dump(exclude_unset=True)
+    return update_patients(connection, {patient_id: changes}, actor)

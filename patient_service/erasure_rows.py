@@ -12,7 +12,7 @@ from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.tombstones import bury, digests_of, patient_digest, person_digests
 from patient_service.imports.traces import Sought, Trace, trace
 from patient_service.merges import merged_into
-from patient_service.models import erasures, kernel, patient_consents, patienten
+from patient_service.models import erasures, import_corrections, kernel, patient_consents, patienten
 from patient_service.patient import Patient
 from patient_service.use_cases import delete_patient
 from shared.alerts.outbox import resolve_problem
@@ -191,6 +191,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "reasons": blank_reasons(connection, _actions_about(patient_id, import_ids)),
         "reviews": _blank_reviews(connection, patient_id),
         "outcomes": _blank_outcomes(connection, patient_id),
+        "corrections": _delete(connection, import_corrections, import_corrections.c.import_id.in_(import_ids)),
         "findings": _delete(connection, findings, findings.c.import_id.in_(import_ids)),
         "events": _forget_events(connection, patient_id),
     }

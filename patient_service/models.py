@@ -73,6 +73,21 @@ restrictions = Table(
     Index("uq_restrictions_holding", "patient_id", "kind", unique=True, postgresql_where=sa.text("lifted_at IS NULL")),
 )
 
+import_corrections = Table(
+    "import_corrections",
+    metadata,
+    Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+    Column("import_id", sa.BigInteger, ForeignKey("import_tracking.id"), nullable=False),
+    # A JSON pointer into the registration; values are its texts, and JSON where it has none.
+    Column("pointer", sa.Text, nullable=False),
+    Column("old_value", sa.Text),
+    Column("new_value", sa.Text),
+    Column("reason", sa.Text, nullable=False),
+    Column("corrected_by", sa.Text, nullable=False),
+    created_at("corrected_at"),
+    Index(None, "import_id"),
+)
+
 erasures = Table(
     "erasures",
     metadata,

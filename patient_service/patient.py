@@ -73,9 +73,9 @@ class Patient:
     psychotherapeutische_sprechstunde: bool = field(Flag(), "Psychotherapeutische Sprechstunde", Group.NEED, owner=FORM, data=HEALTH)
     startdatum: date | None = field(Day(), "Startdatum", Group.SEARCH, owner=STAFF, data=HEALTH, settable=False)
     erster_therapieplatz_am: date | None = field(Day(), "Erster Therapieplatz am", Group.SEARCH, owner=STAFF, data=HEALTH)
-    funktionierender_therapieplatz_am: date | None = field(Day(), "Funktionierender Therapieplatz am", Group.SEARCH, owner=STAFF, data=HEALTH)
+    funktionierender_therapieplatz_am: date | None = field(Day(), "Dauerhafter Therapieplatz seit", Group.SEARCH, owner=STAFF, data=HEALTH)
     status: str = field(Word(Patientenstatus), "Status", Group.SEARCH, owner=STAFF, data=HEALTH, default=Patientenstatus.OFFEN)
-    empfehler_der_unterstuetzung: str | None = field(FreeText(), "Empfehler der Unterstützung", Group.WISHES, owner=FORM, data=PERSON)
+    empfehler_der_unterstuetzung: str | None = field(FreeText(), "Empfohlen durch", Group.WISHES, owner=FORM, data=PERSON)
     zeitliche_verfuegbarkeit: dict[str, object] = field(JsonObject(), "Zeitliche Verfügbarkeit", Group.WISHES, owner=FORM, data=PERSON)
     raeumliche_verfuegbarkeit: dict[str, object] = field(JsonObject(), "Räumliche Verfügbarkeit", Group.WISHES, owner=FORM, data=PERSON)
     verkehrsmittel: str | None = field(Text(50), "Verkehrsmittel", Group.WISHES, owner=FORM, data=PERSON)
@@ -88,9 +88,10 @@ class Patient:
     created_at: datetime = field(Moment(), owner=TECHNICAL, data=NOBODY, announced=True)
     updated_at: datetime = field(Moment(), owner=TECHNICAL, data=NOBODY, announced=True)
     # Keys computed by `shared.text.keys`: PostgreSQL has no ICU and no extensions everywhere.
-    name_key: str = field(Text(), owner=TECHNICAL, data=PERSON)
+    # Empty where a program that knows no keys has written the row.
+    name_key: str = field(Text(), owner=TECHNICAL, data=PERSON, default="")
     email_key: str | None = field(Text(), owner=TECHNICAL, data=PERSON)
-    search_key: str = field(Text(), owner=TECHNICAL, data=PERSON)
+    search_key: str = field(Text(), owner=TECHNICAL, data=PERSON, default="")
 # fmt: on
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from patient_service.patient import PATIENT
 from shared.fields.schemas import answers, creates, updates
 from shared.fields.validation import Input
+from shared.http.bodies import CalendarDay
 
 
 @updates(PATIENT)
@@ -27,6 +28,12 @@ class PatientOut(BaseModel):
     """A patient as the API returns it and as events carry it."""
 
     model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)
+
+
+class ContactDay(Input):
+    """The day of a contact; today where none is given."""
+
+    date: CalendarDay = None
 
 
 class ConsentOut(BaseModel):

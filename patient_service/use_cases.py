@@ -4,6 +4,7 @@ Every function works in the caller's transaction; `shared.people.writer` says wh
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -38,6 +39,25 @@ def update_patients(connection: Connection, changes: Mapping[int, Values], actor
     wanted = [Change(vars(before[patient_id]), values) for patient_id, values in changes.items()]
     after = [Patient(**row) for row in _WRITER.update(connection, wanted, actor)]
     return dict(zip(changes, after, strict=True))
+
+
+def note_contact(connection: Connection, patient_id: int, day: date, actor: str) -> Patient:
+    """Moves the day of the last contact forward, never back; the patient as they are afterwards. Raises `NotFound`."""
+    note_contacts(connection, {patient_id: day}, actor)
+    return get_patient(connection, patient_id)
+
+
+def note_contacts(connection: Connection, days: Mapping[int, date], actor: str) -> tuple[set[int], set[int]]:
+    """`note_contact` for many at once; returns who of them is known, and whose day has moved."""
+    named = sa.select(patienten).where(patienten.c.id.in_(days)).order_by(patienten.c.id).with_for_update()
+    rows = connection.execute(named).mappings().all()
+    changes = [
+        Change(dict(row), {"letzter_kontakt": days[row["id"]]})
+        for row in rows
+        if row["letzter_kontakt"] is None or row["letzter_kontakt"] < days[row["id"]]
+    ]
+    _WRITER.update(connection, changes, actor)
+    return {row["id"] for row in rows}, {change.before["id"] for change in changes}
 
 
 def delete_patient(connection: Connection, patient_id: int, actor: str) -> None:
@@ -85,6 +105,25 @@ def _following(values: Row) -> Values:
     complete = values.get("vertraege_unterschrieben") and values.get("psychotherapeutische_sprechstunde")
     return {
         "startdatum": values.get("startdatum") or (today() if complete else None),
+        **following_keys(values),
+    }
+
+
+def complete_keys(connection: Connection) -> int:
+    """Gives their keys to rows that a program without keys has written, such as the platform's; returns how many."""
+    names = ("id", "vorname", "nachname", *PATIENT.searched)
+    keyless = sa.select(*[patienten.c[name] for name in dict.fromkeys(names)]).where(patienten.c.name_key == "")
+    rows = connection.execute(keyless.order_by(patienten.c.id).with_for_update()).mappings().all()
+    given = [{"row": row["id"], **following_keys(dict(row))} for row in rows]
+    if given:
+        keys: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in given[0] if name != "row"}
+        connection.execute(sa.update(patienten).where(patienten.c.id == sa.bindparam("row")).values(keys), given)
+    return len(given)
+
+
+def following_keys(values: Row) -> dict[str, str | None]:
+    """The columns by which registrations and a search find a patient with these values."""
+    return {
         "name_key": name_key(values["vorname"], values["nachname"]),
         "email_key": email_key(values.get("email")),
         "search_key": PATIENTS.search_key(values),

@@ -1,16 +1,28 @@
 """What the console needs to know of therapists."""
 
-from flask_babel import LazyString, lazy_gettext
+from collections.abc import Mapping
 
-from shared.console.people import FieldGroup, People, people_section
+from flask_babel import LazyString, lazy_gettext
+from sqlalchemy.engine import Connection
+
+from shared.console.people import People, people_section
+from shared.console.person_form import Editing, FieldGroup
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
+from shared.fields.validation import validate
 from therapist_service.models import therapeuten
 from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
+from therapist_service.schemas import TherapistCreate, TherapistUpdate
 from therapist_service.therapist import THERAPIST, Group
 from therapist_service.undo import undo_review
-from therapist_service.use_cases import get_therapist, list_therapists
+from therapist_service.use_cases import (
+    create_therapists,
+    get_therapist,
+    list_therapists,
+    lock_therapists,
+    update_therapist,
+)
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),
@@ -31,5 +43,16 @@ def console_sections() -> list[Section]:
         groups=[FieldGroup(heading, THERAPIST.in_group(group)) for group, heading in _HEADINGS.items()],
         find=list_therapists,
         get=get_therapist,
+        editing=Editing(_create, _update, lambda connection, number: lock_therapists(connection, [number])[number]),
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
+
+
+def _create(connection: Connection, values: Mapping[str, object], actor: str) -> int:
+    (number,) = create_therapists(connection, [validate(TherapistCreate, values).model_dump()], actor)
+    return number
+
+
+def _update(connection: Connection, therapist_id: int, values: Mapping[str, object], actor: str) -> object:
+    changes = validate(TherapistUpdate, values).model_dump(exclude_unset=True)
+    return update_therapist(connection, therapist_id, changes, actor)

@@ -76,10 +76,10 @@ def list_therapists(
     return THERAPISTS.page(connection, conditions, search, offset=offset, limit=limit)
 
 
-def _following(values: Row) -> Values:
-    """The keys by which a search and an import find the therapist."""
+def following_keys(values: Row) -> Values:
+    """The columns by which a search and an import find a therapist with these values."""
     keys = look_up_keys(values, values.get("source_record"))
     return {"search_key": THERAPISTS.search_key(values), **keys}
 
 
-_WRITER = PersonWriter(THERAPISTS, _following, events.of_change)
+_WRITER = PersonWriter(THERAPISTS, following_keys, events.of_change)

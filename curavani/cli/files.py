@@ -17,6 +17,7 @@ from shared.core.clock import now
 from shared.core.errors import CuravaniError, Finding, RejectedError
 from shared.core.settings import PatientImportSettings, TherapistImportSettings, read_settings
 from shared.database.engine import transaction
+from shared.database.revision import require_revision
 from shared.imports import ledger
 from shared.imports.source import Found
 from shared.words.codes import Code, describe
@@ -74,6 +75,7 @@ def plan(file: Annotated[Path, typer.Argument(help="A therapist file, ZIP.json."
     engine = database()
     try:
         with transaction(engine) as connection:
+            require_revision(connection)
             found = _rehearse(connection, scrape, _audience(file))
             connection.rollback()
     finally:

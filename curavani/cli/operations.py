@@ -4,7 +4,6 @@ import os
 import socket
 import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,10 +12,9 @@ import typer
 from curavani import schema
 from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, connected, database
+from curavani.cli.services import SERVICES, connected, connected_to_any, database
 from curavani.doctor import examine
-from shared.core.errors import DatabaseUnavailable
-from shared.database.revision import require_revision
+from shared.core.errors import DatabaseForeign, DatabaseUnavailable
 from shared.database.tables import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -40,7 +38,7 @@ def upgrade() -> None:
 @with_exit_codes
 def current(as_json: Json = False) -> None:
     """The schema's revision, and the newest one."""
-    with connected() as connection:
+    with connected_to_any() as connection:
         state = schema.state(connection)
     if as_json:
         print_json(asdict(state))
@@ -52,7 +50,7 @@ def current(as_json: Json = False) -> None:
 @with_exit_codes
 def check(as_json: Json = False) -> None:
     """Whether the schema is what this program needs; ends with 1 if not."""
-    with connected() as connection:
+    with connected_to_any() as connection:
         state = schema.state(connection)
         found = schema.differences(connection) if state.up_to_date and not state.newer else []
     if as_json:
@@ -117,9 +115,16 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _require_schema() -> None:
-    """Raises `DatabaseNotMigrated`. A database that is away is waited for by the service itself."""
-    with suppress(DatabaseUnavailable), connected() as connection:
-        require_revision(connection)
+    """Raises `DatabaseNotMigrated`. A database that is away, or whose tables are to be taken over first, is waited for
+    by the service itself.
+    """
+    try:
+        with connected():
+            return
+    except DatabaseUnavailable:
+        return
+    except DatabaseForeign as error:
+        talk(f"{error.code}: {error.code.english} Until then the service only says that it is not ready.")
 
 
 @with_exit_codes

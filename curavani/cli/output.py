@@ -173,4 +173,9 @@ def end(message: str, code: int) -> NoReturn:
 
 def operator() -> str:
     """The person at the terminal, as the history names them."""
-    return f"api:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.environ.get('LOGNAME') or 'operator'}"
+    return f"api:{login_name()}"
+
+
+def login_name() -> str:
+    """Who types, as the system knows them."""
+    return os.environ.get("SUDO_USER") or os.environ.get("USER") or os.environ.get("LOGNAME") or "operator"

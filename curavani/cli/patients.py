@@ -32,6 +32,7 @@ from shared.core.errors import NotFound
 from shared.core.json_values import json_default
 from shared.core.settings import RetentionSettings
 from shared.database.engine import transaction
+from shared.database.revision import require_revision
 from shared.history.accesses import Seen, record_accesses
 from shared.words.statuses import Access
 
@@ -237,6 +238,8 @@ def _erasure() -> Iterator["Erasure"]:
 
     parts = bootstrap.build_parts(settings_of(*bootstrap.IMPORT_GROUPS))
     try:
+        with transaction(parts.engine) as connection:
+            require_revision(connection)
         yield parts.erasure
     finally:
         parts.close()

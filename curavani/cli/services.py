@@ -20,6 +20,7 @@ from shared.core.errors import SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
+from shared.database.revision import require_revision
 from shared.database.tables import KernelTables, ServiceName
 from shared.reviews.subjects import Subject
 from shared.reviews.values import Resolution, Review
@@ -153,7 +154,15 @@ def database() -> Engine:
 
 @contextmanager
 def connected() -> Iterator[Connection]:
-    """A transaction on the database, for one command."""
+    """A transaction on our tables, for one command. Raises `DatabaseNotMigrated` or `DatabaseForeign`."""
+    with connected_to_any() as connection:
+        require_revision(connection)
+        yield connection
+
+
+@contextmanager
+def connected_to_any() -> Iterator[Connection]:
+    """A transaction on the database, whosever its tables are."""
     engine = database()
     try:
         with transaction(engine) as connection:

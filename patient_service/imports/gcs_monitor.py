@@ -17,6 +17,7 @@ from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import kernel
 from patient_service.retention import remove_old_copies
+from patient_service.use_cases import complete_keys
 from shared.core.clock import now
 from shared.core.errors import TransientError
 from shared.core.logs import get_logger
@@ -57,6 +58,7 @@ class RegistrationSource:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
         remove_old_copies(connection, self.copies, self.copy_days)
         self._keys[:] = [settle_keys(connection)]
+        complete_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
         """Every object that may be a registration, in the order of upload; open erasures come before any import."""

@@ -1,6 +1,6 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -40,11 +40,18 @@ class Policy:
 
 
 def import_registration(
-    connection: Connection, import_id: int, file: RegistrationFile, registration: Registration, policy: Policy
+    connection: Connection,
+    import_id: int,
+    file: RegistrationFile,
+    registration: Registration,
+    policy: Policy,
+    *,
+    rule: str | None = None,
 ) -> Settlement:
     """Imports the registration; returns how its ledger row is to be settled, in the same transaction.
 
-    Raises `RejectedError` (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
+    `rule` stands in the outcome instead of the rule that found the patient. Raises `RejectedError`
+    (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
     person = registration.person
     lock_person(connection, person.name_key, person.email_key, [registration.token])
@@ -57,7 +64,7 @@ def import_registration(
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
     _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
     write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    write_outcomes(connection, kernel, import_id, [outcome])
+    write_outcomes(connection, kernel, import_id, [replace(outcome, rule=rule or outcome.rule)])
     if outcome.outcome == RecordOutcome.SKIPPED:
         return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
     return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})

@@ -23,8 +23,8 @@ from shared.words.codes import Code
 
 _NOT_FOR_THE_FORM = frozenset(field.name for field in PATIENT.announced) - SELF_REPORTED
 """Fields of a patient that the form must not write; a file that carries one is imported without it."""
-# The form's name for the consultation that precedes a therapy.
-_FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
+FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
+"""The form's name for the consultation that precedes a therapy."""
 
 _PAST_DAYS = ("geburtsdatum", "letzte_sitzung_vorherige_psychotherapie")
 _FIRST_DAY = date(1900, 1, 1)
@@ -191,7 +191,7 @@ def _field_remarks(patient_data: Mapping[str, object]) -> list[Finding]:
         pointer = f"/patient_data/{escaped(name)}"
         if name in _NOT_FOR_THE_FORM:
             remarks.append(Finding(pointer, Code.STAFF_FIELD_IGNORED))
-        elif name not in SELF_REPORTED and name not in _FORM_NAMES:
+        elif name not in SELF_REPORTED and name not in FORM_NAMES:
             remarks.append(Finding(pointer, Code.UNKNOWN_FIELD))
     return remarks
 
@@ -202,7 +202,7 @@ def _patient(patient_data: Mapping[str, object]) -> tuple[Row, frozenset[str]]:
     if isinstance(values.get("symptome"), list):
         values["symptome"] = _joined(values["symptome"], "/patient_data/symptome")
     renamed = {}
-    for form_name, name in _FORM_NAMES.items():
+    for form_name, name in FORM_NAMES.items():
         if name not in values and not _blank(patient_data.get(form_name)):
             values[name] = patient_data[form_name]
             renamed[name] = form_name

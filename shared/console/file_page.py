@@ -36,9 +36,9 @@ class Term:
     state: words.Badge
 
 
-def file_page(connection: Connection, kernel: KernelTables, import_id: int, page: PageQuery) -> dict[str, object]:
-    """The values of the page. Raises `NotFound`."""
-    row = ledger.find(connection, kernel, import_id)
+def file_page(connection: Connection, kernel: KernelTables, row: RowMapping, page: PageQuery) -> dict[str, object]:
+    """The values of the page of the file in this row."""
+    import_id = row["id"]
     reviews = story.reviews(connection, kernel, import_id)
     outcomes, outcomes_total = story.outcomes(connection, kernel, import_id, offset=page.offset, limit=page.limit)
     changes, changes_total = story.changes(connection, kernel, import_id, limit=_MOST_CHANGES)
@@ -129,6 +129,7 @@ def _action(action: RowMapping) -> Step:
     texts = {
         Action.RETRY: gettext("%(name)s asked for another attempt", name=name),
         Action.DISCARD: gettext("%(name)s discarded the file", name=name),
+        Action.CORRECT: gettext("%(name)s corrected the file", name=name),
     }
     tone: words.Tone = "warn" if action["action"] == Action.DISCARD else "busy"
     return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])

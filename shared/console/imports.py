@@ -1,7 +1,7 @@
 """The files that the import knows: the list, and mending what failed. One file's page is `file_page`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -11,6 +11,7 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console.access import may
+from shared.console.corrections import Correcting, add_correcting, waiting_in
 from shared.console.file_page import file_page
 from shared.console.sections import Section
 from shared.console.words import FILE_STATES, number
@@ -28,6 +29,7 @@ from shared.imports import ledger, mend, story
 from shared.imports.queries import list_imports
 from shared.state.reading import read_snapshot
 from shared.words.codes import Code
+from shared.words.statuses import FileStatus
 
 _ONE = "/<int:import_id>"
 _NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
@@ -48,16 +50,18 @@ class Filters:
         return {name: str(value) for name, value in given.items() if value is not None}
 
 
-def imports_section() -> Section:
-    """The section at `/console/imports`."""
+def imports_section(correcting: Correcting | None) -> Section:
+    """The section at `/console/imports`; `correcting`, where the service's files can be corrected."""
     routes = Blueprint("imports", __name__)
     routes.get("", endpoint="index")(needs(Role.LOOK)(_list))
-    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(_show))
+    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(_showing(correcting)))
     routes.post("/run", endpoint="run")(_run)
     routes.post("/retry-failed", endpoint="retry_failed")(_retry_failed)
     routes.post(f"{_ONE}/retry", endpoint="retry")(_retry)
     routes.get(f"{_ONE}/discard", endpoint="ask_discard")(_ask_discard)
     routes.post(f"{_ONE}/discard", endpoint="discard")(_discard)
+    if correcting:
+        add_correcting(routes, correcting)
     return Section(routes, lazy_gettext("Imports"))
 
 
@@ -145,11 +149,21 @@ def _midnight(day: date | None, later: int = 0) -> datetime | None:
     return datetime.combine(day + timedelta(days=later), time(), GERMANY)
 
 
-def _show(import_id: int) -> str:
-    service = current_service()
-    with transaction(service.engine) as connection:
-        values = file_page(connection, service.kernel, import_id, paging())
-    return render_template("console/file.html", **values)
+def _showing(correcting: Correcting | None) -> Callable[[int], str]:
+    def show(import_id: int) -> str:
+        service = current_service()
+        with transaction(service.engine) as connection:
+            row = ledger.find(connection, service.kernel, import_id)
+            values = file_page(connection, service.kernel, row, paging())
+        values["can_be_corrected"] = _is_correctable(correcting, row)
+        values["waiting"] = waiting_in(correcting, row) if correcting and may(Role.READ) else None
+        return render_template("console/file.html", **values)
+
+    return show
+
+
+def _is_correctable(correcting: Correcting | None, row: RowMapping) -> bool:
+    return correcting is not None and row["status"] == FileStatus.FAILED and correcting.is_possible(row)
 
 
 @needs(Role.OPERATE)

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 from shared.console import context
 from shared.console.access import admit
 from shared.console.accesses import accesses_section
+from shared.console.corrections import Correcting
 from shared.console.failures import add_failure_pages
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
@@ -28,15 +29,20 @@ _POLICY = (
 )
 
 
-def install_console(app: Flask, service: Service, sections: Sequence[Section] = ()) -> None:
-    """Serves the console: overview, imports, and the given sections, in this order in the navigation."""
+def install_console(
+    app: Flask, service: Service, sections: Sequence[Section] = (), correcting: Correcting | None = None
+) -> None:
+    """Serves the console: overview, imports, and the given sections, in this order in the navigation.
+
+    `correcting` is how the service's files are corrected, where they can be.
+    """
     configure_sessions(app, service)
     install_languages(app)
     # A misspelt name in a template is a bug, not an empty place on the page.
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.finalize = _visible
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(_console(_protection(app), [imports_section(), *sections, accesses_section()]))
+    app.register_blueprint(_console(_protection(app), [imports_section(correcting), *sections, accesses_section()]))
     # Flask makes this view itself.
     views: dict[str, Any] = app.view_functions
     views["console.static"] = needs(EVERYBODY)(views["console.static"])

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
 from shared.console.access import may
+from shared.console.person_form import Editing, FieldGroup, add_editing
 from shared.console.sections import Section
 from shared.core.errors import NotFound
 from shared.core.json_values import json_default
@@ -32,14 +33,6 @@ R = TypeVar("R")
 _ONE = "/<int:entity_id>"
 _ERASURE = "/erasures/<int:erasure_id>"
 _MOST_FOUND = 50
-
-
-@dataclass(frozen=True, slots=True)
-class FieldGroup:
-    """Fields that are shown together under a heading."""
-
-    heading: LazyString
-    fields: tuple[str, ...]
 
 
 class Person(Protocol):
@@ -101,6 +94,7 @@ class People:
     groups: Sequence[FieldGroup]
     find: Callable[..., tuple[Sequence[Person], int]]
     get: Callable[[Connection, int], Person]
+    editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing | None = None
     answering: Answering | None = None
@@ -137,6 +131,7 @@ def people_section(people: People) -> Section:
     routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
     routes.post("/search", endpoint="search")(needs(Role.READ)(pages.search))
     routes.get(_ONE, endpoint="show")(needs(Role.READ)(pages.show))
+    add_editing(routes, people.groups, people.editing)
     if people.answering:
         answers = _AnsweringPages(people.answering)
         routes.get(f"{_ONE}/export", endpoint="export")(needs(Role.READ)(answers.page))

@@ -93,6 +93,7 @@ RULES: Mapping[str, LazyString] = {
     "ambiguous": lazy_gettext("Several people may be meant."),
     "answered": lazy_gettext("Somebody here has decided so before."),
     "none": lazy_gettext("Nobody known is meant."),
+    "corrected": lazy_gettext("A person corrected the file."),
 }
 
 _ACCESSES: Mapping[str, LazyString] = {
@@ -147,6 +148,7 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.RUN: lazy_gettext("asked for a pass"),
     Action.RETRY: lazy_gettext("asked for another attempt"),
     Action.DISCARD: lazy_gettext("discarded the file"),
+    Action.CORRECT: lazy_gettext("corrected the file"),
     Action.RESOLVE: lazy_gettext("decided"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),
@@ -170,6 +172,7 @@ WORKERS: Mapping[str, LazyString] = {
     Work.IMPORT: lazy_gettext("imports files"),
     Work.RELAY: lazy_gettext("sends events"),
     Work.MAILER: lazy_gettext("sends mails"),
+    Work.CONTACTS: lazy_gettext("keeps the last contacts"),
 }
 
 WORKER_STATES: Mapping[str, LazyString] = {
@@ -291,6 +294,8 @@ def value(content: object) -> str:
         return str(gettext("yes") if content else gettext("no"))
     if isinstance(content, list):
         return ", ".join(value(entry) for entry in content)
+    if isinstance(content, dict) and set(content) == {"max_km"}:
+        return str(gettext("at most %(number)s km", number=content["max_km"]))
     if isinstance(content, dict):
         return "; ".join(f"{str(key).replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in content.items())
     return _text(content)

@@ -91,6 +91,12 @@ class DatabaseNotMigrated(CuravaniError):
     code = Code.DATABASE_NOT_MIGRATED
 
 
+class DatabaseForeign(DatabaseNotMigrated):
+    """The tables are another program's, or only partly ours: `curavani db adopt` says what can be done."""
+
+    code = Code.DATABASE_FOREIGN
+
+
 class SchemaBusy(TransientError):
     """A migration found a table in use for longer than it waits; nothing was changed."""
 
@@ -164,6 +170,12 @@ class NotAllowedError(CuravaniError):
 
     code = Code.NOT_ALLOWED
 
-    def __init__(self, message: str) -> None:
-        super().__init__()
+    def __init__(self, message: str, code: Code | None = None) -> None:
+        super().__init__(code)
         self.message = message
+
+
+class CopyGone(CuravaniError):
+    """The file's content is not kept (any more), so nobody can look at it or correct it."""
+
+    code = Code.COPY_GONE

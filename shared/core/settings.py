@@ -6,17 +6,27 @@ may come as `X_FILE`, the path of a file that holds it. An empty variable counts
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from shared.core.errors import SettingsError
+from shared.core.networks import Network, parse_networks, parse_origins
 from shared.core.tokens import ApiToken, parse_tokens
 
 G = TypeVar("G", bound="SettingsGroup")
@@ -48,6 +58,10 @@ def _off_or_time(value: str) -> str:
     if value != "off" and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         raise ValueError("must be off, or a time of day such as 07:30")
     return value
+
+
+def _read_by(parse: Callable[[str], object]) -> Callable[[object], object]:
+    return lambda value: parse(value) if isinstance(value, str) else value
 
 
 PositiveSeconds = Annotated[int, Field(ge=1, le=31 * 24 * 3600)]
@@ -120,6 +134,20 @@ class ServingSettings(AuthSettings):
         description="Communication service, for the history of mails and calls.",
     )
 
+    anonymous_role: Literal["look", "read", "write", "operate"] | None = Field(
+        None,
+        alias="API_ANONYMOUS_ROLE",
+        description="Role of API calls without an `Authorization` header from `API_ANONYMOUS_NETWORKS`; never of the"
+        " console. Both or neither.",
+    )
+    anonymous_networks: Annotated[tuple[Network, ...], BeforeValidator(_read_by(parse_networks))] = Field(
+        (), alias="API_ANONYMOUS_NETWORKS", description="Networks (CIDR), comma separated, of the platform's services."
+    )
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_read_by(parse_origins))] = Field(
+        (),
+        alias="API_CORS_ORIGINS",
+        description="Origins of front ends in a browser, comma separated, such as `https://staff.example`.",
+    )
     trusted_proxy_hops: int = Field(
         0,
         ge=0,
@@ -127,6 +155,14 @@ class ServingSettings(AuthSettings):
         alias="TRUSTED_PROXY_HOPS",
         description="How many proxies in front are ours: whose `X-Forwarded-*` count, for limits, links and logs.",
     )
+
+    @model_validator(mode="after")
+    def _anonymous_callers_have_role_and_network(self) -> "ServingSettings":
+        if self.anonymous_role and not self.anonymous_networks:
+            raise ValueError("API_ANONYMOUS_NETWORKS: is missing, and needed by API_ANONYMOUS_ROLE")
+        if self.anonymous_networks and not self.anonymous_role:
+            raise ValueError("API_ANONYMOUS_ROLE: is missing, and needed by API_ANONYMOUS_NETWORKS")
+        return self
 
     @model_validator(mode="after")
     def _somebody_may_enter(self) -> "ServingSettings":
@@ -250,6 +286,18 @@ class KafkaSettings(SettingsGroup):
     ssl_ca_location: str | None = Field(
         None, alias="KAFKA_SSL_CA_LOCATION", description="CA file for the brokers' certificates."
     )
+
+    communication_topic: str | None = Field(
+        None,
+        alias="COMMUNICATION_EVENTS_TOPIC",
+        description="Topic of the communication service, from which the patient service keeps the last contact.",
+    )
+
+    @model_validator(mode="after")
+    def _a_topic_has_brokers(self) -> "KafkaSettings":
+        if self.communication_topic is not None and self.bootstrap_servers is None:
+            raise ValueError("KAFKA_BOOTSTRAP_SERVERS: is missing, and needed by COMMUNICATION_EVENTS_TOPIC")
+        return self
 
     @model_validator(mode="after")
     def _the_client_can_use_them(self) -> "KafkaSettings":

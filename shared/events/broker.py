@@ -86,7 +86,7 @@ class Producer:
         # What the connections said last, for example that the password is wrong: more than that time ran out.
         self._telling_error: str | None = None
         self._client = Client(
-            {**client_configuration(settings, name), "error_cb": self._note_error, "logger": _ClientLog()}
+            {**client_configuration(settings, name), "error_cb": self._note_error, "logger": ClientLog()}
         )
         self._probed = False
         self.usable = True
@@ -215,8 +215,8 @@ class Producer:
             self._telling_error = error.name()
 
 
-def client_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:
-    """librdkafka's configuration for these settings, without anything it should keep to its own default."""
+def connection_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:
+    """librdkafka's configuration of the connections for these settings, for producers and consumers alike."""
     given = {
         "bootstrap.servers": settings.bootstrap_servers,
         "security.protocol": settings.security_protocol,
@@ -228,19 +228,26 @@ def client_configuration(settings: KafkaSettings, name: str) -> dict[str, object
     return {
         **{key: value for key, value in given.items() if value is not None},
         "client.id": name,
+        # A missing topic is for somebody to create, with the number of partitions they want.
+        "allow.auto.create.topics": False,
+        # A broker that comes back is noticed within seconds.
+        "reconnect.backoff.max.ms": 2000,
+    }
+
+
+def client_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:
+    """A producer's configuration, without anything it should keep to its own default."""
+    return {
+        **connection_configuration(settings, name),
         "enable.idempotence": True,
         "acks": "all",
         "compression.type": "lz4",
         # The partition that Java clients choose for a key: whoever else writes to the topic chooses the same.
         "partitioner": "murmur2_random",
-        # A missing topic is for somebody to create, with the number of partitions they want.
-        "allow.auto.create.topics": False,
         # How large an event may be is the brokers' decision, and can be changed there.
         "message.max.bytes": LARGEST_EVENT,
         # Longer than we wait: giving up is our decision, with everything unconfirmed at once.
         "message.timeout.ms": int(SEND_SECONDS * 1000) * 2,
-        # A broker that comes back is noticed within seconds.
-        "reconnect.backoff.max.ms": 2000,
     }
 
 
@@ -248,7 +255,7 @@ def _never() -> bool:
     return False
 
 
-class _ClientLog:
+class ClientLog:
     """Takes librdkafka's log lines. Their texts carry addresses and user names; only the kind of line goes on.
 
     As DEBUG whatever they say of themselves: what concerns somebody comes back as a result, and is logged there.

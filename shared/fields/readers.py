@@ -94,7 +94,8 @@ def _email(value: object, longest: int) -> str | None:
     return cleaned
 
 
-def _day(value: object) -> date | None:
+def day(value: object) -> date | None:
+    """A calendar day, written YYYY-MM-DD."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and _DATE.fullmatch(value):
@@ -153,7 +154,7 @@ def _age(value: object, highest: int) -> int | None:
     return value
 
 
-_OTHERS: dict[type[object], Reader] = {Day: _day, Flag: flag, JsonObject: _object, JsonList: _list}
+_OTHERS: dict[type[object], Reader] = {Day: day, Flag: flag, JsonObject: _object, JsonList: _list}
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, RootModel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -63,6 +63,8 @@ class MessageOut(Answer):
 
 def visible(value: object, role: Role) -> object:
     """The answer as `role` may see it: objects, lists and plain values. What was not given is left out."""
+    if isinstance(value, RootModel):
+        return value.root
     if isinstance(value, BaseModel):
         given = [name for name in type(value).model_fields if name in value.model_fields_set]
         return {name: visible(getattr(value, name), role) for name in given if role >= _needed(value, name)}

@@ -13,6 +13,7 @@ from shared.core.logs import get_logger
 from shared.core.settings import ServingSettings
 from shared.http.accesses import record_requests
 from shared.http.auth import refuse_undeclared
+from shared.http.cross_origin import allow_origins
 from shared.http.endpoints import Endpoints, serve_endpoints
 from shared.http.errors import register_error_handlers
 from shared.http.health import health_routes
@@ -21,6 +22,7 @@ from shared.http.openapi import openapi_document, serve_document
 from shared.http.request_log import log_requests
 from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
+from shared.http.schema_gate import require_our_schema
 from shared.http.service import Service
 from shared.words.codes import Code
 
@@ -51,6 +53,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     service.attach(app)
     register_error_handlers(app)
     log_requests(app)
+    require_our_schema(app, service)
     refuse_undeclared(app)
     record_requests(app)
     app.register_blueprint(health_routes())
@@ -59,6 +62,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     serve_endpoints(app, endpoints)
     serve_document(app, title, openapi_document(title, description, endpoints))
     app.after_request(_harden)
+    allow_origins(app, service.serving.cors_origins)
     _heed_proxies(app, service.serving.trusted_proxy_hops)
     return app
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import Forbidden, Unauthorized
 
 from shared.core.tokens import ApiToken, Role, find_token
 from shared.http import limits
+from shared.http.anonymous import anonymous_caller
 from shared.http.service import current_service
 
 P = ParamSpec("P")
@@ -90,6 +91,8 @@ def _authenticate() -> ApiToken:
             return found
     elif "Authorization" in request.headers:
         limits.count("header")
+    elif (anonymous := anonymous_caller()) is not None:
+        return anonymous
     else:
         limits.count("missing")
     raise Unauthorized("A valid API token is required", www_authenticate=WWWAuthenticate("bearer"))

@@ -1,11 +1,12 @@
 """Types of what callers send with their decisions. Texts and switches are read as those of people are."""
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from shared.fields.readers import flag, missing, text
+from shared.fields.readers import day, flag, missing, text
 from shared.words.codes import Code
 
 LONGEST_REMARK = 1000
@@ -41,6 +42,14 @@ def _numbers(value: object) -> object:
     raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be a list of numbers")
 
 
+def _document(value: object) -> object:
+    if isinstance(value, dict):
+        return value
+    raise PydanticCustomError(Code.INVALID_TYPE, "Field {field} must be an object")
+
+
+Document = Annotated[dict[str, JsonValue], BeforeValidator(_document), WithJsonSchema({"type": "object"})]
+"""Any JSON object."""
 Said = Annotated[str, BeforeValidator(_said), WithJsonSchema(_TEXT | {"minLength": 1})]
 """A text that has to be there."""
 Remark = Annotated[str | None, BeforeValidator(_remark), WithJsonSchema({"anyOf": [_TEXT, _NULL]})]
@@ -49,6 +58,12 @@ Switch = Annotated[
     bool, BeforeValidator(lambda value: bool(flag(value))), WithJsonSchema({"anyOf": [{"type": "boolean"}, _NULL]})
 ]
 """A JSON boolean; null counts as false."""
+CalendarDay = Annotated[
+    date | None,
+    BeforeValidator(day),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, _NULL]}),
+]
+"""A day, written YYYY-MM-DD."""
 Number = Annotated[int | None, BeforeValidator(_number), WithJsonSchema({"anyOf": [_NUMBER, _NULL]})]
 """The number of a row."""
 Numbers = Annotated[

@@ -5,7 +5,15 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from shared.core.errors import CuravaniError, NotAllowedError, NotFound, RejectedError, TransientError
+from shared.core.errors import (
+    CopyGone,
+    CuravaniError,
+    DatabaseNotMigrated,
+    NotAllowedError,
+    NotFound,
+    RejectedError,
+    TransientError,
+)
 from shared.core.logs import get_logger
 from shared.fields.validation import InvalidInput
 from shared.http.communication import CommunicationUnavailable
@@ -22,9 +30,10 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """A failure; `errors` only where the input is at fault."""
+    """A failure; `errors` only where the input is at fault, `code` where a program has to tell the reasons apart."""
 
     message: str
+    code: str | None = None
     errors: list[ErrorDetail] | None = None
 
 
@@ -36,7 +45,9 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(RejectedError, _rejected)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(NotAllowedError, _not_allowed)
+    app.register_error_handler(CopyGone, _gone)
     app.register_error_handler(TransientError, _unavailable)
+    app.register_error_handler(DatabaseNotMigrated, _unavailable)
     app.register_error_handler(CommunicationUnavailable, _bad_gateway)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
@@ -53,10 +64,14 @@ def _not_found(error: NotFound) -> Answer:
 
 
 def _not_allowed(error: NotAllowedError) -> Answer:
-    return _answer(ErrorOut(message=error.message)), 409
+    return _answer(ErrorOut(message=error.message, code=error.code)), 409
 
 
-def _unavailable(error: TransientError) -> Answer:
+def _gone(error: CopyGone) -> Answer:
+    return _answer(ErrorOut(message=describe(error.code).english, code=error.code)), 410
+
+
+def _unavailable(error: CuravaniError) -> Answer:
     log.warning("request_failed", code=error.code)
     return _answer(ErrorOut(message=describe(error.code).english)), 503
 

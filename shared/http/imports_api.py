@@ -169,7 +169,8 @@ class DiscardIn(Input):
     delete_source: Switch = False
 
 
-ROUTES = Endpoints("imports", number="The file's number, without its letter.")
+NUMBER = "The file's number, without its letter."
+ROUTES = Endpoints("imports", number=NUMBER)
 _ONE = "/<int:import_id>"
 
 
@@ -179,6 +180,13 @@ def read_import_status() -> object:
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
     return import_status(snapshot, service.interval_seconds, service.kernel.service_name)
+
+
+def import_of(import_id: int) -> ImportOut:
+    """The file, with all that is known of it. Raises `NotFound`."""
+    service = current_service()
+    with transaction(service.engine) as connection:
+        return ImportOut.model_validate(show_import(connection, service.kernel, import_id).as_json())
 
 
 @ROUTES.add("GET", "", Role.LOOK)
@@ -198,9 +206,7 @@ def _list(query: ImportQuery) -> ImportPage:
 @ROUTES.add("GET", _ONE, Role.LOOK, errors=(404,))
 def _show(import_id: int) -> ImportOut:
     """One file: findings, outcomes, changed fields, what happens next."""
-    service = current_service()
-    with transaction(service.engine) as connection:
-        return ImportOut.model_validate(show_import(connection, service.kernel, import_id).as_json())
+    return import_of(import_id)
 
 
 @ROUTES.add("POST", "/run", Role.OPERATE, status=202)

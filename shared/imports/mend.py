@@ -10,6 +10,7 @@ from shared.core.clock import now
 from shared.core.errors import NotAllowedError, NotFound
 from shared.database.tables import KernelTables
 from shared.history.actions import record_action
+from shared.imports import ledger
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.words.statuses import Action, FileStatus
 
@@ -82,6 +83,25 @@ def discard(
     if delete_source:
         # The importer is who deletes it; there is no reason to wait for the next pass.
         wake(connection, kernel)
+
+
+def begin_correction(connection: Connection, kernel: KernelTables, import_id: int, actor: str, reason: str) -> None:
+    """Begins the attempt at a failed file with what a person has put right in it; the caller ends it.
+
+    Only the transaction that does both is to be committed. Raises `NotFound`, or `NotAllowedError` for a file that has
+    not failed, or is being tried again.
+    """
+    (row,) = _lock(connection, kernel, [import_id])
+    if row["status"] != FileStatus.FAILED:
+        raise NotAllowedError(f"File {kernel.number(import_id)} is {row['status']} and cannot be corrected")
+    table = kernel.import_tracking
+    connection.execute(sa.update(table).where(table.c.id == import_id).values(status=FileStatus.PENDING))
+    ledger.begin(connection, kernel, [import_id])
+    # What follows is an import: unlike a mere count of attempts it has to survive a crash of the server.
+    connection.execute(sa.text("SET LOCAL synchronous_commit TO DEFAULT"))
+    record_action(connection, kernel, Action.CORRECT, actor, import_id=import_id, reason=reason)
+    # The importer takes the source away, as after any import.
+    wake(connection, kernel)
 
 
 def wake(connection: Connection, kernel: KernelTables) -> None:

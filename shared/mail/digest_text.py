@@ -58,7 +58,7 @@ def _news(detail: DigestDetail) -> list[str]:
     news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
     news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
     records = [f"{number} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
-    return [*news, *(["Datensätze: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
+    return [*news, *(["Einträge: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
 
 
 def _to_do(detail: DigestDetail) -> list[str]:

@@ -98,6 +98,12 @@ STAGES = Metric(
     "Duration of each stage of a pass or of one file.",
     ("stage",),
 )
+CONTACT_EVENTS = Metric(
+    "curavani_communication_events_total",
+    "counter",
+    "Events of the communication service that were read, by what became of them. Patient service only.",
+    ("outcome",),
+)
 REQUESTS = Metric(
     "curavani_http_requests_total",
     "counter",
@@ -124,7 +130,7 @@ OF_THE_DATABASE: tuple[Metric, ...] = (
 OF_THE_PROBES: tuple[Metric, ...] = (DEPENDENCY_UP,)
 """What the answering process finds when it asks its dependencies."""
 
-OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, REQUESTS, REQUEST_DURATION, REFUSALS)
+OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, CONTACT_EVENTS, REQUESTS, REQUEST_DURATION, REFUSALS)
 """Counted by the workers of one service, added up over them, and begun anew with it."""
 
 ALL = (*OF_THE_DATABASE, *OF_THE_PROBES, *OF_THE_PROCESS)

@@ -43,6 +43,7 @@ class ProcessMetrics:
         self._service = service
         self._registry = CollectorRegistry()
         self._attempts = self._counter(catalogue.ATTEMPTS)
+        self._contacts = self._counter(catalogue.CONTACT_EVENTS)
         self._requests = self._counter(catalogue.REQUESTS)
         self._refusals = self._counter(catalogue.REFUSALS)
         self._stages = self._histogram(catalogue.STAGES, _STAGE_BUCKETS)
@@ -58,6 +59,10 @@ class ProcessMetrics:
     def attempt(self, outcome: str) -> None:
         """One attempt at a file has ended so."""
         self._attempts.labels(self._service, outcome).inc()
+
+    def contact_events(self, outcome: str, number: int) -> None:
+        """So many events of the communication service have ended so."""
+        self._contacts.labels(self._service, outcome).inc(number)
 
     def refusal(self, reason: str) -> None:
         """A caller was refused."""

@@ -44,8 +44,8 @@ class Code(StrEnum):
         "Ein Pflichtabschnitt fehlt oder hat die falsche Form. Bitte beim Absender neu erzeugen lassen.",
     )
     VALIDATION_FAILED = _error(
-        "At least one field is missing or not allowed; the findings say which. Correct the file and upload it again, or enter the person by hand.",
-        "Mindestens ein Feld fehlt oder ist unzulässig; die Fundstellen stehen dabei. Bitte korrigiert neu hochladen oder von Hand erfassen.",
+        "At least one field is missing or not allowed; the findings say which. Correct it in the console or by curavani imports correct: the person is waiting.",
+        "Mindestens ein Feld fehlt oder ist unzulässig; welches, steht bei der Datei. Bitte dort korrigieren: Die Person wartet.",
     )
     TOKEN_MISMATCH = _error(
         "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
@@ -73,11 +73,11 @@ class Code(StrEnum):
     )
     TOO_MANY_INVALID = _error(
         "More than half of the file's records are invalid, so nothing of it was applied. The scraper's format may have changed.",
-        "Mehr als die Hälfte der Datensätze ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
+        "Mehr als die Hälfte der Einträge ist ungültig, daher wurde nichts übernommen. Vermutlich hat sich das Format geändert.",
     )
     RECORD_TOO_LARGE = _error(
         "The record is longer than a million characters, far more than a practice can say; it was left out. Look at it in the file, and mend the scraper.",
-        "Der Datensatz hat über eine Million Zeichen, weit mehr, als eine Praxis angeben kann; er wurde ausgelassen. Bitte in der Datei ansehen und den Scraper berichtigen.",
+        "Der Eintrag hat über eine Million Zeichen, weit mehr, als eine Praxis angeben kann; er wurde ausgelassen. Bitte in der Datei ansehen und den Scraper berichtigen.",
     )
     IMPLAUSIBLE_COUNT = _error(
         "The file lists far fewer therapists than this ZIP usually has, so nothing of it was applied. Check the scraper; if there really are so few now, retry, and the file is applied as it is.",
@@ -90,6 +90,10 @@ class Code(StrEnum):
     SUPERSEDED = _finding(
         "A newer scrape has been applied already; this file, or this record of it, was left out.",
         "Ein neuerer Stand ist bereits übernommen; diese Datei oder dieser Eintrag wurde ausgelassen.",
+    )
+    BEFORE_ADOPTION = _finding(
+        "This scrape was imported before this program took over; it serves as what the source said last.",
+        "Diese Datei wurde schon vor der Übernahme importiert; sie dient als letzter bekannter Stand der Arztsuche.",
     )
     DUPLICATE_CONTENT = _finding(
         "The same content is applied already; nothing was done twice.",
@@ -172,6 +176,18 @@ class Code(StrEnum):
         "The database schema is missing or too old. Run `curavani db upgrade`.",
         "Das Datenbankschema fehlt oder ist veraltet. Bitte `curavani db upgrade` ausführen.",
     )
+    DATABASE_FOREIGN = _error(
+        "The tables in this database are not ours, so nothing was done. Run `curavani db adopt --plan`: it says what taking them over would change.",
+        "Die Tabellen dieser Datenbank stammen von einem anderen Programm, daher geschieht hier nichts. Bitte `curavani db adopt --plan` ausführen: Das zeigt, was eine Übernahme ändern würde.",
+    )
+    ADOPTION_REFUSED = _error(
+        "Something in the database does not fit, so nothing was changed. Correct what the plan names, and run it again.",
+        "Etwas in der Datenbank passt nicht, daher wurde nichts geändert. Bitte berichtigen, was der Plan nennt, und erneut ausführen.",
+    )
+    ADOPTION_FAILED = _error(
+        "The database could not be taken over; everything is as it was. Send the reasons to the developers.",
+        "Die Datenbank konnte nicht übernommen werden; alles ist, wie es war. Bitte die genannten Gründe an die Entwicklung geben.",
+    )
     SCHEMA_BUSY = _error(
         "Running work kept a table for too long, so the schema was not changed. Run it again.",
         "Laufende Arbeit hielt eine Tabelle zu lange fest, daher blieb das Schema unverändert. Bitte erneut ausführen.",
@@ -216,6 +232,18 @@ class Code(StrEnum):
     NOT_ALLOWED = _error(
         "The entry's state does not allow this. Look at it again; somebody may have been faster.",
         "Der Stand des Eintrags lässt das nicht zu. Bitte neu ansehen; vielleicht war jemand schneller.",
+    )
+    NOT_CORRECTABLE = _error(
+        "A file of this kind cannot be corrected: its content was never read, is not to be trusted, or belongs to an erased person. Ask the sender for a new file, or discard it.",
+        "Eine solche Datei lässt sich nicht korrigieren: Ihr Inhalt wurde nicht gelesen, ist nicht vertrauenswürdig oder gehört zu einer gelöschten Person. Bitte eine neue Datei anfordern oder diese verwerfen.",
+    )
+    COPY_GONE = _error(
+        "No copy of the file is kept. Ask for the registration again, or enter the person by hand.",
+        "Von der Datei ist keine Kopie vorhanden. Bitte die Anmeldung neu anfordern oder die Person von Hand erfassen.",
+    )
+    EVIDENCE_CHANGED = _error(
+        "Consent, token and time of a registration are evidence and stay as they came. Correct only what the person says about themselves.",
+        "Einwilligung, Kennzeichen und Zeitpunkt der Anmeldung sind Nachweise und bleiben, wie sie kamen. Korrigieren lassen sich nur die Angaben zur Person.",
     )
     DECISION_FINAL = _error(
         "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
@@ -323,11 +351,11 @@ class Code(StrEnum):
     )
     NO_SCRAPE = _error(
         "No new scrape has come in for ten days. Look whether the scraper runs and writes to the folder.",
-        "Seit zehn Tagen ist kein neuer Abruf eingegangen. Bitte prüfen, ob der Scraper läuft und in den Ordner schreibt.",
+        "Seit zehn Tagen sind keine neuen Daten der Arztsuche gekommen. Bitte prüfen, ob der Scraper läuft und in den Ordner schreibt.",
     )
     FILL_RATE_DROPPED = _error(
         "A field is filled far less often in the latest scrapes than before. The source or the scraper may have changed.",
-        "Ein Feld ist in den neuesten Abrufen viel seltener gefüllt als sonst. Quelle oder Scraper könnten sich geändert haben.",
+        "Ein Feld ist in den neuesten Daten der Arztsuche viel seltener gefüllt als sonst. Quelle oder Scraper könnten sich geändert haben.",
     )
     DAILY_DIGEST = _finding(
         "The daily digest: whether all is well, something changed, or somebody is needed.",
@@ -385,7 +413,8 @@ class Code(StrEnum):
         "The status word is unknown and counts as modified.", "Das Statuswort ist unbekannt und gilt als geändert."
     )
     STATUS_CONTRADICTED = _finding(
-        "The status in the file contradicts what was found.", "Der Status in der Datei widerspricht dem Befund."
+        "The status in the file contradicts what was found.",
+        "Der Status in der Datei widerspricht dem, was wir gefunden haben.",
     )
     UNKNOWN_METHOD = _finding(
         "The therapy method is none of those known; its text is kept.",
@@ -403,7 +432,7 @@ class Code(StrEnum):
     )
     SCRAPE_DATE_ASSUMED = _finding(
         "The scrape date is missing, unreadable or in the future; the folder's or file's date counts.",
-        "Das Abrufdatum fehlt, ist unlesbar oder liegt in der Zukunft; es gilt das Datum des Ordners oder der Datei.",
+        "Das Datum der Arztsuche fehlt, ist unlesbar oder liegt in der Zukunft; es gilt das Datum des Ordners oder der Datei.",
     )
     POSTCODE_AREA_IGNORED = _finding(
         "The postcode area is unreadable; that of the file's ZIP counts.",
@@ -422,7 +451,7 @@ class Code(StrEnum):
     )
     DUPLICATE_IN_FILE = _finding(
         "The same person stands in the file twice; the second record was left out.",
-        "Dieselbe Person steht doppelt in der Datei; der zweite Datensatz wurde ausgelassen.",
+        "Dieselbe Person steht doppelt in der Datei; der zweite Eintrag wurde ausgelassen.",
     )
     AMBIGUOUS_IDENTITY = _finding(
         "Several therapists may be meant; nothing was written, a decision is waiting.",

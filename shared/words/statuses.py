@@ -106,6 +106,7 @@ class Work(StrEnum):
     IMPORT = "import"
     RELAY = "relay"
     MAILER = "mailer"
+    CONTACTS = "contacts"
 
 
 class WorkerState(StrEnum):
@@ -122,6 +123,7 @@ class Action(StrEnum):
     RUN = "run"
     RETRY = "retry"
     DISCARD = "discard"
+    CORRECT = "correct"
     RESOLVE = "resolve"
     UNDO = "undo"
     MERGE = "merge"

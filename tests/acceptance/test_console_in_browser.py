@@ -254,7 +254,7 @@ def test_everything_but_the_updating_works_without_script(visit, services):
     visitor = visit("operate", java_script_enabled=False)
     page = visitor.page
     visitor.open("/console/imports")
-    page.get_by_label("Stand").select_option("failed")
+    page.get_by_label("Status").select_option("failed")
     page.get_by_role("button", name="Filtern").click()
     number = numbers(services)["failed"]
     page.get_by_role("link", name=f"P{number}", exact=True).click()

@@ -133,12 +133,12 @@ def test_a_duplicate_is_compared_decided_and_undone(visit, services, questions):
     differing.get_by_text("Emil").wait_for()
     differing.get_by_text("Erika").wait_for()
     page.get_by_label("Jemand anderes").check()
-    page.get_by_label("Bemerkung (freiwillig)").fill("Geschwister")
+    page.get_by_label("Bemerkung (optional)").fill("Geschwister")
     page.get_by_role("button", name="Entscheiden").click()
     page.get_by_text(f"Entscheidung PE{number} ist getroffen.").wait_for()
     page.get_by_text("Geschwister").wait_for()
     page.get_by_text("Diese Entscheidung rückgängig machen …").click()
-    page.get_by_label("Warum (freiwillig)").fill("vertan")
+    page.get_by_label("Warum (optional)").fill("vertan")
     page.get_by_role("button", name="Entscheidung rückgängig machen").click()
     page.get_by_text(f"Entscheidung PE{number} ist rückgängig gemacht und wieder offen.").wait_for()
     decided = page.get_by_role("listitem").filter(has_text="Geschwister")
@@ -176,7 +176,7 @@ def test_held_deletions_are_ticked_by_name_and_come_back_by_an_undo(visit, servi
     for tick in ticks.all()[1:]:
         tick.uncheck()
     gone = int(ticks.first.get_attribute("value"))
-    page.get_by_label("Die angekreuzten sind weg").check()
+    page.get_by_label("Die angekreuzten auf inaktiv setzen").check()
     page.get_by_role("button", name="Entscheiden").click()
     page.get_by_text(f"Entscheidung TE{number} ist getroffen.").wait_for()
     status = "SELECT status::text FROM therapist_service.therapeuten WHERE id = :id"

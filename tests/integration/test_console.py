@@ -555,7 +555,7 @@ def test_events_that_the_brokers_refuse_are_counted_apart(operator, engine):
             connection.execute(sa.text(f"{event} VALUES ('x', 'x', '1', '{{}}', {parked})"))
     page = operator.page("/console").text
     numbers = dict(re.findall(r'<dt>([^<]+)</dt><dd class="number">(\d+)</dd>', page))
-    assert (numbers["Wartende Ereignisse"], numbers["Abgelehnte Ereignisse"]) == ("3", "2")
+    assert (numbers["Noch nicht an andere Dienste gemeldet"], numbers["Abgelehnte Ereignisse"]) == ("3", "2")
 
 
 def test_an_action_without_an_importer_says_so(operator, failed_file):
@@ -616,7 +616,7 @@ def test_a_file_tells_its_counts_rules_and_changes(writer, engine):
     assert "<del>Weg 1</del>" in page
     assert "<img src=x" not in page
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-    assert "1 Datensatz = 1 geändert" in words
+    assert "1 Eintrag = 1 geändert" in words
 
 
 def test_the_number_of_records_does_not_make_the_page_longer(operator, engine):

@@ -154,7 +154,7 @@ def test_a_search_finds_people_and_puts_no_name_into_an_address(sign_in, duplica
     found = writer.form("/console/people/search", search="erika")
     assert "Erika Mustermann" in found.text
     assert "Max Mustermann" not in found.text
-    assert "Niemand passt." in writer.form("/console/people/search", search="Nobody\x00Here").text
+    assert "Keine Treffer. " in writer.form("/console/people/search", search="Nobody\x00Here").text
     forms = re.findall(r'<form method="(\w+)" action="([^"]+)"', writer.page("/console/people").text)
     assert ("post", "/console/people/search") in forms
 
@@ -163,7 +163,7 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     operator = sign_in("operate")
     page = operator.page("/console/decisions/1").text
     assert "Patient 2" in page
-    assert re.search(r"auch wo wir es berichtigt hatten.*Status oder Diagnose, bleibt", page)
+    assert re.search(r"auch wo wir sie berichtigt hatten.*Status, Diagnose und andere eigene Vermerke bleiben", page)
     assert page.index("Was sich unterscheidet") < page.index("Erika") < page.index("Was gleich ist")
     answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
     assert answer.location == "/console/decisions/1"
@@ -295,3 +295,98 @@ def test_therapists_are_not_erased_here(sign_in, conflict):
     operator = sign_in("operate", create_therapist_app)
     assert operator.page("/console/people/1/erase").status_code == 404
     assert "Löschen" not in operator.page("/console/people/1").text
+
+
+def as_opened(page):
+    """A form as a browser would send it back untouched."""
+    fields = dict(re.findall(r'<input type="hidden" name="(was_[^"]+)" value="([^"]*)"', page, re.DOTALL))
+    return {**fields, **{name.removeprefix("was_"): text for name, text in fields.items()}}
+
+
+def test_a_patient_is_entered_by_hand_with_the_same_checks_as_over_the_api(sign_in, engine):
+    person = sign_in("write")
+    refused = person.form("/console/people/new", vorname="Erika", geburtsdatum="31.02.1990", anrede="Frau")
+    assert refused.status_code == 400
+    assert "„31.02.1990“ ist kein gültiges Datum" in refused.text
+    assert "Bitte ausfüllen." in refused.text
+    assert 'value="Erika"' in refused.text
+    made = person.form(
+        "/console/people/new",
+        anrede="Frau",
+        geschlecht="weiblich",
+        vorname="Erika",
+        nachname="Handeintrag",
+        geburtsdatum="03.02.1990",
+        zeitliche_verfuegbarkeit="montag: 09:00-12:00",
+        status="auf_der_Suche",
+    )
+    assert made.status_code == 302
+    with engine.begin() as connection:
+        row = connection.execute(sa.text("SELECT * FROM patient_service.patienten")).mappings().one()
+        event = connection.execute(sa.text("SELECT event_type FROM patient_service.event_outbox")).scalar_one()
+        action = connection.execute(
+            sa.text("SELECT action || actor FROM patient_service.operator_actions")
+        ).scalar_one()
+    assert (str(row["geburtsdatum"]), row["zeitliche_verfuegbarkeit"]) == ("1990-02-03", {"montag": ["09:00-12:00"]})
+    assert (row["status"], row["offen_fuer_diga"], event, action) == (
+        "auf_der_Suche",
+        False,
+        "patient.created",
+        "createapi:Wilma",
+    )
+
+
+def test_only_what_was_touched_is_written_and_history_names_who_did_it(sign_in, conflict):
+    person = sign_in("write", create_therapist_app)
+    number = conflict.therapists()[0]["id"]
+    form = as_opened(person.page(f"/console/people/{number}/edit").text)
+    saved = person.form(
+        f"/console/people/{number}/edit", **form | {"telefon": "0241 888", "status": "gesperrt", "sperrgrund": "Umzug"}
+    )
+    assert saved.status_code == 302
+    changes = conflict.rows(
+        "SELECT field, new_value FROM therapist_service.field_changes WHERE changed_by = 'api:Wilma'"
+    )
+    assert {change["field"]: change["new_value"] for change in changes} == {
+        "telefon": "0241 888", "status": "gesperrt", "sperrgrund": "Umzug",
+    }  # fmt: skip
+    assert conflict.events()[-1] == "therapist.blocked"
+
+
+def test_whoever_saves_second_is_told_what_the_first_did(sign_in, duplicate):
+    person = sign_in("write")
+    number = duplicate.patients()[0]["id"]
+    form = as_opened(person.page(f"/console/people/{number}/edit").text)
+    assert (
+        person.form(f"/console/people/{number}/edit", **form | {"ort": "Köln", "hausarzt": "Dr. A"}).status_code == 302
+    )
+    second = person.form(f"/console/people/{number}/edit", **form | {"ort": "Bonn", "plz": "53111"})
+    assert second.status_code == 409
+    assert "Inzwischen hat jemand hier „Köln“ eingetragen" in second.text
+    assert 'value="Bonn"' in second.text
+    assert 'value="Dr. A"' in second.text
+    assert duplicate.patients()[0]["ort"] == "Köln"
+    again = as_opened(second.text) | {"ort": "Bonn", "plz": "53111"}
+    assert person.form(f"/console/people/{number}/edit", **again).status_code == 302
+    row = duplicate.patients()[0]
+    assert (row["ort"], row["plz"], row["hausarzt"]) == ("Bonn", "53111", "Dr. A")
+
+
+def test_a_wrong_value_says_so_beside_its_field_and_keeps_what_was_typed(sign_in, duplicate):
+    person = sign_in("write")
+    number = duplicate.patients()[0]["id"]
+    form = as_opened(person.page(f"/console/people/{number}/edit").text)
+    refused = person.form(f"/console/people/{number}/edit", **form | {"email": "kaputt", "ort": "Bonn"})
+    assert refused.status_code == 400
+    assert "„kaputt“ ist keine gültige E-Mail-Adresse." in refused.text
+    assert 'value="Bonn"' in refused.text
+    assert duplicate.patients()[0]["ort"] is None
+
+
+def test_forms_are_for_people_who_may_edit_and_for_entries_that_exist(sign_in, duplicate):
+    reader = sign_in("read")
+    number = duplicate.patients()[0]["id"]
+    for path in ("/console/people/new", f"/console/people/{number}/edit"):
+        assert reader.page(path).status_code == 403
+        assert reader.form(path).status_code == 403
+    assert sign_in("write").page("/console/people/99999/edit").status_code == 404

@@ -81,7 +81,7 @@ class Looks(threading.Event):
 
 def set_revision(engine, revision):
     with transaction(engine) as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
+        connection.execute(sa.text("UPDATE curavani_version SET version_num = :it"), {"it": revision})
 
 
 def idle(_locked, _stopping):

@@ -296,7 +296,7 @@ def test_the_digest_says_what_changed(well, digest, execute):
     ((subject, text),) = digest()
     assert subject.endswith("alles in Ordnung, es gab Neues")
     assert "- 1 Datei importiert" in text
-    assert "- Datensätze: 5 neu, 2 geändert" in text
+    assert "- Einträge: 5 neu, 2 geändert" in text
 
 
 def test_the_digest_says_what_there_is_to_do_without_a_name(well, digest, execute):

@@ -352,7 +352,7 @@ def test_the_metrics_say_what_the_snapshot_says():
     assert found[catalogue.FILES]["success",] == 5
     assert found[catalogue.RECORDS]["new",] == 7
     assert found[catalogue.REVIEWS] == {("possible_duplicate",): 0, ("conflict",): 9, ("held_deletions",): 0}
-    assert found[catalogue.LOCK_HELD] == {("import",): 1, ("relay",): 0, ("mailer",): 0}
+    assert found[catalogue.LOCK_HELD] == {(work,): int(work == "import") for work in Work}
     of_import = {state: found[catalogue.WORKERS]["import", state] for state in ("leading", "standby")}
     assert of_import == {"leading": 1, "standby": 2}
     assert found[catalogue.WORKERS]["relay", "leading"] == 0
@@ -483,6 +483,6 @@ def test_the_digest_tells_counts_and_codes():
         "trouble": ["no_pass"],
     }
     text = digest_text(detail)
-    for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Datensätze: 5 neu", "4 fehlgeschlagene Dateien"):
+    for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Einträge: 5 neu", "4 fehlgeschlagene Dateien"):
         assert f"- {line}\n" in text
     assert "- 1 abgelehntes Ereignis" in text

@@ -140,8 +140,11 @@ _KNOW_AGAIN = Statement("""
 
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (
-      SELECT id, file_name, file_hash, zip, scrape_day, scrape_date, processed_at, therapist_count AS records
-      FROM therapist_service.import_tracking WHERE status IN ('success', 'partial') AND id <> :id
+      SELECT id, file_name, file_hash, zip, scrape_day, scrape_date, processed_at, therapist_count AS records,
+        status <> 'skipped' AS is_imported
+      FROM therapist_service.import_tracking
+      WHERE id <> :id
+        AND (status IN ('success', 'partial') OR status = 'skipped' AND error_code = 'before_adoption')
     )
     SELECT EXISTS (
         SELECT FROM applied WHERE zip = :zip AND (
@@ -149,9 +152,12 @@ _APPLIED_BEFORE = Statement("""
         )
       ),
       coalesce(
-        (SELECT file_hash = :hash FROM applied WHERE zip = :zip ORDER BY processed_at DESC, id DESC LIMIT 1), false
+        (
+          SELECT file_hash = :hash FROM applied WHERE zip = :zip AND is_imported
+          ORDER BY processed_at DESC, id DESC LIMIT 1
+        ), false
       ) OR EXISTS (
-        SELECT FROM applied WHERE file_hash = :hash AND scrape_day = :day
+        SELECT FROM applied WHERE file_hash = :hash AND scrape_day = :day AND is_imported
           AND file_name IS DISTINCT FROM (SELECT file_name FROM therapist_service.import_tracking WHERE id = :id)
       ),
       ARRAY(

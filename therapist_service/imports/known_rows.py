@@ -68,7 +68,7 @@ _RESEMBLING = Statement(
     sa.select(
         *[therapeuten.c[name] for name in ("id", "external_id", "source_area", "source_import_id")],
         *[therapeuten.c[name] for name in (*_IDENTIFYING, *_OF_THE_DAY, *_KEYS)],
-        therapeuten.c.source_record.is_not(None).label("is_sourced"),
+        therapeuten.c.source_record.has_key("nachname").label("is_sourced"),
         _IS_DISMISSED,
         *[therapeuten.c.source_record[name].astext.label(_said(name)) for name in _IDENTIFYING],
     )
@@ -236,9 +236,7 @@ class Candidates:
         if not ids:
             return {}
         rows = {row["id"]: row for row in _LOCKED(self._connection, ids=sorted(ids), **self._looked_at)}
-        as_looked_at = all(
-            self._of(row, row["source_record"]) == self._as_known(row_id) for row_id, row in rows.items()
-        )
+        as_looked_at = all(self._of(row, _said_last(row)) == self._as_known(row_id) for row_id, row in rows.items())
         return rows if as_looked_at and len(rows) == len(ids) else None
 
     def _as_known(self, row_id: int) -> Known:
@@ -257,6 +255,15 @@ class Candidates:
 def listed(record: MappedRecord, area: str) -> Listed:
     """The record as the rules of identity see it."""
     return Listed(area, record.external_id, traits_of(record.fields))
+
+
+def has_base(row: Row) -> bool:
+    """Whether the source has described the row: of one that was taken over, only single fields may be known."""
+    return "nachname" in (row["source_record"] or {})
+
+
+def _said_last(row: Row) -> Row | None:
+    return row["source_record"] if has_base(row) else None
 
 
 def _keys(row: Row) -> set[str]:
