@@ -34,12 +34,14 @@ def erase(patients, patient_id=1, **decisions):
     return patients.parts.erasure.erase(patient_id, "api:olga", Decisions(**decisions))
 
 
-BEARER = {"Authorization": "Bearer o-token"}
+BEARER = {"Authorization": "Bearer o-token-of-24-characters"}
 
 
 @pytest.fixture
 def service(process_environment, max_):
-    app = create_app({**process_environment, "API_TOKENS": "olga:operate:o-token"}, start_workers=False)
+    app = create_app(
+        {**process_environment, "API_TOKENS": "olga:operate:o-token-of-24-characters"}, start_workers=False
+    )
     with app.test_client() as client:
         yield client
     app.extensions["curavani"].close()
