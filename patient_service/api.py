@@ -201,7 +201,7 @@ def _update(patient_id: int, body: PatientUpdate) -> PatientOut:
         return PatientOut.model_validate(update_patients(connection, {patient_id: changes}, actor())[patient_id])
 
 
-@ROUTES.add("PATCH", f"{_ONE}/last-contact", Role.WRITE, errors=(404,))
+@ROUTES.add("PATCH", f"{_ONE}/last-contact", Role.WRITE, errors=(404, 409))
 def _note_contact(patient_id: int, body: ContactDay = _TODAY) -> PatientOut:
     """Moves the day of the last contact forward to this one, or to today; an earlier day changes nothing."""
     with transaction(current_service().engine) as connection:

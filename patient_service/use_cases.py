@@ -42,19 +42,26 @@ def update_patients(connection: Connection, changes: Mapping[int, Values], actor
 
 
 def note_contact(connection: Connection, patient_id: int, day: date, actor: str) -> Patient:
-    """Moves the day of the last contact forward, never back; the patient as they are afterwards. Raises `NotFound`."""
+    """Moves the day of the last contact forward, never back; the patient as they are afterwards. Raises `NotFound`,
+    and `PatientRestricted`."""
+    require_free(connection, [patient_id])
     note_contacts(connection, {patient_id: day}, actor)
     return get_patient(connection, patient_id)
 
 
 def note_contacts(connection: Connection, days: Mapping[int, date], actor: str) -> tuple[set[int], set[int]]:
-    """`note_contact` for many at once; returns who of them is known, and whose day has moved."""
-    named = sa.select(patienten).where(patienten.c.id.in_(days)).order_by(patienten.c.id).with_for_update()
+    """`note_contact` for many at once; returns who is known, and whose day has moved: of nobody restricted."""
+    named = (
+        sa.select(patienten, is_restricted.label("restricted"))
+        .where(patienten.c.id.in_(days))
+        .order_by(patienten.c.id)
+        .with_for_update()
+    )
     rows = connection.execute(named).mappings().all()
     changes = [
-        Change(dict(row), {"letzter_kontakt": days[row["id"]]})
+        Change({name: row[name] for name in patienten.c.keys()}, {"letzter_kontakt": days[row["id"]]})  # noqa: SIM118
         for row in rows
-        if row["letzter_kontakt"] is None or row["letzter_kontakt"] < days[row["id"]]
+        if not row["restricted"] and (row["letzter_kontakt"] is None or row["letzter_kontakt"] < days[row["id"]])
     ]
     _WRITER.update(connection, changes, actor)
     return {row["id"] for row in rows}, {change.before["id"] for change in changes}

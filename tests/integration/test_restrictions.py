@@ -1,8 +1,11 @@
 """A patient whose processing is restricted, or who withdrew consent: kept, and nothing else."""
 
+from datetime import date
+
 import pytest
 
 from patient_service.app import create_app
+from patient_service.use_cases import note_contacts
 
 TOKENS = "wilma:write:w-token-of-24-characters,rita:read:r-token-of-24-characters,olga:operate:o-token-of-24-characters"
 READ, WRITE, OPERATE = ({"Authorization": f"Bearer {letter}-token-of-24-characters"} for letter in "rwo")
@@ -34,6 +37,9 @@ def test_nobody_changes_the_person_and_lists_leave_them_out(client, patients, ki
     before, events = patients.patients(), patients.events()
     refused = client.put("/api/patients/1", json={"ort": "Köln"}, headers=WRITE)
     assert refused.status_code == 409
+    assert client.patch("/api/patients/1/last-contact", headers=WRITE).status_code == 409
+    with patients.engine.begin() as connection:
+        assert note_contacts(connection, {1: date(2026, 1, 1)}, "test") == ({1}, set())
     assert client.get("/api/patients", headers=READ).json["total"] == 0
     assert client.get("/api/patients?search=Mustermann", headers=READ).json["data"] == []
     assert client.get("/api/patients/1", headers=READ).status_code == 200
