@@ -93,12 +93,17 @@ OF_FILES = [
     ("GET", "/api/reviews", None, 200),
 ]
 OF_PATIENTS = [
+    ("GET", "/api/imports/1/document", None, 200),
+    ("GET", "/api/imports/3/document", None, 200),
+    ("POST", "/api/imports/3/correct", {"document": {}, "reason": "abgeschnitten"}, 400),
+    ("POST", "/api/imports/1/correct", {"document": {}, "reason": "abgeschnitten"}, 409),
     *OF_FILES,
     ("GET", "/api/patients", None, 200),
     ("POST", "/api/patients", PERSON, 201),
     ("POST", "/api/patients", {"vorname": 1}, 400),
     ("GET", "/api/patients/1", None, 200),
     ("PUT", "/api/patients/1", {"ort": "Köln"}, 200),
+    ("PATCH", "/api/patients/1/last-contact", {"date": "2025-07-01"}, 200),
     ("GET", "/api/patients/1/consents", None, 200),
     ("GET", "/api/patients/1/communication", None, 200),
     ("POST", "/api/patients/1/restrictions", {"kind": "restricted", "reason": "Streit"}, 201),
@@ -122,9 +127,9 @@ OF_THERAPISTS = [
     ("PUT", "/api/therapists/1", {"ort": "Köln"}, 200),
     ("GET", "/api/therapists/1/communication", None, 200),
     ("GET", "/api/therapists/import-status", None, 200),
-    ("POST", "/api/reviews/1/resolve", {"choose": "apply", "only": [3]}, 200),
-    ("GET", "/api/reviews/1", None, 200),
-    ("POST", "/api/reviews/1/undo", {"comment": "vertan"}, 200),
+    ("POST", "/api/reviews/2/resolve", {"choose": "apply", "only": [3]}, 200),
+    ("GET", "/api/reviews/2", None, 200),
+    ("POST", "/api/reviews/2/undo", {"comment": "vertan"}, 200),
     ("DELETE", "/api/therapists/1", None, 200),
 ]
 
