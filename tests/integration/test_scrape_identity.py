@@ -214,6 +214,20 @@ def test_the_smallest_postal_code_has_the_word_where_nobody_had_it(therapists, m
     assert counts(latest(therapists, "52066")) == {"skipped": 1}
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_file_that_calls_a_practice_deleted_leaves_the_word_to_the_one_that_lists_it(
+    therapists, make_therapist, together
+):
+    put_day(therapists, WEEKS[0], {"52062": [anna(make_therapist), make_therapist(50)]})
+    files = {
+        "52062": [anna(make_therapist, status="deleted"), make_therapist(50)],
+        "52064": [anna(make_therapist, phone="0241 999"), make_therapist(51)],
+    }
+    put_day(therapists, WEEKS[1], files, together=together)
+    row = therapists.therapists()[0]
+    assert (row["status"], row["source_removed_at"], row["telefon"]) == ("aktiv", None, "0241 999")
+
+
 def test_a_file_without_the_word_reactivates_all_the_same(therapists, make_therapist):
     own, theirs = anna(make_therapist), anna(make_therapist, phone="0241 999")
     put_day(therapists, WEEKS[0], {"52062": [own, make_therapist(50)]})

@@ -103,6 +103,20 @@ def test_a_record_that_is_held_again_is_the_same_question_with_newer_data(ambigu
     assert ambiguous.therapists()[1]["telefon"] == "0241 999"
 
 
+@pytest.mark.parametrize(
+    ("zip_code", "number"),
+    [("52001", 1), ("52099", 1), ("52099", 0)],
+    ids=["smaller postal code", "greater postal code", "older day"],
+)
+def test_a_question_keeps_what_the_file_with_the_word_says(ambiguous, zip_code, number):
+    other = {**ambiguous.record, "contact": {"phone": "0241 999"}}
+    ambiguous.scrape([other], WEEKS[number], zip_code)
+    ambiguous.run()
+    assert ambiguous.last_file()["held_count"] == 1
+    (review,) = ambiguous.reviews()
+    assert (review["import_id"], review["detail"]["record"]["telefon"]) == (2, "0241 777")
+
+
 @pytest.mark.parametrize("choice", ["separate", "merge"])
 def test_a_question_whose_record_has_found_its_row_is_closed(ambiguous, make_therapist, choice):
     week(ambiguous, 2, at(make_therapist, "Hof", "1", "praxis7"))

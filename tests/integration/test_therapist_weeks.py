@@ -3,7 +3,8 @@
 The oracle knows persons by a number, which the town's name carries, and never by an id of the source. Of each it keeps
 what the source said last, what the row has to show, and why its status is what it is. Two postal codes list them, in
 turns and together; people marry, move, vanish, are pushed from one list into the other, and come back. A third file of
-the day overlaps with theirs, late files tell of weeks ago, and questions are answered in the same week or a later one.
+the day overlaps with theirs, a fourth one contradicts without having the word, late files tell of weeks ago, and
+questions are answered in the same week or a later one.
 """
 
 import random
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.slow
 COUNTS = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
 FIRST_NAMES = ("Anna", "Berta", "Clara", "Dora", "Emma", "Frieda", "Gerda", "Hanna", "Ida", "Jutta", "Karla", "Lena")
 ZIPS = ("52062", "52064")
-OVERLAPPING, LATE = "52060", "52070"
+OVERLAPPING, WORDLESS, LATE = "52060", "52068", "52070"
 FEW = 5
 FULL_NAME_AND_ADDRESS = ("vorname", "nachname", "strasse")
 PEOPLE = 24
@@ -162,6 +163,8 @@ class World:
         for zip_code in ZIPS:
             self.scrape(zip_code, day, lists[zip_code], deleted[zip_code], active.get(zip_code, 0))
         if chance.random() < 0.5:
+            self.scrape_wordless(day, [person for listed in lists.values() for person in listed])
+        if chance.random() < 0.5:
             self.scrape_late(day - timedelta(days=7), [person for person in self.known() if person.spoken_on == day])
         self.decide()
         for person in self.known():
@@ -192,6 +195,25 @@ class World:
         """Lists some of the others' people under ids of its own, with nothing new about them."""
         if len(people) >= FEW:
             self.scrape(OVERLAPPING, day, self.chance.sample(people, FEW), [], 0)
+
+    def scrape_wordless(self, day, people):
+        """Gives other phones of people whom the file of their own postal code lists on this day, or that of a smaller
+        one than this file's: so it has not the word about any of them, and writes no more than that it lists them."""
+        before = contents(self.therapists, "event_outbox", "field_changes", "reviews")
+        records = []
+        for number, person in enumerate(self.chance.sample(people, FEW), 1):
+            person.shown = {**person.shown, "telefon": f"0241 {self.chance.randint(100000, 999999)}"}
+            records.append(person.record(self.make_therapist, number, WORDLESS, self.chance))
+            person.listed_in = WORDLESS
+        self.therapists.scrape(records, day=day.isoformat(), zip_code=WORDLESS)
+        self.therapists.run()
+        file = self.file_of(WORDLESS)
+        outcomes = self.therapists.rows(
+            "SELECT outcome, code FROM therapist_service.import_outcomes WHERE import_id = :id", id=file["id"]
+        )
+        assert outcomes == [{"outcome": "skipped", "code": "listed_elsewhere"}] * FEW
+        assert contents(self.therapists, "event_outbox", "field_changes", "reviews") == before
+        self.assert_rows_are_right()
 
     def scrape_late(self, day, people):
         """Tells of an earlier day what nobody believes any more: other phones, and that some are gone."""

@@ -32,14 +32,37 @@ from therapist_service.models import kernel, therapeuten
 
 def ask(connection: Connection, questions: Sequence[NewReview]) -> None:
     """Opens an import's questions about rows and records. There is one open question at most about a row's conflicts,
-    and about a record: the newest, with what is still open of the ones before."""
+    and about a record: the newest, with what is still open of the ones before; within a day that of the file that has
+    the word."""
     conflicts = {question.entity_id: question for question in questions if isinstance(question.detail, ConflictDetail)}
     others = [question for question in questions if not isinstance(question.detail, ConflictDetail)]
     for older in lock_all_open(connection, kernel, ReviewKind.CONFLICT, list(conflicts)) if conflicts else ():
         newer = conflicts[older.entity_id]
         conflicts[older.entity_id] = replace(newer, detail=_joined(connection, newer, older))
         settle(connection, kernel, older.id, f"import:{newer.import_id}")
-    open_reviews(connection, kernel, [*others, *conflicts.values()])
+    open_reviews(connection, kernel, [*_not_outranked(connection, others), *conflicts.values()])
+
+
+def _not_outranked(connection: Connection, questions: Sequence[NewReview]) -> list[NewReview]:
+    """Those about whose record no open question holds what a later day's file says, or the one that has the word."""
+    if not questions:
+        return []
+    reviews = kernel.reviews
+    asked = [question.fingerprint for question in questions]
+    same = sa.select(reviews).where(reviews.c.fingerprint.in_(asked), reviews.c.state == ReviewState.OPEN)
+    found = [read_review(row) for row in connection.execute(same.with_for_update()).mappings()]
+    open_ones = {review.fingerprint: review.detail for review in found}
+    return [one for one in questions if not _outranks(open_ones.get(one.fingerprint), one.detail)]
+
+
+def _outranks(known: object, other: object) -> bool:
+    """Whether what is known of a held record counts more than what another file says of it."""
+    if not isinstance(known, HeldRecordDetail) or not isinstance(other, HeldRecordDetail):
+        return False
+    if known.scrape_day != other.scrape_day or known.zip == other.zip:
+        return known.scrape_day > other.scrape_day
+    own_zip = known.record["plz"]
+    return known.zip == own_zip or (other.zip != own_zip and known.zip < other.zip)
 
 
 def _joined(connection: Connection, newer: NewReview, older: Review) -> ConflictDetail:

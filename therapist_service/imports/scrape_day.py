@@ -56,9 +56,13 @@ class Day:
             # Had it come and listed the practice, it would hold the word.
             return False if at_hand is None and self._was_applied(other) else at_hand
 
-        came_first = row["source_day"] == self.envelope.scrape_day and row["source_zip"] < zip_code
-        is_smallest = not came_first and not self.neighbours.smaller_lists(zip_code, traits)
+        is_smallest = not self._came_first(row) and not self.neighbours.smaller_lists(zip_code, traits)
         return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists, is_smallest=is_smallest)
+
+    def _came_first(self, row: Row) -> bool:
+        """Whether the file of a smaller postal code has listed the row today; one that called it gone has not."""
+        is_listed = row["source_removed_at"] is None and row["source_day"] == self.envelope.scrape_day
+        return is_listed and row["source_zip"] < self.envelope.zip
 
     def _was_applied(self, zip_code: str) -> bool:
         if zip_code not in self._applied:
