@@ -34,7 +34,7 @@ def document(number: Annotated[str, typer.Argument(help="P12 or T7")]) -> None:
 @with_exit_codes
 def correct(
     number: Annotated[str, typer.Argument(help="P12")],
-    file: Annotated[Path, typer.Argument(help="The registration as it should have come.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(help="The registration as it should have come.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the file.")],
 ) -> None:
     """Imports a failed registration as corrected in FILE, under its number.
@@ -49,9 +49,10 @@ def correct(
         end("Only registrations can be corrected. The next scrape of the practices brings the next values.", USAGE)
     from patient_service.bootstrap import build_parts  # noqa: PLC0415 - the other service's image has no storage client
 
+    corrected = _document(file)
     parts = build_parts(settings_of(*entry.bootstrap.IMPORT_GROUPS))
     try:
-        parts.corrections.correct(import_id, parse_document(file.read_bytes()), reason, f"cli:{login_name()}")
+        parts.corrections.correct(import_id, corrected, reason, f"cli:{login_name()}")
     except RejectedError as error:
         found = [(finding.pointer, finding.code, describe(finding.code).english) for finding in error.findings]
         print_table(("place", "code", "meaning"), found)
@@ -59,6 +60,15 @@ def correct(
     finally:
         parts.close()
     talk(f"{entry.number(import_id)} is imported as corrected. More: curavani imports show {entry.number(import_id)}")
+
+
+def _document(file: Path) -> dict[str, object]:
+    try:
+        return parse_document(file.read_bytes())
+    except OSError:
+        end(f"{file} cannot be read.", USAGE)
+    except RejectedError as error:
+        end(f"Nothing is imported. {error.code}: {describe(error.code).english}", TROUBLE)
 
 
 def _registration(import_id: int) -> bytes:

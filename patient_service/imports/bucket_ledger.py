@@ -122,7 +122,10 @@ def unknown_copies(connection: Connection, copies: LocalCopies, before: datetime
 
 def report_unknown_copies(connection: Connection, copies: LocalCopies) -> None:
     """Tells people of copies of nobody knows whom, and when there are none any more."""
-    number = len(unknown_copies(connection, copies, now() - _SETTLED))
+    try:
+        number = len(unknown_copies(connection, copies, now() - _SETTLED))
+    except DiskUnavailable:
+        return  # told as the disk's trouble
     if number:
         raise_problem(
             connection, kernel, code=Code.COPY_UNKNOWN, fingerprint=_UNKNOWN_COPIES, detail={"number": number}

@@ -69,6 +69,12 @@ class DatabaseReadOnly(DatabaseUnavailable):
     code = Code.DATABASE_READ_ONLY
 
 
+class RightMissing(TransientError):
+    """PostgreSQL refuses one statement for want of a right: whoever gives it mends that, and other work goes on."""
+
+    code = Code.DATABASE_FORBIDDEN
+
+
 class DatabaseForbidden(DatabaseUnavailable):
     """PostgreSQL refuses the login, or a right that our statements need."""
 

@@ -1,7 +1,7 @@
 """The engine, and the one place where PostgreSQL's errors become ours."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -16,6 +16,7 @@ from shared.core.errors import (
     DatabaseNotMigrated,
     DatabaseReadOnly,
     DatabaseUnavailable,
+    RightMissing,
     TryAgain,
 )
 from shared.database.json_text import json_text
@@ -114,10 +115,14 @@ def translated_errors() -> Iterator[None]:
         raise failure from None
 
 
-_NO_TABLE = ("42P01", "3F000")
-_READ_ONLY = "25006"
-_DISK_FULL = "53100"
-_FORBIDDEN = ("28", "42501")
+_BY_STATE: Mapping[str, type[CuravaniError]] = {
+    "42P01": DatabaseNotMigrated,
+    "3F000": DatabaseNotMigrated,
+    "25006": DatabaseReadOnly,
+    "53100": DatabaseFull,
+    "42501": RightMissing,
+}
+_FORBIDDEN = "28"
 _REFUSED_LOGIN = re.compile(
     r"FATAL:.*(authentication failed|pg_hba\.conf|role .* does not exist|permission denied|not permitted to log in)",
     re.DOTALL,
@@ -135,12 +140,8 @@ def _failure(error: BaseException | None, *, is_lost: bool) -> CuravaniError | N
     cancelled statement are `OperationalError` as well, and those are the statement's own.
     """
     state = (error.sqlstate or "") if isinstance(error, psycopg.Error) else ""
-    if state in _NO_TABLE:
-        return DatabaseNotMigrated()
-    if state == _READ_ONLY:
-        return DatabaseReadOnly()
-    if state == _DISK_FULL:
-        return DatabaseFull()
+    if state in _BY_STATE:
+        return _BY_STATE[state]()
     if state.startswith(_AGAIN):
         return TryAgain()
     if state.startswith(_FORBIDDEN) or (not state and _REFUSED_LOGIN.search(str(error))):

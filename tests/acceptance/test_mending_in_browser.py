@@ -106,7 +106,7 @@ def test_a_file_that_cannot_be_read_shows_where_and_is_repaired_as_text(visit, s
 
 
 def test_who_may_only_look_is_not_offered_to_correct(visit, services):
-    operator, reader = visit("operate"), visit("read")
+    operator, reader = visit("operate"), visit("look")
     number = failed(services, operator, "Nur_Schauen_20250705_0000aa04.json", registration("0000aa04", anrede="Dr."))
     reader.open(f"/console/imports/{number}")
     assert reader.page.get_by_role("link", name="Korrigieren …").count() == 0

@@ -7,7 +7,10 @@ import pytest
 from patient_service.app import create_app
 
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
-TOKENS = "eva:read:r-token,otto:write:w-token,olga:operate:o-token"
+TOKENS = ",".join(
+    f"{name}:{role}:{role[0]}-token-of-24-characters"
+    for name, role in (("eva", "read"), ("otto", "write"), ("olga", "operate"))
+)
 
 
 @pytest.fixture
@@ -24,7 +27,8 @@ def api(patients, database_url):
 
     def call(method, path, body=None, token="w-token"):
         with app.test_client() as client:
-            answer = client.open(path, method=method, json=body, headers={"Authorization": f"Bearer {token}"})
+            headers = {"Authorization": f"Bearer {token}-of-24-characters"}
+            answer = client.open(path, method=method, json=body, headers=headers)
         return answer.status_code, answer.json
 
     yield call

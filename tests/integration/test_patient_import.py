@@ -259,7 +259,7 @@ def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_dat
             "DATABASE_URL": database_url,
             "GCS_IMPORT_BUCKET": patients.bucket,
             "PATIENT_IMPORT_LOCAL_PATH": str(patients.copies),
-            "API_TOKENS": "eva:read:r-token-of-24-characters,otto:write:w-token-of-24-characters",
+            "API_TOKENS": "eva:look:l-token-of-24-characters,otto:read:r-token-of-24-characters",
         },
         start_workers=False,
     )
@@ -268,10 +268,10 @@ def test_the_api_shows_the_evidence_of_consent_to_those_who_may_see_personal_dat
     def ask(token, patient_id=1):
         return client.get(f"/api/patients/{patient_id}/consents", headers={"Authorization": f"Bearer {token}"})
 
-    (consent,) = ask("w-token-of-24-characters").json["data"]
+    (consent,) = ask("r-token-of-24-characters").json["data"]
     assert consent["document"]["user_agent"] == "Test"
     assert consent["given_at"] == "2025-07-05T14:33:55.000000+00:00"
-    assert (ask("r-token-of-24-characters").status_code, ask("w-token-of-24-characters", 2).status_code) == (403, 404)
+    assert (ask("l-token-of-24-characters").status_code, ask("r-token-of-24-characters", 2).status_code) == (403, 404)
     described = client.get("/openapi.json").json["paths"]["/api/patients/{patient_id}/consents"]
     assert "ConsentList" in str(described)
     app.extensions["curavani"].close()

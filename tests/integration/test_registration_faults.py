@@ -261,7 +261,7 @@ def test_a_copy_that_was_damaged_is_neither_used_nor_overwritten(patients, make_
     data = make_registration()
     patients.upload(data)
     with psycopg.connect(database_url) as blocker:
-        blocker.execute("LOCK TABLE patient_service.patienten IN ACCESS EXCLUSIVE MODE")
+        blocker.execute("LOCK TABLE patient_service.patient_consents IN ACCESS EXCLUSIVE MODE")
         ended = in_background(patients.run)
         with psycopg.connect(database_url, autocommit=True) as killer:
             assert wait_until(lambda: killed_waiting_backend(killer), 30)

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from shared.core.errors import DatabaseForbidden, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable
+from shared.core.errors import DatabaseForbidden, DatabaseFull, DatabaseReadOnly, DatabaseUnavailable, RightMissing
 from shared.database.engine import create_engine, transaction
 from shared.database.revision import require_revision
 
@@ -77,7 +77,7 @@ def test_an_unknown_role_is_a_refused_login(database_url):
 @pytest.mark.parametrize(
     ("state", "failure"),
     [
-        ("42501", DatabaseForbidden),
+        ("42501", RightMissing),
         ("28P01", DatabaseForbidden),
         ("53100", DatabaseFull),
         ("53300", DatabaseUnavailable),

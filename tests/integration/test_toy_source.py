@@ -246,7 +246,7 @@ def test_interruptions_count_in_a_row_only(lists):
 
 
 OUTAGES = ["08006", "53300", "53100", "57P01", "25006"]
-OF_THE_FILE = ["54000", "57014", "22001", "XX000", "42501"]
+OF_THE_FILE = ["54000", "57014", "22001", "XX000"]
 
 
 @pytest.mark.parametrize("state", OUTAGES)
@@ -263,6 +263,13 @@ def test_any_other_error_of_the_database_is_the_files_own(lists, state):
     lists.write("b.csv")
     assert dict(lists.run().counts) == {"failed": 1, "success": 1}
     assert lists.files() == [("failed", "internal_error", 1), ("success", None, 1)]
+
+
+def test_a_right_that_is_missing_for_one_file_lets_the_others_go_on(lists):
+    lists.write("a.csv", faulty("apply:SQL42501"))
+    lists.write("b.csv")
+    assert dict(lists.run().counts) == {"retrying": 1, "success": 1}
+    assert lists.files() == [("retrying", "database_forbidden", 1), ("success", None, 1)]
 
 
 def test_a_transaction_undone_for_another_ones_sake_is_tried_again_in_the_pass(lists):
