@@ -13,9 +13,11 @@ from patient_service.app import create_app
 from patient_service.certificates import Decisions, certificate_page
 from patient_service.erasure import PersonBusy
 from patient_service.imports.person_locks import lock_person
+from patient_service.models import kernel
 from shared.core.errors import NotFound, SettingsError
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
+from shared.imports import mend
 from shared.text.keys import email_key, name_key
 from standins.local import wait_until
 
@@ -193,7 +195,7 @@ def test_no_digest_that_can_be_guessed_is_left(max_):
 
 def test_digests_of_before_the_secret_are_still_known(max_, new_patients, make_registration):
     erase(max_)
-    max_.upload(make_registration(anrede="Herrn", vorname="Eva", email="e@example.com"), "waiting.json")
+    max_.upload(make_registration("eeeeeeee", anrede="Herrn", vorname="Eva", email="e@example.com"), "waiting.json")
     max_.run()
     later = new_patients(DIGEST_KEY="a secret")
     later.upload(make_registration())
@@ -252,3 +254,20 @@ def test_doubts_are_decided_by_the_api(max_, service):
     assert decided.json["certificate"]["completed_at"]
     assert service.delete("/api/patients/1?keep=3", headers=BEARER).status_code == 404
     assert max_.in_bucket() == ["Mustermann_Max_20250802_eeeeeeee.json"]
+
+
+@pytest.mark.parametrize("wrong", [{"anrede": "Herrn"}, {"anrede": "Herrn", "email": None}])
+def test_a_broken_registration_that_was_sent_before_the_erasure_leaves_nothing(max_, make_registration, wrong):
+    max_.upload(make_registration(**wrong), "b.json")
+    max_.upload(b"{ Mustermann", "Mustermann_Max_20250801_0b1ab67b.json")
+    erase(max_)
+    max_.run()
+    max_.run()
+    assert [row["error_code"] for row in max_.files()[1:]] == ["erased_registration"] * 2
+    assert list(max_.copies.rglob("*.json")) == []
+    with transaction(max_.engine) as connection:
+        for number in (2, 3):
+            mend.discard(connection, kernel, number, "api:olga", "erased", delete_source=True)
+    max_.run()
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
+    assert max_.in_bucket() == []
