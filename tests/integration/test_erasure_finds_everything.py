@@ -18,6 +18,9 @@ from shared.core.errors import NotFound, SettingsError
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
 from shared.imports import mend
+from shared.mail.digest import gather
+from shared.state.health import Expectations, import_health
+from shared.state.reading import read_snapshot
 from shared.text.keys import email_key, name_key
 from standins.local import wait_until
 
@@ -136,11 +139,22 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     max_.run()
     told = max_.rows("SELECT code, detail, resolved_at FROM patient_service.alert_outbox")
     assert [(row["code"], row["detail"]) for row in told] == [("copy_unknown", {"number": 1})]
+    assert unknown_copies(max_) == (1, [1], 1)
     certificate = erase(max_)
     assert certificate["removed"]["unknown_copies"] == 1
     assert not unknown.exists()
     max_.run()
     assert max_.rows("SELECT resolved_at FROM patient_service.alert_outbox")[0]["resolved_at"]
+    assert unknown_copies(max_) == (0, [], 0)
+
+
+def unknown_copies(patients):
+    """How many the snapshot counts, health's details (which the doctor says as well) name, and the digest tells."""
+    expected = Expectations(enabled=True, interval_seconds=3600)
+    with transaction(patients.engine) as connection:
+        snapshot = read_snapshot(connection, kernel)
+    named = [check.number for check in import_health(snapshot, expected) if check.code == "copy_unknown"]
+    return snapshot.unknown_copies, named, gather(snapshot, expected)["unknown_copies"]
 
 
 def test_a_registration_that_was_sent_before_the_erasure_brings_nobody_back(max_, make_registration):
