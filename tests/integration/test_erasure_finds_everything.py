@@ -224,13 +224,19 @@ def test_digests_of_before_the_secret_are_still_known(max_, new_patients, make_r
 
 
 @pytest.mark.parametrize("environment", [{}, {"DIGEST_KEY": "another"}])
-def test_another_secret_is_refused(max_, new_patients, curavani, environment):
+def test_another_secret_is_refused(max_, new_patients, curavani, process_environment, environment):
     new_patients(DIGEST_KEY="a secret").run()
     with pytest.raises(SettingsError):
         new_patients(**environment).run()
     ran = curavani("imports", "run", "patient", **environment)
     assert ran.returncode == 2
     assert "DIGEST_KEY" in ran.stderr
+    served = {**environment, "API_TOKENS": "olga:operate:o-token-of-24-characters"}
+    ran = curavani("serve", "patient", **served)
+    assert ran.returncode == 2
+    assert "DIGEST_KEY" in ran.stderr
+    with pytest.raises(SettingsError):
+        create_app({**process_environment, **served}, start_workers=False)
 
 
 def test_the_command_line_names_doubts_takes_decisions_and_writes_the_page(max_, curavani, tmp_path):
