@@ -7,7 +7,7 @@ from flask import Flask
 
 from patient_service.api import ROUTES as PATIENTS
 from patient_service.api import erasing_routes, exporting_routes
-from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from patient_service.bootstrap import NAME, build_parts, build_service, read_service_settings, require_digest_key
 from patient_service.console import console_correcting, console_sections
 from patient_service.corrections_api import correcting_routes
 from patient_service.export import Exporter
@@ -33,6 +33,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     settings = read_service_settings(os.environ if environ is None else environ)
     configure_logging(settings[LogSettings], service=NAME)
     tell_of_open_doors(settings[ServingSettings])
+    require_digest_key(settings)
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
     exporter = Exporter(parts.erasure.copies)

@@ -13,13 +13,13 @@ from patient_service.imports.digest_keys import Keys, settle_keys
 from patient_service.imports.file_names import ignored_reason
 from patient_service.imports.file_processor import FileProcessor, RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
-from patient_service.imports.patient_importer import Policy, import_registration
+from patient_service.imports.patient_importer import Policy, import_registration, is_of_erased_person
 from patient_service.imports.registration import Registration, Upload, parse_registration
 from patient_service.models import kernel
 from patient_service.retention import remove_old_copies
 from patient_service.use_cases import complete_keys
 from shared.core.clock import now
-from shared.core.errors import TransientError
+from shared.core.errors import RejectedError, TransientError
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.imports import ledger
@@ -86,8 +86,16 @@ class RegistrationSource:
     def open(self, locked: LockedConnection, claim: Claim[StoredObject]) -> Content:
         file = self._fetch(locked, claim)
         with self.stage("parse"):
-            name = claim.file.file_name or ""
-            return file, parse_registration(file.data, name, _upload(claim.file), self.signature_key)
+            name, upload = claim.file.file_name or "", _upload(claim.file)
+            try:
+                return file, parse_registration(file.data, name, upload, self.signature_key)
+            except RejectedError as error:
+                if error.code == Code.TOKEN_MISMATCH:
+                    raise
+                with locked.single_statements() as connection:
+                    if is_of_erased_person(connection, file, name, upload.at):
+                        raise RejectedError(Code.ERASED_REGISTRATION) from None
+                raise
 
     def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
         return import_registration(connection, file.id, *content, self.policy)

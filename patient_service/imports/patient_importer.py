@@ -1,16 +1,19 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.duplicates import Candidate, Decision, Person, decide
+from patient_service.imports.file_names import parse_name
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
 from patient_service.imports.person_locks import lock_person
 from patient_service.imports.registration import Registration
 from patient_service.imports.tombstones import digests_of, is_erased, person_digests
+from patient_service.imports.traces import Said, read_said
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import Patient
 from patient_service.restrictions import PatientRestricted, require_free
@@ -151,12 +154,23 @@ def _seen_before(connection: Connection, registration: Registration, sha256: str
 
     To be asked with the person's locks in hand: an erasure may have ended just before.
     """
-    token, person = registration.token, registration.person
-    digests = [digest for _, digest in digests_of(connection, token, sha256)]
-    people = [digest for _, digest in person_digests(connection, person.name_key, person.email_key)]
-    uploaded = registration.order.upload.at
+    said = Said(registration.token, registration.person.name_key, registration.person.email_key)
+    return _look_up(connection, said, sha256, registration.order.upload.at)
+
+
+def is_of_erased_person(
+    connection: Connection, file: RegistrationFile, object_name: str, uploaded_at: datetime
+) -> bool:
+    """Whether a file that cannot be imported belongs to an erased person, as far as its content and name tell."""
+    said = read_said(file.data) or Said(parse_name(object_name).token, "", None)
+    return _look_up(connection, said, file.sha256, uploaded_at)[0]
+
+
+def _look_up(connection: Connection, said: Said, sha256: str, uploaded_at: datetime) -> tuple[bool, bool]:
+    digests = [digest for _, digest in digests_of(connection, said.token, sha256)]
+    people = [digest for _, digest in person_digests(connection, said.name_key, said.email_key)]
     erased, known = _SEEN_BEFORE.one(
-        connection, token=token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded
+        connection, token=said.token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded_at
     )
     return erased, known
 

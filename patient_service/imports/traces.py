@@ -35,7 +35,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class Said:
     """What a file says of whom it is about, as far as it can be read."""
 
     token: str | None
@@ -51,7 +51,7 @@ def trace(sought: Sought, object_name: str, data: bytes | None, *, mixed_up: boo
     """
     name_token = parse_name(object_name).token
     is_named_theirs = name_token is not None and any(stands_for(name_token, token) for token in sought.tokens)
-    said = None if data is None else _read(data)
+    said = None if data is None else read_said(data)
     if said is None:
         if is_named_theirs and not mixed_up:
             return Trace.CERTAIN
@@ -63,11 +63,11 @@ def trace(sought: Sought, object_name: str, data: bytes | None, *, mixed_up: boo
     return Trace.DOUBTFUL if is_theirs or said.name_key == sought.name_key else None
 
 
-def _same_person(sought: Sought, said: _Said) -> bool:
+def _same_person(sought: Sought, said: Said) -> bool:
     return said.email_key is not None and (said.name_key, said.email_key) == (sought.name_key, sought.email_key)
 
 
-def _read(data: bytes) -> _Said | None:
+def read_said(data: bytes) -> Said | None:
     """None for what has no name to read: then its text is all that there is to go by."""
     try:
         document = unwrap(data, None).document
@@ -79,7 +79,7 @@ def _read(data: bytes) -> _Said | None:
     vorname, nachname = _string(patient, "vorname"), _string(patient, "nachname")
     if not vorname or not nachname:
         return None
-    return _Said(
+    return Said(
         _string(document, "registration_token"), name_key(vorname, nachname), email_key(_string(patient, "email"))
     )
 

@@ -32,6 +32,7 @@ _CHECKS = {
     "events_waiting": lazy_gettext("Events reach the other services"),
     "events_parked": lazy_gettext("The brokers take every event"),
     "alerts_waiting": lazy_gettext("Mails about problems are sent"),
+    "unknown_copies": lazy_gettext("Copies without an entry"),
     "storage": lazy_gettext("Cloud storage"),
     "local_copies": lazy_gettext("Folder of the local copies"),
     "folder": lazy_gettext("Folder of the scrapes"),

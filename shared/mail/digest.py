@@ -61,6 +61,7 @@ def gather(snapshot: Snapshot, expected: Expectations, due: int = 0) -> DigestDe
         "failed": snapshot.files.get(FileStatus.FAILED, 0),
         "reviews": {kind.value: number for kind, number in snapshot.open_reviews.items()},
         "parked": snapshot.parked,
+        "unknown_copies": snapshot.unknown_copies,
         "due": due,
         "trouble": [str(check.code) for check in import_health(snapshot, expected) if not check.ok],
     }

@@ -11,7 +11,8 @@ State = Literal["well", "changed", "needs_you"]
 
 class DigestDetail(TypedDict):
     """What a digest's row holds: files applied and failed in a day and the applied ones' records by outcome, then what
-    there is to do (failed files, open reviews by kind, parked events, people whose time is over) and the codes of what
+    there is to do (failed files, open reviews by kind, parked events, people whose time is over,
+    copies without an entry) and the codes of what
     is not well.
     """
 
@@ -22,6 +23,7 @@ class DigestDetail(TypedDict):
     reviews: Mapping[str, int]
     parked: int
     due: NotRequired[int]
+    unknown_copies: NotRequired[int]
     trouble: Sequence[str]
 
 
@@ -32,7 +34,11 @@ def detail_of(row: Mapping[str, object]) -> DigestDetail:
 
 def state_of(detail: DigestDetail) -> State:
     """What the digest comes down to."""
-    if any(detail[name] for name in ("failed", "reviews", "parked", "trouble")) or detail.get("due"):
+    if (
+        any(detail[name] for name in ("failed", "reviews", "parked", "trouble"))
+        or detail.get("due")
+        or detail.get("unknown_copies")
+    ):
         return "needs_you"
     return "changed" if detail["files"] else "well"
 
@@ -69,7 +75,9 @@ def _to_do(detail: DigestDetail) -> list[str]:
         lines += [_counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
     lines += [_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else []
     due = detail.get("due", 0)
-    return [*lines, *([_counted(due, *_DUE)] if due else [])]
+    lines += [_counted(due, *_DUE)] if due else []
+    unknown = detail.get("unknown_copies", 0)
+    return [*lines, *([_counted(unknown, "Kopie ohne Eintrag", "Kopien ohne Eintrag")] if unknown else [])]
 
 
 _DUE = ("Person, deren Aufbewahrungsfrist abgelaufen ist", "Personen, deren Aufbewahrungsfrist abgelaufen ist")

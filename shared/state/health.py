@@ -40,7 +40,8 @@ class Expectations:
 def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]:
     """Every check of one service's import.
 
-    Failed files, parked events and open reviews are a person's work, not a sick service: they are counted, and `ok`.
+    Failed files, parked events, copies without an entry and open reviews are a person's work, not a sick service: they
+    are counted, and `ok`.
     """
     checks = [
         _failed_files(snapshot),
@@ -48,6 +49,7 @@ def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]
         _events(snapshot, expected),
         Check("events_parked", ok=True, code=Code.EVENTS_PARKED if snapshot.parked else None, number=snapshot.parked),
         _alerts(snapshot, expected),
+        *_unknown_copies(snapshot),
     ]
     if not expected.enabled:
         return [Check("import", ok=True, code=Code.DISABLED), *checks]
@@ -87,6 +89,11 @@ def _scrapes(snapshot: Snapshot) -> Check:
 def _failed_files(snapshot: Snapshot) -> Check:
     number = snapshot.files.get(FileStatus.FAILED, 0)
     return Check("failed_files", ok=True, code=Code.FILES_FAILED if number else None, number=number)
+
+
+def _unknown_copies(snapshot: Snapshot) -> Sequence[Check]:
+    number = snapshot.unknown_copies
+    return [Check("unknown_copies", ok=True, code=Code.COPY_UNKNOWN, number=number)] if number else []
 
 
 def _deletes(snapshot: Snapshot) -> Check:

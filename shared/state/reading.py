@@ -48,6 +48,7 @@ def read_snapshot(connection: Connection, kernel: KernelTables) -> Snapshot:
         deletes=_deletes(connection, kernel),
         events=Backlog(waiting.events, waiting.oldest_event),
         parked=waiting.parked,
+        unknown_copies=waiting.unknown_copies,
         alerts=Backlog(waiting.alerts, waiting.oldest_alert),
         problems=waiting.problems,
         is_broker_told=waiting.is_broker_told,
@@ -158,7 +159,8 @@ _WAITING = KernelStatement("""
            (SELECT count(*) AS alerts, min(created_at) AS oldest_alert
               FROM {schema}.alert_outbox
              WHERE sent_at IS NULL AND (kind <> 'problem' OR resolved_at IS NULL) AND fingerprint <> :own) AS alerts,
-           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker) > 0 AS is_broker_told
+           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker) > 0 AS is_broker_told,
+                   coalesce(max((detail->>'number')::int) FILTER (WHERE code = 'copy_unknown'), 0) AS unknown_copies
               FROM {schema}.alert_outbox WHERE kind = 'problem' AND resolved_at IS NULL) AS problems
 """)
 

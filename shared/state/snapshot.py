@@ -105,6 +105,8 @@ class Snapshot:
     events: Backlog = Backlog()
     """Events that the brokers have not confirmed, without parked ones; with those that stand behind a parked one."""
     parked: int = 0
+    unknown_copies: int = 0
+    """Local copies that no entry knows, by what the latest pass has told."""
     alerts: Backlog = Backlog()
     """Alerts that the mail server has not taken, without the one that says just this: it would keep itself alive."""
     problems: int = 0

@@ -13,9 +13,14 @@ from patient_service.app import create_app
 from patient_service.certificates import Decisions, certificate_page
 from patient_service.erasure import PersonBusy
 from patient_service.imports.person_locks import lock_person
+from patient_service.models import kernel
 from shared.core.errors import NotFound, SettingsError
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
+from shared.imports import mend
+from shared.mail.digest import gather
+from shared.state.health import Expectations, import_health
+from shared.state.reading import read_snapshot
 from shared.text.keys import email_key, name_key
 from standins.local import wait_until
 
@@ -134,11 +139,22 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     max_.run()
     told = max_.rows("SELECT code, detail, resolved_at FROM patient_service.alert_outbox")
     assert [(row["code"], row["detail"]) for row in told] == [("copy_unknown", {"number": 1})]
+    assert unknown_copies(max_) == (1, [1], 1)
     certificate = erase(max_)
     assert certificate["removed"]["unknown_copies"] == 1
     assert not unknown.exists()
     max_.run()
     assert max_.rows("SELECT resolved_at FROM patient_service.alert_outbox")[0]["resolved_at"]
+    assert unknown_copies(max_) == (0, [], 0)
+
+
+def unknown_copies(patients):
+    """How many the snapshot counts, health's details (which the doctor says as well) name, and the digest tells."""
+    expected = Expectations(enabled=True, interval_seconds=3600)
+    with transaction(patients.engine) as connection:
+        snapshot = read_snapshot(connection, kernel)
+    named = [check.number for check in import_health(snapshot, expected) if check.code == "copy_unknown"]
+    return snapshot.unknown_copies, named, gather(snapshot, expected)["unknown_copies"]
 
 
 def test_a_registration_that_was_sent_before_the_erasure_brings_nobody_back(max_, make_registration):
@@ -193,7 +209,7 @@ def test_no_digest_that_can_be_guessed_is_left(max_):
 
 def test_digests_of_before_the_secret_are_still_known(max_, new_patients, make_registration):
     erase(max_)
-    max_.upload(make_registration(anrede="Herrn", vorname="Eva", email="e@example.com"), "waiting.json")
+    max_.upload(make_registration("eeeeeeee", anrede="Herrn", vorname="Eva", email="e@example.com"), "waiting.json")
     max_.run()
     later = new_patients(DIGEST_KEY="a secret")
     later.upload(make_registration())
@@ -208,13 +224,19 @@ def test_digests_of_before_the_secret_are_still_known(max_, new_patients, make_r
 
 
 @pytest.mark.parametrize("environment", [{}, {"DIGEST_KEY": "another"}])
-def test_another_secret_is_refused(max_, new_patients, curavani, environment):
+def test_another_secret_is_refused(max_, new_patients, curavani, process_environment, environment):
     new_patients(DIGEST_KEY="a secret").run()
     with pytest.raises(SettingsError):
         new_patients(**environment).run()
     ran = curavani("imports", "run", "patient", **environment)
     assert ran.returncode == 2
     assert "DIGEST_KEY" in ran.stderr
+    served = {**environment, "API_TOKENS": "olga:operate:o-token-of-24-characters"}
+    ran = curavani("serve", "patient", **served)
+    assert ran.returncode == 2
+    assert "DIGEST_KEY" in ran.stderr
+    with pytest.raises(SettingsError):
+        create_app({**process_environment, **served}, start_workers=False)
 
 
 def test_the_command_line_names_doubts_takes_decisions_and_writes_the_page(max_, curavani, tmp_path):
@@ -252,3 +274,20 @@ def test_doubts_are_decided_by_the_api(max_, service):
     assert decided.json["certificate"]["completed_at"]
     assert service.delete("/api/patients/1?keep=3", headers=BEARER).status_code == 404
     assert max_.in_bucket() == ["Mustermann_Max_20250802_eeeeeeee.json"]
+
+
+@pytest.mark.parametrize("wrong", [{"anrede": "Herrn"}, {"anrede": "Herrn", "email": None}])
+def test_a_broken_registration_that_was_sent_before_the_erasure_leaves_nothing(max_, make_registration, wrong):
+    max_.upload(make_registration(**wrong), "b.json")
+    max_.upload(b"{ Mustermann", "Mustermann_Max_20250801_0b1ab67b.json")
+    erase(max_)
+    max_.run()
+    max_.run()
+    assert [row["error_code"] for row in max_.files()[1:]] == ["erased_registration"] * 2
+    assert list(max_.copies.rglob("*.json")) == []
+    with transaction(max_.engine) as connection:
+        for number in (2, 3):
+            mend.discard(connection, kernel, number, "api:olga", "erased", delete_source=True)
+    max_.run()
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
+    assert max_.in_bucket() == []

@@ -287,6 +287,7 @@ def test_brokers_that_are_away_are_told_once():
         (changed(heartbeats=[beat(minutes=5)]), "attention", ["no_leader"]),
         (changed(last_pass=None, first_pass_at=ago(minutes=1), heartbeats=[replace(beat(), started_at=NOW)]), "ok", []),
         (changed(parked=1, deletes=Backlog(1, ago(days=2))), "attention", ["delete_pending_long", "events_parked"]),
+        (changed(unknown_copies=2), "attention", ["copy_unknown"]),
     ],
 )
 def test_the_doctor_says_what_health_says(snapshot, state, codes):
@@ -454,6 +455,7 @@ DAY = Tally(files=3, applied=2, failed=1, records={RecordOutcome.NEW: 5, RecordO
         ({"last_day": DAY, "files": {FileStatus.FAILED: 1}}, "needs_you"),
         ({"open_reviews": {ReviewKind.CONFLICT: 1}}, "needs_you"),
         ({"parked": 1}, "needs_you"),
+        ({"unknown_copies": 1}, "needs_you"),
         ({"last_pass": a_pass(hours=3)}, "needs_you"),
     ],
 )
@@ -468,6 +470,7 @@ def test_the_digest_tells_counts_and_codes():
             files={FileStatus.FAILED: 4},
             open_reviews={ReviewKind.CONFLICT: 2, ReviewKind.POSSIBLE_DUPLICATE: 1},
             parked=1,
+            unknown_copies=3,
             last_pass=a_pass(hours=3),
         ),
         EXPECTED,
@@ -479,6 +482,7 @@ def test_the_digest_tells_counts_and_codes():
         "failed": 4,
         "reviews": {"conflict": 2, "possible_duplicate": 1},
         "parked": 1,
+        "unknown_copies": 3,
         "due": 0,
         "trouble": ["no_pass"],
     }
@@ -486,3 +490,4 @@ def test_the_digest_tells_counts_and_codes():
     for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Einträge: 5 neu", "4 fehlgeschlagene Dateien"):
         assert f"- {line}\n" in text
     assert "- 1 abgelehntes Ereignis" in text
+    assert "- 3 Kopien ohne Eintrag" in text
