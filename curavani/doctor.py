@@ -25,7 +25,7 @@ from shared.core.settings import (
 )
 from shared.database.engine import create_engine, transaction
 from shared.events.outbox import topic_of
-from shared.events.probe import broker_dependency
+from shared.events.probe import broker_dependency, contacts_dependency
 from shared.mail.smtp import mail_dependency
 from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
@@ -64,6 +64,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
             _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
             _examined(environ, "digest key", DigestSettings, _digest_key),
             _examined(environ, "kafka", KafkaSettings, _kafka),
+            _examined(environ, "communication events", KafkaSettings, contacts_dependency),
             _examined(environ, "mail", MailSettings, _mail),
             _access(environ),
         ]
@@ -93,19 +94,25 @@ def _examined(
 
 
 def _moving_in(engine: Engine) -> Iterator[Diagnosis]:
-    """What is still to do on a database that was taken over; nothing once a therapist has a base."""
+    """How far a database of the platform has come; nothing about a database that never was one."""
     with transaction(engine) as connection:
-        waiting = connection.execute(_WITHOUT_BASE).scalar()
-    if waiting:
-        yield Diagnosis("moving in", "attention", f"{waiting} therapists lack what the source said last. {_BASELINE}")
+        stage = connection.execute(_STAGE).one()
+    if not stage.was_the_platforms:
+        return
+    if stage.therapists and not stage.has_base:
+        advice = f"Taken over; {stage.therapists} therapists lack what the source said last. {_BASELINE}"
+        yield Diagnosis("moving in", "attention", advice)
+    else:
+        yield Diagnosis("moving in", "ok", "Taken over, and ready for the imports.")
 
 
 _BASELINE = "Give it with `curavani baseline FOLDER` before the first import, or every difference will be asked about."
-_WITHOUT_BASE = sa.text("""
-    SELECT count(*) FROM therapist_service.therapeuten
-    WHERE to_regclass('public.alembic_version') IS NOT NULL AND source_hash IS NULL
-      AND NOT EXISTS (SELECT FROM therapist_service.therapeuten WHERE source_hash IS NOT NULL)
-      AND NOT EXISTS (SELECT FROM therapist_service.import_tracking WHERE status IN ('success', 'partial'))
+# The platform's types stay where they were: no migration of ours makes one there.
+_STAGE = sa.text("""
+    SELECT to_regtype('public.therapeutstatus') IS NOT NULL AS was_the_platforms,
+      (SELECT count(*) FROM therapist_service.therapeuten) AS therapists,
+      EXISTS (SELECT FROM therapist_service.therapeuten WHERE source_hash IS NOT NULL)
+      OR EXISTS (SELECT FROM therapist_service.import_tracking WHERE status IN ('success', 'partial')) AS has_base
 """)
 
 

@@ -45,7 +45,7 @@ from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
 from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
-from shared.events.probe import broker_dependency
+from shared.events.probe import broker_dependency, contacts_dependency
 from shared.events.relay import EventRelay
 from shared.history.keeping import Housekeeping, housekeeping
 from shared.http.service import Service
@@ -182,6 +182,7 @@ def build_service(settings: Settings, parts: PatientParts) -> Service:
                 bucket_dependency(parts.bucket),
                 copies_dependency(import_settings, parts.engine),
                 broker_dependency(settings[KafkaSettings], topic_of(kernel)),
+                contacts_dependency(settings[KafkaSettings]),
                 mail_dependency(settings[MailSettings]),
             ]
         ),

@@ -9,6 +9,7 @@ from curavani.adoption.plan import Plan, TablePlan
 from curavani.cli.imports import Json
 from curavani.cli.output import TROUBLE, end, examples, print_json, print_table, talk, with_exit_codes
 from curavani.cli.services import database
+from shared.core.errors import DatabaseFull
 
 EPILOG = examples("curavani db adopt --plan", "curavani db adopt > certificate.json")
 
@@ -41,6 +42,9 @@ def adopt_command(
     except AdoptionFailed as error:
         talk("\n".join(error.reasons))
         end(f"{error.code}: {error.code.english}", TROUBLE)
+    except DatabaseFull:
+        talk("Everything is as it was.")
+        raise
     finally:
         engine.dispose()
 

@@ -37,6 +37,7 @@ _CHECKS = {
     "local_copies": lazy_gettext("Folder of the local copies"),
     "folder": lazy_gettext("Folder of the scrapes"),
     "broker": lazy_gettext("Kafka"),
+    "communication_events": lazy_gettext("Events of the communication service"),
     "mail": lazy_gettext("Mail server"),
 }
 

@@ -26,6 +26,24 @@ def broker_dependency(settings: KafkaSettings, topic: str) -> Dependency:
     return Dependency("broker", probe, Code.BROKER_UNAVAILABLE, advice)
 
 
+def contacts_dependency(settings: KafkaSettings) -> Dependency:
+    """The brokers, with the topic of the communication service that the patient service reads."""
+    topic = settings.communication_topic
+    probe = None if topic is None else partial(_ask_for_contacts, settings, topic)
+    advice = "Set COMMUNICATION_EVENTS_TOPIC to keep the last contacts by what the communication service tells."
+    return Dependency("communication_events", probe, Code.BROKER_UNAVAILABLE, advice)
+
+
+def _ask_for_contacts(settings: KafkaSettings, topic: str) -> None:
+    try:
+        ask_brokers(settings, topic)
+    except BrokerUnavailable:
+        raise
+    except CuravaniError:
+        # What is to do differs from a topic that events wait for: nothing of ours waits here.
+        raise CuravaniError(Code.COMMUNICATION_TOPIC_UNAVAILABLE) from None
+
+
 def ask_brokers(settings: KafkaSettings, topic: str) -> None:
     """Returns where they answer and have the topic.
 

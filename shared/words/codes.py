@@ -389,6 +389,10 @@ class Code(StrEnum):
         "The Kafka topic does not exist. Create it: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (of therapists: therapist-events). Events wait, and are sent by themselves.",
         "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Ereignisse warten und werden von selbst nachgesendet.",
     )
+    COMMUNICATION_TOPIC_UNAVAILABLE = _error(
+        "The topic named by COMMUNICATION_EVENTS_TOPIC does not exist, or the brokers do not allow reading it. Correct the name, create it or grant the right; last contacts are then caught up on by themselves.",
+        "Das Kafka-Thema aus COMMUNICATION_EVENTS_TOPIC fehlt oder darf nicht gelesen werden. Bitte den Namen berichtigen, das Thema anlegen oder das Recht erteilen; die letzten Kontakte werden dann von selbst nachgetragen.",
+    )
     EVENT_TOO_LARGE = _error(
         "The brokers refuse an event for its size. Raise the topic's max.message.bytes, then release the event: curavani events status shows its number, curavani events release sends it.",
         "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte max.message.bytes des Themas erhöhen und das Ereignis freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",

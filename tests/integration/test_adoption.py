@@ -401,7 +401,7 @@ def test_a_kill_in_the_middle_leaves_all_as_it_was(new_platform):
 def environment(bucket, storage_server, tmp_path):
     (tmp_path / "scrapes").mkdir()
     return {
-        "API_TOKENS": "olga:operate:o-token",
+        "API_TOKENS": "olga:operate:o-token-of-24-characters",
         "GCS_IMPORT_BUCKET": bucket,
         "STORAGE_EMULATOR_HOST": storage_server.host,
         "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
@@ -416,7 +416,7 @@ def test_both_services_work_on_the_adopted_tables(new_platform, environment):
     for create_app, people in ((create_patient_app, "patients"), (create_therapist_app, "therapists")):
         app = create_app({**environment, "DATABASE_URL": url}, start_workers=False)
         with app.test_client() as client:
-            headers = {"Authorization": "Bearer o-token"}
+            headers = {"Authorization": "Bearer o-token-of-24-characters"}
             assert client.get("/readyz").status_code == 200
             listed = client.get(f"/api/{people}?limit=1000", headers=headers)
             assert (listed.status_code, listed.json["total"]) == (200, 60)
@@ -467,13 +467,24 @@ def test_a_row_that_the_platform_writes_meanwhile_gets_its_keys_before_the_next_
     assert rows(url, PATIENTS)[2]["name_key"] == name_key("Max", "Mustermann")
 
 
-def test_the_doctor_says_what_is_still_to_do(new_platform, environment, curavani):
+def moving_in(curavani, url, environment):
+    told = json.loads(curavani("doctor", "--json", DATABASE_URL=url, **environment).stdout)
+    return next(((line["state"], line["advice"]) for line in told if line["part"] == "moving in"), None)
+
+
+def test_the_doctor_knows_how_far_moving_in_has_come(new_platform, environment, curavani, database_url):
     url = new_platform(patients=1, therapists=3)
+    assert moving_in(curavani, url, environment) is None
     adopted(url)
-    told = curavani("doctor", "--json", DATABASE_URL=url, **environment)
-    found = {line["part"]: line for line in json.loads(told.stdout)}
-    assert found["moving in"]["state"] == "attention"
-    assert "3 therapists" in found["moving in"]["advice"]
+    state, advice = moving_in(curavani, url, environment)
+    assert (state, "3 therapists" in advice, "curavani baseline" in advice) == ("attention", True, True)
+    with psycopg.connect(url) as connection:
+        connection.execute(f"UPDATE {THERAPISTS} SET source_hash = repeat('0', 64) WHERE id = 1")
+    assert moving_in(curavani, url, environment)[0] == "ok"
+    # A database that never was the platform's; one of ours may still have `alembic_version`.
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE TABLE public.alembic_version AS SELECT '0005'::text AS version_num")
+    assert moving_in(curavani, database_url, environment) is None
 
 
 def test_what_is_ours_is_no_longer_planned(new_platform):

@@ -13,7 +13,8 @@ EARLIER, LAST, NEXT = "2025-06-25", "2025-07-02", "2025-07-09"
 ROWS = "SELECT to_jsonb(t) - ARRAY[{}] AS row FROM therapist_service.therapeuten t ORDER BY id"
 TECHNICAL = (
     "external_id", "source_area", "source_zip", "source_record", "source_raw", "source_hash", "source_seen_at",
-    "source_plz", "source_word_zip", "source_word_at", "last_key", "first_key", "mail_key", "line_key", "other_keys",
+    "source_day", "source_named_at", "source_plz", "source_word_zip", "source_word_at",
+    "last_key", "first_key", "mail_key", "line_key", "other_keys",
 )  # fmt: skip
 
 

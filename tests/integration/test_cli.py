@@ -114,6 +114,7 @@ def test_doctor_tells_what_to_do(curavani):
         "therapist folder": "ok",
         "digest key": "not configured",
         "kafka": "not configured",
+        "communication events": "not configured",
         "mail": "not configured",
         "access": "ok",
         "patient import": "not running",

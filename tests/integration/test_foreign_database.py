@@ -9,7 +9,7 @@ from patient_service.app import create_app as create_patient_app
 from standins.platform_database import fill, make_tables
 from therapist_service.app import create_app as create_therapist_app
 
-TOKEN = "o-token"
+TOKEN = "o-token-of-24-characters"
 HEADER = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -97,7 +97,8 @@ def test_a_service_answers_with_503_and_leaves_the_tables_alone(create_app, envi
         assert (deleted.status_code, "db adopt" in deleted.json["message"]) == (503, True)
         assert client.get("/livez").status_code == 200
         assert client.get("/metrics").status_code == 200
-        assert client.get("/console/static/console.css").status_code == 200
+        with client.get("/console/static/console.css") as sheet:
+            assert sheet.status_code == 200
     app.extensions["curavani"].close()
     assert everything(platform_url) == before
 
