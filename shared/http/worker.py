@@ -63,6 +63,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]  # gunicorn has no type inf
     def _end(self, server: Any) -> None:
         """Takes no further connection and finishes the requests in hand, for as long as gunicorn waits."""
         server.del_channel()
+        for listener in self.sockets:
+            # Or callers would wait for somebody who takes no call any more, until the file in hand is finished.
+            listener.sock.close()
         deadline = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < deadline and any(_is_busy(channel) for channel in server.active_channels.values()):
             self._turn(server)

@@ -91,7 +91,7 @@ FORBIDDEN = [
     "ALTER TABLE patient_service.access_log DISABLE TRIGGER ALL",
     "DROP TRIGGER accesses_are_evidence ON patient_service.access_log",
     "DROP FUNCTION patient_service.accesses_are_evidence() CASCADE",
-    "UPDATE alembic_version SET version_num = '0001'",
+    "UPDATE curavani_version SET version_num = '0001'",
     "SET session_replication_role = replica",
     "CREATE ROLE mine",
     "COPY patient_service.patienten TO '/tmp/patients'",
