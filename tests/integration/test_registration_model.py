@@ -288,7 +288,7 @@ def test_lives_of_registrations_follow_the_model(postgres, storage_server, tmp_p
 
     # A life that fails is told as it is: to shrink it takes minutes.
     @settings(
-        max_examples=20,
+        max_examples=8,
         phases=[Phase.generate],
         deadline=None,
         database=None,
