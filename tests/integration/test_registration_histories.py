@@ -67,6 +67,7 @@ class History:
         self.url, self.storage, self.bucket, self.copies = url, storage, bucket, copies
         self.engine = create_engine(url, application_name="tests")
         self.uploaded = {}
+        self.generations = {}
         self.latest = {}
         self.parts = None
         self.restart()
@@ -96,7 +97,8 @@ class History:
         consent = {"timestamp_utc": "2025-07-05T14:33:55Z"}
         document = {"patient_data": patient, "consent_metadata": consent, "registration_token": token}
         data = json.dumps(document).encode()
-        self.storage.put(self.bucket, names[naming], data)
+        generation = self.storage.put(self.bucket, names[naming], data)
+        self.generations[names[naming], str(generation)] = len(self.generations)
         self.uploaded[hashlib.sha256(data).hexdigest()] = patient
         self.latest[names[naming]] = hashlib.sha256(data).hexdigest()
 
@@ -145,6 +147,9 @@ class History:
         assert {sha256 for sha256 in self.latest.values() if sha256} <= set(hashes) <= set(self.uploaded)
         people = {self.uploaded[sha256]["email"] for sha256 in hashes}
         assert sorted(row["email"] for row in patients.values()) == sorted(people)
+        taken = self.rows("SELECT id, file_name, file_version FROM patient_service.import_tracking")
+        uploads = {row["id"]: self.generations.get((row["file_name"], row["file_version"])) for row in taken}
+        consents.sort(key=lambda row: uploads[row["import_id"]])
         latest = {row["patient_id"]: self.uploaded[row["file_hash"]] for row in consents}
         assert {number: row["telefon"] for number, row in patients.items()} == {
             number: said["telefon"] for number, said in latest.items()
