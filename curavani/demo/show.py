@@ -182,14 +182,18 @@ def _answers(port: int) -> bool:
         return False
 
 
+def _address(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
 def _serve(stack: DemoStack) -> None:
     environment = {**os.environ, **stack.environment}
     processes = [
         subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "curavani", "serve", name, "--port", str(port)],
-            env={**environment, "CONSOLE_BASE_URL": f"http://127.0.0.1:{port}"},
+            env={**environment, "CONSOLE_BASE_URL": _address(port), "OTHER_CONSOLE_URL": _address(other)},
         )
-        for name, port in _PORTS.items()
+        for (name, port), other in zip(_PORTS.items(), reversed(_PORTS.values()), strict=True)
     ]
     try:
         for name, port in _PORTS.items():

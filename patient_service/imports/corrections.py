@@ -88,8 +88,12 @@ class Corrections:
             endings.settle(connection, import_id, settlement)
             endings.heal(connection, import_id)
 
+    def copy_of(self, row: RowMapping) -> bytes | None:
+        """The kept copy of the row's file; None where there is none. Raises `DiskUnavailable`."""
+        return self.copies.read(row["local_path"]) if row["local_path"] else None
+
     def _content(self, row: RowMapping) -> bytes:
-        content = self.copies.read(row["local_path"]) if row["local_path"] else None
+        content = self.copy_of(row)
         if content is None:
             raise CopyGone
         return content

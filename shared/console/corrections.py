@@ -37,14 +37,16 @@ class Correcting:
     """What only a service knows of correcting its files.
 
     `section` is the pointer of the person's fields in a document, `aliases` are other names that they have there.
-    `is_possible` says of a file's row whether it can be corrected at all. `read` gives the document in a file's
-    content, `check` finds what is wrong in one that stands for a file's, and `correct` imports it.
+    `is_possible` says of a file's row whether it can be corrected at all, `copy_of` gives the kept copy of its file, if
+    there is one. `read` gives the document in a file's content, `check` finds what is wrong in one that stands for a
+    file's, and `correct` imports it.
     """
 
     groups: Sequence[FieldGroup]
     section: str
     aliases: Mapping[str, str]
     is_possible: Callable[[RowMapping], bool]
+    copy_of: Callable[[RowMapping], bytes | None]
     content_of: Callable[[int], bytes]
     read: Callable[[bytes], Mapping[str, object]]
     check: Callable[[Mapping[str, object], RowMapping], Sequence[Finding]]
@@ -242,6 +244,11 @@ def _age(born: object) -> int | None:
         day = date.fromisoformat(str(born))
     except ValueError:
         return None
+    return age_of(day)
+
+
+def age_of(day: date) -> int | None:
+    """The age of somebody born on that day; None where nobody can be that old, or that young."""
     present = today()
     age = present.year - day.year - ((present.month, present.day) < (day.month, day.day))
     return age if 0 <= age <= 120 else None

@@ -26,11 +26,14 @@ def list_imports(
     code: str | None = None,
     since: datetime | None = None,
     before: datetime | None = None,
+    oldest_first: bool = False,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[RowMapping], int]:
-    """A page of files, newest first, and how many there are in all; `since` and `before` bound when they were first
-    seen."""
+    """A page of files, newest first unless told, and how many there are in all.
+
+    `since` and `before` bound when they were first seen.
+    """
     table = kernel.import_tracking
     columns, conditions = table.c, []
     conditions += [columns.status == status] if status is not None else []
@@ -38,7 +41,8 @@ def list_imports(
     conditions += [columns.first_seen_at >= since] if since is not None else []
     conditions += [columns.first_seen_at < before] if before is not None else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
-    page = sa.select(table).where(*conditions).order_by(table.c.id.desc()).offset(offset).limit(limit)
+    order = columns.id if oldest_first else columns.id.desc()
+    page = sa.select(table).where(*conditions).order_by(order).offset(offset).limit(limit)
     return list(connection.execute(page).mappings()), total
 
 
