@@ -64,8 +64,9 @@ def _who_may(role: Role) -> str:
 
 def _section_in_hand() -> str:
     """The section that the page belongs to; empty for pages of none."""
-    if request.endpoint == "console.index":
-        return "overview"
+    own = {"console.index": "overview", "console.search": "search", "console.find": "search"}
+    if request.endpoint in own:
+        return own[request.endpoint]
     return (request.blueprint or "").removeprefix("console").removeprefix(".")
 
 

@@ -13,6 +13,7 @@ from shared.console.access import admit
 from shared.console.accesses import accesses_section
 from shared.console.corrections import Correcting
 from shared.console.failures import add_failure_pages
+from shared.console.help import add_help
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
 from shared.console.overview import add_overview
@@ -81,6 +82,7 @@ def _console(protection: CSRFProtect, sections: Sequence[Section], correcting: C
     context.add_context(console, sections)
     add_sign_in(console)
     add_overview(console, correcting)
+    add_help(console)
     for people in (section.people for section in sections if section.people is not None):
         add_search(console, people, correcting)
     for section in sections:

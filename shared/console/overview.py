@@ -19,7 +19,7 @@ from shared.console import plot, words
 from shared.console.corrections import Correcting
 from shared.console.figures import Compared, Week, compared, running_pass, weeks
 from shared.console.language import meaning, ngettext
-from shared.console.needs import needs_somebody
+from shared.console.needs import FailedFile, needs_somebody
 from shared.core.clock import today
 from shared.core.dependencies import Check
 from shared.core.tokens import Role
@@ -78,7 +78,7 @@ def _overview(correcting: Correcting | None) -> str:
         arrivals = compared(connection, service.kernel)
         history = weeks(connection, service.kernel, today())
         due = service.count_due(connection)
-    if correcting is not None:
+    if any(isinstance(need, FailedFile) and need.who and need.who.is_told for need in waiting):
         note_list()
     checks = [*import_health(snapshot, service.expected), *outside]
     lines = _lines(check for check in checks if check.name not in _shown_elsewhere(service))

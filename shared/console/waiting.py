@@ -45,6 +45,11 @@ class Registration:
     text: str
 
     @property
+    def is_told(self) -> bool:
+        """Whether the copy says anything of the person."""
+        return bool(self.name or self.phone or self.born)
+
+    @property
     def age(self) -> int | None:
         """In years, where the file tells."""
         return age_of(self.born) if self.born else None

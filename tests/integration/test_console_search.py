@@ -314,3 +314,20 @@ def accesses(engine):
     with engine.begin() as connection:
         statement = "SELECT actor, action, entity_id, route FROM patient_service.access_log ORDER BY id"
         return [tuple(row) for row in connection.execute(sa.text(statement))]
+
+
+def test_each_page_has_its_help_from_the_handbook(sign_in):
+    looker = sign_in("look")
+    for page, heading in (
+        ("/console", "Einmal in der Woche"),
+        ("/console/search", "Suchen und Listen"),
+        ("/console/imports", "Eine Datei ist fehlgeschlagen"),
+        ("/console/decisions", "Zu entscheiden"),
+        ("/console/people", "Suchen und Listen"),
+        ("/console/help", "Was nie passieren darf"),
+    ):
+        address = re.search(r'href="(/console/help[^"]*)"', looker.page(page).text)[1]
+        help_page = looker.page(address).text
+        assert f">{heading}</h2>" in help_page, page
+        anchors = re.findall(r'href="\?#([^"]+)"', help_page)
+        assert all(f'id="{anchor}"' in looker.page("/console/help").text for anchor in anchors)
