@@ -5,6 +5,7 @@ import io
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 import sqlalchemy as sa
@@ -329,5 +330,5 @@ def test_each_page_has_its_help_from_the_handbook(sign_in):
         address = re.search(r'href="(/console/help[^"]*)"', looker.page(page).text)[1]
         help_page = looker.page(address).text
         assert f">{heading}</h2>" in help_page, page
-        anchors = re.findall(r'href="\?#([^"]+)"', help_page)
+        anchors = map(unquote, re.findall(r'href="\?#([^"]+)"', help_page))
         assert all(f'id="{anchor}"' in looker.page("/console/help").text for anchor in anchors)
