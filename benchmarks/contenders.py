@@ -51,7 +51,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one week: seconds by the clock, processor seconds of client and server, round trips; the peak memory so far."""
+    """Of one week: seconds by the clock and of the processor, ours and the server's, round trips, peak memory so far."""
 
     seconds: float
     client: float
