@@ -51,7 +51,7 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one week: seconds by the clock and of the processor, ours and the server's, round trips, peak memory so far."""
+    """Of one week: seconds by the clock, processor seconds of us and of the server, round trips, peak memory."""
 
     seconds: float
     client: float
