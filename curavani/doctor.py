@@ -24,6 +24,7 @@ from shared.core.settings import (
     read_settings,
 )
 from shared.database.engine import create_engine, transaction
+from shared.database.pooler import require_own_sessions
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency, contacts_dependency
 from shared.mail.smtp import mail_dependency
@@ -170,6 +171,7 @@ def _database(settings: DatabaseSettings) -> Dependency:
     def probe() -> None:
         engine = create_engine(settings.database_url.get_secret_value(), application_name="curavani doctor")
         try:
+            require_own_sessions(engine)
             with transaction(engine) as connection:
                 if not schema.state(connection).up_to_date:
                     raise DatabaseNotMigrated

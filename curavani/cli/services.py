@@ -20,6 +20,7 @@ from shared.core.errors import SettingsError
 from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables, ServiceName
 from shared.reviews.subjects import Subject
@@ -165,6 +166,7 @@ def connected_to_any() -> Iterator[Connection]:
     """A transaction on the database, whosever its tables are."""
     engine = database()
     try:
+        require_own_sessions(engine)
         with transaction(engine) as connection:
             yield connection
     finally:

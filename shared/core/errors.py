@@ -81,6 +81,12 @@ class DatabaseForbidden(DatabaseUnavailable):
     code = Code.DATABASE_FORBIDDEN
 
 
+class PoolerInTransactionMode(DatabaseUnavailable):
+    """A pooler between us and PostgreSQL changes sessions between transactions, so that no lock would hold."""
+
+    code = Code.POOLER_IN_TRANSACTION_MODE
+
+
 class DatabaseFull(DatabaseUnavailable):
     """PostgreSQL's disk has no room."""
 

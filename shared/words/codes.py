@@ -148,6 +148,10 @@ class Code(StrEnum):
         "PostgreSQL refuses the login, or a right on our tables. Check user, password and grants of DATABASE_URL.",
         "PostgreSQL lehnt die Anmeldung oder ein Recht ab. Bitte Benutzer, Kennwort und Rechte prüfen lassen.",
     )
+    POOLER_IN_TRANSACTION_MODE = _error(
+        "The pooler in front of PostgreSQL shares sessions between transactions, so that no lock holds and nothing is imported, sent or mailed. Set it to session mode (PgBouncer: pool_mode = session), or connect to PostgreSQL itself.",
+        "Der Pooler vor PostgreSQL teilt Sitzungen zwischen Transaktionen auf. Damit hält keine Sperre, daher wird nichts importiert, gesendet oder gemailt. Bitte auf Sitzungen umstellen lassen (PgBouncer: pool_mode = session) oder direkt mit PostgreSQL verbinden.",
+    )
     DATABASE_FULL = _error(
         "PostgreSQL's disk is full. Make room; nothing is lost, and imports go on by themselves.",
         "Die Platte der Datenbank ist voll. Bitte Platz schaffen; es geht nichts verloren, der Import läuft danach weiter.",

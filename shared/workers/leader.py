@@ -110,6 +110,7 @@ class Leader:
         self._heartbeats.set(self._job.worker, WorkerState.LEADING)
         locked.listen(self._job.channel)
         while not stopping.is_set():
+            locked.require_same_session()
             remaining = self._job.turn(locked, stopping.is_set)
             # In slices, because a wait for notifications does not see `stopping`.
             while remaining > 0 and not stopping.is_set():
