@@ -29,7 +29,7 @@ from shared.core.errors import (
 )
 from shared.core.json_values import json_default
 from shared.fields.validation import InvalidInput
-from shared.words.codes import describe
+from shared.words.codes import explain
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
 
 TROUBLE = 1
@@ -153,14 +153,14 @@ def _exit_codes() -> Iterator[None]:
     except LockHeld as error:
         end(f"Another process is importing just now: {error.holder}. Wait for it, or use --wait.", UNAVAILABLE)
     except DatabaseNotMigrated as error:
-        end(f"{error.code}: {describe(error.code).english}", UNAVAILABLE)
+        end(f"{error.code}: {explain(error.code, error.detail).english}", UNAVAILABLE)
     except TransientError as error:
         advice = "`curavani doctor` tells which part is away."
-        end(f"{error.code}: {describe(error.code).english} {advice}", UNAVAILABLE)
+        end(f"{error.code}: {explain(error.code, error.detail).english} {advice}", UNAVAILABLE)
     except RejectedError as error:
-        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
+        end(f"{error.code}: {explain(error.code, error.detail).english}", TROUBLE)
     except CuravaniError as error:
-        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
+        end(f"{error.code}: {explain(error.code, error.detail).english}", TROUBLE)
     except KeyboardInterrupt:
         end("Stopped. Nothing is half done: what was in hand is finished or starts anew.", INTERRUPTED)
 

@@ -38,7 +38,8 @@ def _readyz() -> Answer:
         with transaction(service.engine) as connection:
             require_revision(connection)
     except CuravaniError as error:
-        return jsonify(status="unready", service=service.name, failing="database", code=error.code), 503
+        known = Check("database", ok=False, code=error.code, reason=error.detail).as_json()
+        return jsonify(status="unready", service=service.name, failing="database", **known), 503
     return jsonify(status="ready", service=service.name), 200
 
 
@@ -66,5 +67,5 @@ def _from_the_database(service: Service) -> list[Check]:
             require_revision(connection)
             snapshot = read_snapshot(connection, service.kernel)
     except CuravaniError as error:
-        return [Check("database", ok=False, code=error.code)]
+        return [Check("database", ok=False, code=error.code, reason=error.detail)]
     return [Check("database", ok=True), *import_health(snapshot, service.expected)]
