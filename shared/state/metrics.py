@@ -81,7 +81,11 @@ def measured(snapshot: Snapshot, expected: Expectations) -> dict[Metric, Values]
     }
     if expected.expects_scrapes:
         numbers[catalogue.LAST_NEW_SCRAPE] = _timestamp(snapshot.waiting_for_scrape_since)
-    return {metric: Values({(): number}) for metric, number in numbers.items()} | _by_word(snapshot)
+    led = Values({(work,): snapshot.has_leader(work) for work in expected.works})
+    return {metric: Values({(): number}) for metric, number in numbers.items()} | {
+        catalogue.LED: led,
+        **_by_word(snapshot),
+    }
 
 
 def _by_word(snapshot: Snapshot) -> dict[Metric, Values]:

@@ -129,14 +129,18 @@ class Snapshot:
     @property
     def is_led_by_a_service(self) -> bool:
         """Whether a process that lives says that it leads the import."""
-        return any(_leads_import(beat) for beat in self.alive())
+        return any(_leads(beat, Work.IMPORT) for beat in self.alive())
+
+    def has_leader(self, work: Work) -> bool:
+        """Whether somebody does the work: a service, or a command, which gives no heartbeats."""
+        holder = self.lock_holders.get(work)
+        silent = {beat.process for beat in self.heartbeats if _leads(beat, work)}
+        return any(_leads(beat, work) for beat in self.alive()) or (holder is not None and holder not in silent)
 
     @property
     def is_led(self) -> bool:
-        """Whether somebody leads the import: a service, or a pass from the command line, which gives no heartbeats."""
-        holder = self.lock_holders.get(Work.IMPORT)
-        services = {beat.process for beat in self.heartbeats if _leads_import(beat)}
-        return self.is_led_by_a_service or (holder is not None and holder not in services)
+        """Whether somebody leads the import."""
+        return self.has_leader(Work.IMPORT)
 
     @property
     def is_started(self) -> bool:
@@ -160,5 +164,5 @@ class Snapshot:
         return self.new_scrape_at or self.installed_at
 
 
-def _leads_import(beat: Heartbeat) -> bool:
-    return beat.work is Work.IMPORT and beat.state is WorkerState.LEADING
+def _leads(beat: Heartbeat, work: Work) -> bool:
+    return beat.work is work and beat.state is WorkerState.LEADING

@@ -361,6 +361,18 @@ class Code(StrEnum):
         "No process runs the import. Start the service; its log says why it ended.",
         "Kein Prozess führt den Import aus. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
+    NO_RELAY = _error(
+        "No process sends the events. Start the service; its log says why it ended.",
+        "Kein Prozess sendet die Ereignisse an die anderen Dienste. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
+    NO_MAILER = _error(
+        "No process sends the mails. Start the service; its log says why it ended.",
+        "Kein Prozess verschickt die Mails. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
+    NO_CONTACT_READER = _error(
+        "No process reads the communication service's events, so last contacts stay as they are. Start the service; its log says why it ended.",
+        "Kein Prozess liest, was der Kommunikationsdienst meldet; die letzten Kontakte bleiben stehen. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
     NO_PASS = _error(
         "No pass has finished for twice the interval. Look at the service's log.",
         "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
