@@ -133,7 +133,6 @@ def due(as_json: Json = False) -> None:
     print_table(_DUE, [tuple(entry.as_json().values()) for entry in found])
 
 
-@app.command(epilog=examples("curavani patients erase 17", "curavani patients erase 17 --yes > certificate.json"))
 @app.command(
     epilog=examples(
         "curavani patients erase 17",
