@@ -13,12 +13,12 @@ import requests
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from curavani.cli.output import out, print_table, talk
-from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.cli.output import print_table, talk
 from curavani.demo.samples.registrations import generate_registrations, specification_example
 from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
 from curavani.demo.samples.scrapes import specification_example as therapist_example
 from curavani.demo.stack import BUCKET, TOKENS, DemoStack
+from curavani.services import SERVICES, ServiceEntry
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, read_settings
 from shared.database.engine import transaction
@@ -195,7 +195,7 @@ def _serve(stack: DemoStack) -> None:
         for name, port in _PORTS.items():
             # An address that does not answer yet would be taken for a broken one.
             wait_until(partial(_answers, port), _START_SECONDS)
-            out().print(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
+            talk(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
         print_table(
             ("who", "token"), list(TOKENS.items()), title="Tokens for both, also to sign in: may read, write, operate"
         )
