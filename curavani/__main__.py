@@ -2,6 +2,7 @@
 
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -80,6 +81,7 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the imports instead of serving.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
     therapists: Annotated[int, typer.Option(min=0, help="How many scraped therapists.")] = 500,
+    log: Annotated[Path | None, typer.Option(help="Where to keep the log; else it goes with the demo.")] = None,
 ) -> None:
     """Both imports on sample files; says what happened.
 
@@ -88,7 +90,7 @@ def demo(
     """
     from curavani.demo.show import run_demo
 
-    raise typer.Exit(run_demo(once=once, seed=seed, therapists=therapists))
+    raise typer.Exit(run_demo(once=once, seed=seed, therapists=therapists, log=log))
 
 
 def main() -> None:
