@@ -85,7 +85,8 @@ def test_a_slow_pass_shows_files_rate_and_time_left(process_environment, patient
     assert wait_until(lambda: patients.storage.faults.taken > met, 120)
     assert wait_until(lambda: shows_files_rate_and_time_left(terminal.seen), 60), terminal.seen
     patients.storage.faults.clear()
-    assert terminal.end() == 0
+    # The client may have given that download up; then it is tried again later.
+    assert terminal.end() in (0, 1)
 
 
 def test_wait_asks_a_running_service_for_a_pass_and_reports_that_one(curavani, service, patients, three_files):
@@ -157,4 +158,4 @@ def test_ctrl_c_while_waiting_leaves_the_service_to_its_pass(process_environment
     assert "The service goes on with its pass" in waiting.communicate(timeout=60)[1]
     assert waiting.returncode == 130
     patients.storage.faults.clear()
-    assert wait_until(lambda: len(patients.patients()) == 3, 120)
+    assert wait_until(lambda: passes(patients) == [("schedule", True)] * 2, 120)
