@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from curavani import schema
-from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.services import SERVICES, ServiceEntry
 from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (

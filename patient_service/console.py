@@ -13,7 +13,7 @@ from patient_service.imports.corrections import Corrections, is_correctable, rea
 from patient_service.imports.registration import FORM_NAMES
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
-from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
+from patient_service.restrictions import lift, restrict, restrictions_of
 from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
@@ -34,6 +34,7 @@ from shared.console.person_form import Editing, FieldGroup
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from shared.fields.validation import validate
+from shared.words.statuses import Restriction
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),

@@ -195,3 +195,17 @@ class CopyGone(CuravaniError):
     """The file's content is not kept (any more), so nobody can look at it or correct it."""
 
     code = Code.COPY_GONE
+
+
+class NotYet(CuravaniError):
+    """The item is not ready, as a file that is still being written: this attempt does not count.
+
+    `reason` is the word under which the pass counts it, `seconds` how soon another look is worth while.
+    """
+
+    code = Code.FILE_CHANGING
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__()
+        self.reason = reason
+        self.seconds = seconds

@@ -22,8 +22,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from shared.core.errors import SettingsError
 from shared.core.networks import Network, parse_networks, parse_origins
@@ -35,6 +33,10 @@ G = TypeVar("G", bound="SettingsGroup")
 def _postgresql_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must start with postgresql://")
+    # Here, because who reads no such setting needs no library for databases, and it takes long to load.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         make_url(value.get_secret_value())
     except (ValueError, ArgumentError):

@@ -109,12 +109,6 @@ def hold(engine: Engine, name: LockName) -> Iterator[LockedConnection]:
         _end(connection)
 
 
-def wait_for(engine: Engine, name: LockName) -> None:
-    """Returns once the lock was free for a moment; somebody else may have it again by then."""
-    with translated_errors(), engine.begin() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:n, 0))"), {"n": str(name)})
-
-
 def holder(connection: Connection, name: LockName) -> str | None:
     """Who holds the lock; None if it is free."""
     return holders(connection, [name]).get(name)

@@ -35,7 +35,7 @@ def read_snapshot(connection: Connection, kernel: KernelTables) -> Snapshot:
         last_pass=_last_pass(connection, schema),
         last_success_at=passes.last_success_at,
         unfinished_since=passes.unfinished_since,
-        done_in_pass=_since(passes.unfinished_since, connection, schema).files if passes.unfinished_since else 0,
+        in_pass=_since(passes.unfinished_since, connection, schema) if passes.unfinished_since else Tally(),
         files={FileStatus(row.status): row.files for row in ledger},
         records=_records(ledger),
         due=waiting.due,

@@ -82,8 +82,8 @@ class Snapshot:
     """When a pass last got through."""
     unfinished_since: datetime | None = None
     """When the newest pass began, if it has not ended: it runs, or its process died."""
-    done_in_pass: int = 0
-    """Files dealt with since then."""
+    in_pass: Tally = Tally()
+    """Since then."""
     files: Mapping[FileStatus, int] = field(default_factory=dict)
     records: Mapping[RecordOutcome, int] = field(default_factory=dict)
     """Records of all files ever."""
@@ -131,11 +131,15 @@ class Snapshot:
         """Whether a process that lives says that it leads the import."""
         return any(_leads(beat, Work.IMPORT) for beat in self.alive())
 
+    def leaders(self, work: Work) -> set[str]:
+        """The processes that said last that they lead this work; their death is not known here."""
+        return {beat.process for beat in self.heartbeats if _leads(beat, work)}
+
     def has_leader(self, work: Work) -> bool:
         """Whether somebody does the work: a service, or a command, which gives no heartbeats."""
         holder = self.lock_holders.get(work)
-        silent = {beat.process for beat in self.heartbeats if _leads(beat, work)}
-        return any(_leads(beat, work) for beat in self.alive()) or (holder is not None and holder not in silent)
+        is_led_by_a_command = holder is not None and holder not in self.leaders(work)
+        return is_led_by_a_command or any(_leads(beat, work) for beat in self.alive())
 
     @property
     def is_led(self) -> bool:

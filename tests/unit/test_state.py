@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from curavani.doctor import import_diagnosis
-from shared.console.figures import running_pass
 from shared.mail.digest import gather
 from shared.mail.digest_text import digest_text, state_of
 from shared.mail.watch import SILENCE, sights_of_health
@@ -14,6 +13,7 @@ from shared.metrics import catalogue
 from shared.state.health import Expectations, import_health
 from shared.state.import_status import import_status
 from shared.state.metrics import measured
+from shared.state.progress import running_pass
 from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
 from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
@@ -465,18 +465,21 @@ def test_the_next_check_is_the_planned_one_or_an_interval_later(last_pass, check
     assert (status["last_check"], status["next_check"]) == (checked, due)
 
 
+HALF = Tally(files=2, applied=2, records={RecordOutcome.NEW: 300, RecordOutcome.HELD: 100})
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, None),
-        ({"unfinished_since": ago(minutes=10), "done_in_pass": 0, "due": 3}, (0, 3, None)),
-        ({"unfinished_since": ago(minutes=10), "done_in_pass": 2, "due": 1}, (2, 3, NOW + timedelta(minutes=5))),
+        ({"unfinished_since": ago(minutes=10), "due": 3}, (0, 3, None, 0)),
+        ({"unfinished_since": ago(minutes=10), "in_pass": HALF, "due": 1}, (2, 3, timedelta(minutes=5), 40)),
         ({"unfinished_since": ago(minutes=10), "heartbeats": [], "lock_holders": {}}, None),
     ],
 )
-def test_the_pass_in_hand_says_how_far_it_is_and_until_when(fields, expected):
+def test_the_pass_in_hand_says_how_far_it_is_how_fast_and_for_how_long_yet(fields, expected):
     found = running_pass(changed(**fields))
-    assert (found and (found.done, found.due, found.ends_at)) == expected
+    assert (found and (found.done, found.due, found.left, found.records_per_minute)) == expected
 
 
 DAY = Tally(files=3, applied=2, failed=1, records={RecordOutcome.NEW: 5, RecordOutcome.UPDATED: 0})
