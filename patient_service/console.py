@@ -9,8 +9,10 @@ from sqlalchemy.engine import Connection
 from patient_service.certificates import Certificate, Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
-from patient_service.imports.corrections import Corrections, is_correctable, read_document
+from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
+from patient_service.imports.mix_ups import mix_up_of
 from patient_service.imports.registration import FORM_NAMES
+from patient_service.imports.remains import person_in
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
 from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
@@ -58,6 +60,11 @@ def console_correcting(corrections: Corrections) -> Correcting:
         read=read_document,
         check=corrections.check,
         correct=corrections.correct,
+        is_enterable=can_be_entered,
+        read_remains=person_in,
+        check_entry=corrections.check_entry,
+        enter=corrections.enter,
+        mix_up=mix_up_of,
     )
 
 
