@@ -31,10 +31,11 @@ from patient_service.use_cases import (
 )
 from shared.console.corrections import Correcting
 from shared.console.people import Answering, Erasing, People, Restricting, people_section
-from shared.console.person_form import Editing, FieldGroup
+from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from shared.fields.validation import validate
+from shared.words.vocabulary import Patientenstatus
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),
@@ -44,6 +45,28 @@ _HEADINGS: dict[Group, LazyString] = {
     Group.WISHES: lazy_gettext("Wishes"),
     Group.SEARCH: lazy_gettext("Search for a place"),
 }
+
+
+def _to(status: Patientenstatus, label: LazyString) -> Move:
+    return Move(label, {"status": status.value})
+
+
+_SEARCHES = _to(Patientenstatus.AUF_DER_SUCHE, lazy_gettext("Search begins"))
+_GIVES_UP = _to(Patientenstatus.SUCHE_ABGEBROCHEN, lazy_gettext("Search given up"))
+_MOVES = {
+    Patientenstatus.OFFEN.value: (_SEARCHES, _GIVES_UP),
+    Patientenstatus.AUF_DER_SUCHE.value: (
+        _to(Patientenstatus.IN_THERAPIE, lazy_gettext("Therapy has begun")),
+        _GIVES_UP,
+    ),
+    Patientenstatus.IN_THERAPIE.value: (
+        _to(Patientenstatus.THERAPIE_ABGESCHLOSSEN, lazy_gettext("Therapy is finished")),
+        _to(Patientenstatus.THERAPIE_ABGEBROCHEN, lazy_gettext("Therapy broken off")),
+    ),
+    Patientenstatus.SUCHE_ABGEBROCHEN.value: (_SEARCHES,),
+    Patientenstatus.THERAPIE_ABGEBROCHEN.value: (_SEARCHES,),
+}
+"""Where a patient's way usually goes on from each status; the form knows all others."""
 
 
 def console_correcting(corrections: Corrections) -> Correcting:
@@ -108,6 +131,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         due=lambda connection: due_patients(connection, retention_days),
+        moves=_MOVES,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
 
