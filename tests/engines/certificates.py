@@ -1,4 +1,4 @@
-"""Certificates for one run: an authority, a broker's own certificate and one of another host, and a second authority."""
+"""Certificates for one run: an authority, a broker's own certificate, one of another host, a second authority."""
 
 import subprocess
 from pathlib import Path
@@ -32,7 +32,16 @@ class Certificates:
 
     def _issue(self, name: str, host: str) -> None:
         self._openssl(
-            "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={host}", "-keyout", f"{name}.key", "-out", f"{name}.csr"
+            "req",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-subj",
+            f"/CN={host}",
+            "-keyout",
+            f"{name}.key",
+            "-out",
+            f"{name}.csr",
         )
         names = self._folder / f"{name}.names"
         names.write_text(f"subjectAltName=DNS:{host}\n")
@@ -45,7 +54,5 @@ class Certificates:
         (self._folder / f"{name}.store.pem").write_text("".join(part.read_text() for part in parts))
 
     def _openssl(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["openssl", *arguments], cwd=self._folder, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["openssl", *arguments], cwd=self._folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

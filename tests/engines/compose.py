@@ -88,7 +88,7 @@ class Container:
         self._folder.mkdir()
         self._network = network
         self._path = f"{path}:/usr/sbin:/usr/bin:/sbin:/bin".lstrip(":")
-        self._mounts = _mounts(self._folder / "root", service, document, folder, host, files or {})
+        self._mounts = _mounts(self._folder, service, document, host, files or {})
         self._program: Program | None = None
 
     def start(self, command: Sequence[str]) -> None:
@@ -144,14 +144,14 @@ class Container:
 
 
 def _mounts(
-    root: Path,
+    folder: Path,
     service: Mapping[str, Any],
     document: Mapping[str, Any],
-    folder: Path,
     host: Mapping[Path, str],
     files: Mapping[str, str],
 ) -> list[str]:
     """The commands that make the container's root: this machine's programs, and what the file adds to them."""
+    root = folder / "root"
     lines = ["mount --make-rprivate /", f"mount -t tmpfs tmpfs {root}"]
     # Programs, libraries and devices as they are, the machine's configuration as a copy of its own.
     lines.append(f"cp -a /etc {root}/etc")
@@ -164,14 +164,14 @@ def _mounts(
     hosts.write_text(f"127.0.0.1 localhost {socket.gethostname()} {' '.join(document['services'])}\n")
     lines.append(f"cp {hosts} {root}/etc/hosts")
     for place, text in files.items():
-        source = root.parent / Path(place).name
+        source = folder / Path(place).name
         source.write_text(text)
         source.chmod(0o755)
         lines += [*_file(root, str(source), place)]
     for secret in service.get("secrets", []):
         lines += _file(root, str(COMPOSE.parent / document["secrets"][secret]["file"]), f"/run/secrets/{secret}")
     for volume in service.get("volumes", []):
-        lines += _volume(root, volume, folder)
+        lines += _volume(root, volume, folder.parent)
     for mount in service.get("tmpfs", []):
         place, _, options = mount.partition(":")
         lines += [f"mkdir -p {root}{place}", f"mount -t tmpfs -o {options} tmpfs {root}{place}"]
@@ -182,7 +182,7 @@ def _mounts(
 
 def _volume(root: Path, volume: Any, folder: Path) -> list[str]:
     if isinstance(volume, str):
-        source, place, *mode = volume.split(":")
+        source, place = volume.split(":")[:2]
         if source.startswith("."):
             return _file(root, str(COMPOSE.parent / source), place)
         named = folder / "volumes" / source

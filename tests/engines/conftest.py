@@ -1,7 +1,6 @@
 """Real engines for the tests, each started once."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine

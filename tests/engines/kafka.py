@@ -1,16 +1,13 @@
 """Apache Kafka itself: brokers in KRaft mode, each a Java process, with listeners for every way to get in."""
 
 import hashlib
-import os
 import signal
 import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import pytest
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -54,7 +51,11 @@ def libraries() -> Path:
         maven = program("mvn", what="Debian package maven")
         copy = [maven, "-q", "-B", "-C", "-f", HERE / "kafka.pom.xml", "dependency:copy-dependencies"]
         done = subprocess.run(
-            [*copy, f"-DoutputDirectory={folder}"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            [*copy, f"-DoutputDirectory={folder}"],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"Maven could not fetch Apache Kafka:\n{done.stdout[-3000:]}"
     assert _matches(folder, wanted), f"{folder} does not hold the libraries that tests/engines/kafka.sha256 names"
@@ -118,17 +119,15 @@ class Cluster:
             number: Broker(f"Kafka {number}", folder / str(number), self._configuration(number, folder, certificates))
             for number in self._ports
         }
-
-    @property
-    def admin(self) -> AdminClient:
-        """Made anew for each task: one that has seen brokers die is not to be relied on."""
-        return AdminClient({"bootstrap.servers": self.servers(), "log_level": 0})
+        self.admin = self._new_admin()
 
     def servers(self, listener: str = "OPEN") -> str:
         return ",".join(f"{HOST}:{ports[listener]}" for ports in self._ports.values())
 
     def start(self) -> None:
-        threads = [threading.Thread(target=broker.format, args=("4L6g3nShT-eMCtK--X86sw",)) for broker in self.brokers.values()]
+        threads = [
+            threading.Thread(target=broker.format, args=("4L6g3nShT-eMCtK--X86sw",)) for broker in self.brokers.values()
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -155,7 +154,12 @@ class Cluster:
     def restart(self, number: int) -> None:
         """Starts a broker that was killed, and waits until it has caught up everywhere."""
         self.brokers[number].start()
+        # A client that has seen brokers die has aborted the whole process at a later task.
+        self.admin = self._new_admin()
         self.brokers[number].program.await_answer(lambda: self.complete() and self._in_sync())
+
+    def _new_admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.servers(), "log_level": 0})
 
     def _in_sync(self) -> bool:
         topics = self.admin.list_topics(timeout=10).topics.values()
@@ -184,7 +188,10 @@ class Cluster:
     def configure(self, topic: str, **config: str) -> None:
         entries = [
             ConfigEntry(
-                key.replace("_", "."), value, source=ConfigSource.DYNAMIC_TOPIC_CONFIG, incremental_operation=AlterConfigOpType.SET
+                key.replace("_", "."),
+                value,
+                source=ConfigSource.DYNAMIC_TOPIC_CONFIG,
+                incremental_operation=AlterConfigOpType.SET,
             )
             for key, value in config.items()
         ]

@@ -1,4 +1,4 @@
-"""PgBouncer in front of a PostgreSQL server, as Debian ships it: nothing set but where it listens and who may log in."""
+"""PgBouncer in front of a PostgreSQL server, with nothing set but where it listens and who may log in."""
 
 import os
 from pathlib import Path
@@ -30,7 +30,10 @@ class PgBouncer:
         (folder / "users").write_text(f'"{target.username}" "{target.password}"\n')
         (folder / "pgbouncer.ini").write_text("\n".join(lines))
         open_to_others(folder)
-        command = [program("pgbouncer", what="Debian package pgbouncer", places=["/usr/sbin"]), folder / "pgbouncer.ini"]
+        command = [
+            program("pgbouncer", what="Debian package pgbouncer", places=["/usr/sbin"]),
+            folder / "pgbouncer.ini",
+        ]
         # It refuses to run as root.
         self._program = Program("PgBouncer", command, folder / "log", as_nobody=os.geteuid() == 0)
         self._program.await_answer(lambda: _answers(self.url(url)))

@@ -80,7 +80,7 @@ def missing(sentence: str) -> None:
 def open_to_others(folder: Path) -> None:
     """Lets another account read the folder, which pytest makes for its own account only."""
     for parent in (folder, *list(folder.parents)[:-2]):
-        if os.stat(parent).st_uid == os.geteuid():
+        if parent.stat().st_uid == os.geteuid():
             parent.chmod(parent.stat().st_mode | 0o011)
     for path in folder.iterdir():
         path.chmod(0o644)

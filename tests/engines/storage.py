@@ -16,6 +16,12 @@ def fake_gcs_server() -> Path:
     target = BUILD / "go" / VERSION / "fake-gcs-server"
     if not target.exists():
         go = program("go", what="Debian package golang-go", places=["/usr/local/go/bin"])
-        done = subprocess.run([go, "install", f"{_MODULE}@{VERSION}"], env={**os.environ, "GOBIN": str(target.parent)}, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [go, "install", f"{_MODULE}@{VERSION}"],
+            env={**os.environ, "GOBIN": str(target.parent)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr[-3000:]
     return target

@@ -174,7 +174,9 @@ def containers(
     made: dict[str, Container] = {}
 
     def add(name: str, host: Mapping[Path, str], path: str, **more: Any) -> None:
-        made[name] = Container(name, document["services"][name], document, folder, network, host=host, path=path, **more)
+        made[name] = Container(
+            name, document["services"][name], document, folder, network, host=host, path=path, **more
+        )
 
     add("postgres", {postgres.parents[2]: str(postgres.parents[2])}, str(postgres))
     for name in ("kafka", "kafka-topics"):
@@ -190,7 +192,10 @@ def containers(
 def command_of(service: str) -> list[str]:
     """Of the Dockerfile: what its image starts."""
     text = (kafka.HERE.parents[1] / f"{service}_service" / "Dockerfile").read_text()
-    return [*json.loads(re.search(r"^ENTRYPOINT (.*)$", text, re.M)[1]), *json.loads(re.search(r"^CMD (.*)$", text, re.M)[1])]
+    return [
+        *json.loads(re.search(r"^ENTRYPOINT (.*)$", text, re.M)[1]),
+        *json.loads(re.search(r"^CMD (.*)$", text, re.M)[1]),
+    ]
 
 
 def test_the_file_brings_up_a_pipeline_that_imports_and_sends(containers, document, network, storage, folder) -> None:
@@ -206,7 +211,9 @@ def test_the_file_brings_up_a_pipeline_that_imports_and_sends(containers, docume
     migrate.await_success()
     broker.await_health()
     topics = containers["kafka-topics"]
-    topics.start([*document["services"]["kafka-topics"]["entrypoint"], *document["services"]["kafka-topics"]["command"]])
+    topics.start(
+        [*document["services"]["kafka-topics"]["entrypoint"], *document["services"]["kafka-topics"]["command"]]
+    )
     topics.await_success()
     services = {name: containers[f"{name}-service"] for name in ("patient", "therapist")}
     for name, container in services.items():

@@ -20,7 +20,7 @@ from shared.database.locks import LockName, hold
 from shared.events.control import parked, release
 from shared.events.outbox import Event, write_events
 from shared.events.probe import ask_brokers
-from standins.local import wait_until
+from standins.local import free_port, wait_until
 from tests.engines.kafka import PASSWORD, Cluster
 
 TOPIC = "patient-events"
@@ -178,16 +178,19 @@ RIGHT = {
     "scram over tls": ("BOTH", {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512"}),
 }
 WRONG = {
-    "wrong password for plain": ("plain over tls", {"sasl_password": "wrong-password"}),
-    "wrong password for scram": ("scram over tls", {"sasl_password": "wrong-password"}),
-    "unknown user": ("scram", {"sasl_username": "nobody"}),
-    "wrong authority": ("tls", {"ssl_ca_location": "stranger"}),
-    "wrong authority before a login": ("scram over tls", {"ssl_ca_location": "stranger"}),
-    "wrong host name": ("tls", {"listener": "MISNAMED"}),
-    "tls where there is none": ("tls", {"listener": "OPEN"}),
-    "none where there is tls": (None, {"listener": "TLS"}),
-    "login where there is none": ("scram", {"listener": "OPEN"}),
-    "no login where one is asked for": (None, {"listener": "LOGIN"}),
+    "wrong password for plain": ("plain over tls", {"sasl_password": "wrong-password"}, "broker_login_refused"),
+    "wrong password for scram": ("scram over tls", {"sasl_password": "wrong-password"}, "broker_login_refused"),
+    "unknown user": ("scram", {"sasl_username": "nobody"}, "broker_login_refused"),
+    "login where there is none": ("scram", {"listener": "OPEN"}, "broker_login_refused"),
+    "wrong authority": ("tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
+    "wrong authority before a login": ("scram over tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
+    "wrong host name": ("tls", {"listener": "MISNAMED"}, "broker_tls_failed"),
+    "tls where there is none": ("tls", {"listener": "OPEN"}, "broker_tls_failed"),
+    # The broker hangs up without a word.
+    "none where there is tls": (None, {"listener": "TLS"}, "broker_unavailable"),
+    "no login where one is asked for": (None, {"listener": "LOGIN"}, "broker_unavailable"),
+    "no such host": (None, {"bootstrap_servers": "no-such-host.invalid:9092"}, "broker_address_unknown"),
+    "nobody there": (None, {"bootstrap_servers": f"localhost:{free_port()}"}, "broker_unavailable"),
 }
 
 
@@ -235,10 +238,10 @@ def test_every_wrong_way_in_makes_events_wait_and_parks_none(
     events_topic()
     rights("scram")
     outbox.write(1, 2)
-    settings = {name: way_in(way, **changes) for name, (way, changes) in WRONG.items()}
+    settings = {name: way_in(way, **changes) for name, (way, changes, _) in WRONG.items()}
     with ThreadPoolExecutor(len(settings)) as threads:
         answers = dict(zip(settings, threads.map(refusal, settings.values()), strict=True))
-    assert answers == dict.fromkeys(WRONG, "broker_unavailable")
+    assert answers == {name: code for name, (_, _, code) in WRONG.items()}
     for name in ("wrong password for plain", "wrong password for scram", "wrong authority", "wrong host name"):
         assert new_relay(settings[name]).once(seconds=1.0) == 0, name
         assert (outbox.unsent().events.number, outbox.do(parked)) == (2, []), name
@@ -258,8 +261,6 @@ def test_without_rights_events_wait_and_go_once_they_are_given(
         assert wait_until(lambda: list(outbox.alerts()) == ["topic_not_allowed"], SECONDS)
         assert refusal(settings) == "topic_not_allowed"
         rights("scram")
-        for event in outbox.do(parked):
-            outbox.do(release, event.number, "api:test")
         assert topic.until(lambda: (topic.numbers(1), topic.numbers(2)) == ([0, 2], [1]), SECONDS)
         assert wait_until(lambda: outbox.unsent().events.number == 0, SECONDS)
     assert (outbox.do(parked), outbox.alerts()) == ([], [])

@@ -2,9 +2,9 @@
 
 import itertools
 import json
-from pathlib import Path
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""Every rule fires with what it watches taken away, and resolves; every panel of the dashboard has something to show."""
+"""Every rule fires when what it watches is taken away, and resolves; every panel of the dashboard shows something."""
 
 import json
 import math
@@ -128,7 +128,9 @@ def scrape(folder: Path, day: str) -> None:
 def lock_taken_away(database_url, server, name):
     """The lock of a work, taken from whoever has it by somebody who does nothing with it."""
     with psycopg.connect(database_url, autocommit=True) as taker, psycopg.connect(database_url, autocommit=True) as us:
-        thread = threading.Thread(target=taker.execute, args=("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name]))
+        thread = threading.Thread(
+            target=taker.execute, args=("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [name])
+        )
         thread.start()
         queued = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND pid = %s"
         assert wait_until(lambda: us.execute(queued, [taker.info.backend_pid]).fetchone()[0] == 1, SECONDS)
