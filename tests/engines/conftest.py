@@ -9,7 +9,7 @@ from patient_service.models import kernel as patient_kernel
 from shared.core.settings import KafkaSettings
 from shared.database.locks import LockName, hold
 from shared.events.relay import EventRelay
-from tests.engines import kafka
+from tests.engines import kafka, page
 from tests.engines.certificates import Certificates
 from tests.integration.conftest import (  # noqa: F401 - fixtures are found by their names here
     curavani,
@@ -22,6 +22,18 @@ from tests.integration.events.conftest import Outbox, Topic
 
 SECONDS = 180.0
 """So long anything may take that happens by itself."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-page", action="store_true", help="write the table of docs/engines.md anew")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    passed = sorted(report.nodeid for report in terminalreporter.getreports("passed") if report.when == "call")
+    if passed:
+        terminalreporter.write_line(page.table(passed))
+    if config.getoption("write_page"):
+        page.write(passed)
 
 
 class Relay:
