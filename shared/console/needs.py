@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from shared.console.access import may
 from shared.console.corrections import Correcting
-from shared.console.waiting import Registration, registration_of, waiting_rows
+from shared.console.unimported import Registration, registration_of, waiting_rows
 from shared.core.tokens import Role
 from shared.database.statements import KernelStatement
 from shared.database.tables import KernelTables

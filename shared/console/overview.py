@@ -17,7 +17,7 @@ from flask_babel import (
 
 from shared.console import plot, words
 from shared.console.corrections import Correcting
-from shared.console.figures import Compared, Week, compared, running_pass, weeks
+from shared.console.figures import Compared, Week, compared, weeks
 from shared.console.language import meaning, ngettext
 from shared.console.needs import FailedFile, needs_somebody
 from shared.core.clock import today
@@ -27,7 +27,9 @@ from shared.database.engine import transaction
 from shared.http.accesses import note_list
 from shared.http.auth import needs
 from shared.http.service import Service, current_service
+from shared.imports import care
 from shared.state.health import import_health
+from shared.state.progress import running_pass
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code
@@ -75,6 +77,7 @@ def _overview(correcting: Correcting | None) -> str:
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
         waiting = needs_somebody(connection, service.kernel, correcting)
+        carers = care.carers(connection, service.kernel, [need.id for need in waiting if isinstance(need, FailedFile)])
         arrivals = compared(connection, service.kernel)
         history = weeks(connection, service.kernel, today())
         due = service.count_due(connection)
@@ -87,6 +90,7 @@ def _overview(correcting: Correcting | None) -> str:
         snapshot=snapshot,
         running=running_pass(snapshot),
         waiting=waiting,
+        carers=carers,
         failed_total=_failed_files(snapshot),
         due=due,
         arrivals=_arrivals(arrivals, service.kernel.service_name),

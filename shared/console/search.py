@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console.access import may
 from shared.console.corrections import Correcting
-from shared.console.waiting import Registration, looked_for
+from shared.console.unimported import Registration, looked_for
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.database.tables import KernelTables

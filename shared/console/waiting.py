@@ -1,120 +1,115 @@
-"""The people whose registration is not imported yet, as far as the kept copies of their files can be read.
+"""Who waits because a registration failed: as far as the file says, what is wrong, and the file as it came."""
 
-Nothing of them is written anywhere else: a copy is read when somebody who may see persons looks for one. So an erasure
-and the end of a copy's time have no further place to look after.
-"""
-
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import cast
 
-import sqlalchemy as sa
+from flask_babel import format_timedelta
 from sqlalchemy.engine import Connection, RowMapping
 
-from shared.console.corrections import Correcting, age_of
-from shared.core.errors import RejectedError, TransientError
-from shared.database.tables import KernelTables
-from shared.http.service import current_service
-from shared.text.json_faults import text_of
-from shared.text.search import Sought, read_search
+from shared.console import forms, words
+from shared.console.corrections import Correcting, problems_in
+from shared.console.excerpts import Excerpt, whole_text
+from shared.console.language import meaning
+from shared.core.clock import now, today
+from shared.core.errors import CopyGone, RejectedError, TransientError
+from shared.text.json_faults import fault_of, text_of
+from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
-_NOT_IMPORTED = (FileStatus.FAILED, FileStatus.RETRYING, FileStatus.PENDING)
-_LONGEST_VALUE = 300
-_READ_OF_UNREADABLE = 20_000
-"""Bytes of a file that is no JSON: its beginning has the name, or nothing has."""
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_REACHED_BY = ("telefon", "email", "geburtsdatum")
+
+Facts = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Registration:
-    """A registration that is not imported: its file, since when it waits, and who it is, as far as the copy says.
+class Came:
+    """The file as it came: its fields by label, what else it holds, or its text with the place that cannot be read."""
 
-    `text` is all that a search looks through.
-    """
+    fields: Facts
+    rest: Mapping[str, object]
+    text: Excerpt | None
 
-    import_id: int
-    status: str
-    error_code: str | None
-    since: datetime
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The person whose registration failed, and what is wrong. `came` is None where no copy is kept."""
+
     name: str
-    phone: str | None
-    email: str | None
-    born: date | None
-    text: str
-
-    @property
-    def is_told(self) -> bool:
-        """Whether the copy says anything of the person."""
-        return bool(self.name or self.phone or self.born)
-
-    @property
-    def age(self) -> int | None:
-        """In years, where the file tells."""
-        return age_of(self.born) if self.born else None
+    age: int | None
+    since: datetime
+    since_in_words: str
+    facts: Facts
+    problems: Facts
+    came: Came | None
+    mix_up: tuple[object, object] | None
 
 
-def waiting_rows(
-    connection: Connection, kernel: KernelTables, statuses: Sequence[FileStatus], *, most: int | None = None
-) -> Sequence[RowMapping]:
-    """The files of these states, longest waiting first; at most so many."""
-    columns = kernel.import_tracking.c
-    # A registration waits since it was uploaded, however late the import found it.
-    since = sa.func.coalesce(columns.get("uploaded_at", sa.null()), columns.first_seen_at).label("since")
-    names = ("id", "status", "error_code", "file_name", *(["local_path"] if "local_path" in columns else []))
-    waiting = sa.select(*(columns[name] for name in names), since).where(columns.status.in_(statuses))
-    return connection.execute(waiting.order_by(since, columns.id).limit(most)).mappings().all()
-
-
-def looked_for(
-    connection: Connection, kernel: KernelTables, correcting: Correcting, sought: Sought
-) -> list[Registration]:
-    """Those that the search means, longest waiting first."""
-    rows = waiting_rows(connection, kernel, _NOT_IMPORTED)
-    return [
-        found
-        for found in (registration_of(correcting, row) for row in rows)
-        if sought.fits(found.text, found.phone, found.born)
-    ]
-
-
-def registration_of(correcting: Correcting, row: RowMapping) -> Registration:
-    """Who it is whose file this row of `waiting_rows` is about."""
-    content = _copy(correcting, row)
-    said: dict[str, str] = {}
-    text = ""
-    if content is not None:
-        try:
-            person = correcting.person_in(correcting.read(content))
-        except RejectedError:
-            text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text_of(content[:_READ_OF_UNREADABLE]))
-        else:
-            names = {*current_service().fields.searched, "geburtsdatum"}
-            said = {
-                name: value[:_LONGEST_VALUE].strip() for name in names if isinstance(value := person.get(name), str)
-            }
-    return Registration(
-        import_id=row["id"],
-        status=row["status"],
-        error_code=row["error_code"],
-        since=row["since"],
-        name=" ".join(filter(None, (said.get("vorname"), said.get("nachname")))),
-        phone=said.get("telefon"),
-        email=said.get("email"),
-        born=_day(said.get("geburtsdatum", "")),
-        text=" ".join([*said.values(), text, (row["file_name"] or "")[:_LONGEST_VALUE].replace("_", " ")]),
+def waiting_in(connection: Connection, correcting: Correcting, row: RowMapping) -> Waiting | None:
+    """Who waits because this file failed; None where nobody does, or nobody may be told of."""
+    if row["status"] != FileStatus.FAILED or not correcting.is_enterable(row):
+        return None
+    since = cast("datetime", row.get("uploaded_at") or row["first_seen_at"])
+    try:
+        content = correcting.content_of(row["id"])
+    except (CopyGone, TransientError):
+        content = None
+    document = correcting.read_remains(content) if content is not None else {}
+    person = correcting.person_in(document)
+    name = " ".join(str(person[part]) for part in ("vorname", "nachname") if person.get(part))
+    labels = {field.name: field.label for field in correcting.fields}
+    facts = [(labels[field], words.value(person.get(field))) for field in _REACHED_BY]
+    return Waiting(
+        name=name,
+        age=age_of(person.get("geburtsdatum")),
+        since=since,
+        since_in_words=str(format_timedelta(now() - since, granularity="minute")),
+        facts=tuple((label, value) for label, value in facts if value),
+        problems=_what_is_wrong(correcting, row, content),
+        came=_came(correcting, content) if content is not None else None,
+        mix_up=correcting.mix_up(connection, row, document, name),
     )
 
 
-def _copy(correcting: Correcting, row: RowMapping) -> bytes | None:
-    """A disk that does not answer must not keep the people from being found whose copies are elsewhere."""
+def _what_is_wrong(correcting: Correcting, row: RowMapping, content: bytes | None) -> Facts:
+    """What keeps the file out; where it is not the content that can be put right, the code says it on the page."""
+    if content is None or not correcting.is_possible(row):
+        return ()
     try:
-        return correcting.copy_of(row)
-    except TransientError:
+        document = correcting.read(content)
+    except RejectedError as error:
+        # The text shows where; the code of the file says what.
+        return () if error.code == row["error_code"] else (("", meaning(error.code)),)
+    texts = forms.texts_of(correcting.fields, correcting.person_in(document))
+    of_fields, others = problems_in(correcting, document, row, texts)
+    labels = {field.name: field.label for field in correcting.fields}
+    return (
+        *((labels[name], problem) for name, problems in of_fields.items() for problem in problems),
+        *(("", problem) for problem in others),
+    )
+
+
+def _came(correcting: Correcting, content: bytes) -> Came:
+    try:
+        document = correcting.read(content)
+    except RejectedError as error:
+        text = text_of(content)
+        is_broken = error.code in (Code.INVALID_JSON, Code.EMPTY_FILE)
+        return Came((), {}, whole_text(text, fault_of(content)) if is_broken else None)
+    person = correcting.person_in(document)
+    labels = {field.name: field.label for field in correcting.fields}
+    shown = tuple((labels.get(name, name), words.value(value)) for name, value in person.items() if words.value(value))
+    section = correcting.section.removeprefix("/")
+    return Came(shown, {name: value for name, value in document.items() if name != section}, None)
+
+
+def age_of(born: object) -> int | None:
+    """The age of somebody born on that day; None where it is no day, or nobody can be that old or that young."""
+    try:
+        day = date.fromisoformat(str(born))
+    except ValueError:
         return None
-
-
-def _day(text: str) -> date | None:
-    """The day in whatever notation; that it came in a wrong one may be why the registration failed."""
-    return next(iter(read_search(text).days), None)
+    present = today()
+    age = present.year - day.year - ((present.month, present.day) < (day.month, day.day))
+    return age if 0 <= age <= 120 else None
