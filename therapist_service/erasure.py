@@ -4,6 +4,7 @@ The digests are committed first, so that every later file knows them. What a fil
 is waited for: its transaction shares the lock that an erasure takes alone.
 """
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import psycopg
@@ -16,10 +17,11 @@ from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.events.queue import forget_events
 from shared.fields.declaration import Row
+from shared.reviews.reviews import forget
 from shared.words.codes import Code
-from shared.words.statuses import Action, ReviewChoice, ReviewState
+from shared.words.statuses import Action
 from therapist_service.models import kernel, proposed_deletions, therapeuten
-from therapist_service.suppressions import suppress, withdraw
+from therapist_service.suppressions import suppress, suppressed, withdraw
 from therapist_service.use_cases import delete_therapist, lock_therapists
 
 log = get_logger(__name__)
@@ -119,12 +121,11 @@ def _wait_for_the_file_in_hand(connection: Connection, seconds: int) -> None:
 def _remove_rows(connection: Connection, therapist_id: int) -> dict[str, int]:
     """How many rows of each kind were removed or blanked."""
     changes, outcomes, proposed = kernel.field_changes, kernel.import_outcomes, proposed_deletions
+    reviews = _reviews_about(connection, therapist_id)
     return {
         "field_changes": connection.execute(sa.delete(changes).where(changes.c.entity_id == therapist_id)).rowcount,
-        # Before the reviews, which no longer name the person afterwards.
-        "reasons": _blank_reasons(connection, therapist_id),
-        "reviews": _blank_reviews(connection, therapist_id)
-        + connection.execute(_LEAVE_OUT, {"id": therapist_id}).rowcount,
+        "reasons": _blank_reasons(connection, therapist_id, reviews),
+        "reviews": forget(connection, kernel, reviews) + connection.execute(_LEAVE_OUT, {"id": therapist_id}).rowcount,
         "outcomes": connection.execute(
             sa.update(outcomes).where(outcomes.c.entity_id == therapist_id).values(entity_id=None)
         ).rowcount,
@@ -136,31 +137,25 @@ def _remove_rows(connection: Connection, therapist_id: int) -> dict[str, int]:
     }
 
 
-def _reviews_about(therapist_id: int) -> sa.ColumnElement[bool]:
+def _reviews_about(connection: Connection, therapist_id: int) -> list[int]:
+    """The reviews that name the person, or hold a record of theirs, whether it has found its row or not."""
     reviews = kernel.reviews.c
-    return sa.or_(
+    named = sa.or_(
         reviews.entity_id == therapist_id,
         reviews.other_id == therapist_id,
         reviews.detail["candidates"].contains([therapist_id]),
         reviews.detail["done"]["created"] == sa.cast(therapist_id, kernel.reviews.c.detail.type),
     )
+    left_out = suppressed(connection)
+    held = sa.select(reviews.id, reviews.detail["record"].label("record"), named.label("named"))
+    found = connection.execute(held.where(sa.or_(named, reviews.detail.has_key("record"))))
+    return [row.id for row in found if row.named or left_out.knows(row.record)]
 
 
-def _blank_reviews(connection: Connection, therapist_id: int) -> int:
-    reviews = kernel.reviews
-    blanked = sa.update(reviews).where(_reviews_about(therapist_id)).values(
-        detail={}, entity_id=None, other_id=None, comment=None, state=ReviewState.RESOLVED,
-        choice=sa.func.coalesce(reviews.c.choice, ReviewChoice.ERASED),
-        decided_at=sa.func.coalesce(reviews.c.decided_at, now()),
-    )  # fmt: skip
-    return connection.execute(blanked).rowcount
-
-
-def _blank_reasons(connection: Connection, therapist_id: int) -> int:
+def _blank_reasons(connection: Connection, therapist_id: int, review_ids: Sequence[int]) -> int:
     """What people wrote down about the person, or about a decision on them."""
-    actions, reviews = kernel.operator_actions, kernel.reviews
-    decisions = sa.select(reviews.c.id).where(_reviews_about(therapist_id))
-    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(decisions))
+    actions = kernel.operator_actions
+    undone = sa.and_(actions.c.action == Action.UNDO, actions.c.review_id.in_(review_ids))
     about = sa.or_(actions.c.entity_id == therapist_id, undone)
     statement = sa.update(actions).where(about, actions.c.reason.is_not(None)).values(reason=None)
     return connection.execute(statement).rowcount

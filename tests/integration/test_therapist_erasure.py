@@ -6,11 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from shared.core.errors import NotFound
+from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
 from therapist_service.erasure import ImportBusy, erase
 from therapist_service.reviews import resolve_review
 from therapist_service.suppressions import allow, list_suppressions
-from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
+from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
 ALICE = {"first_name": "Alice", "last_name": "Canaryvogel"}
 CONTACT = {"email": "alice@canary.example", "phone": "0241 7777777"}
@@ -116,10 +117,36 @@ def test_who_only_resembles_is_held_and_asked_about(erased, make_therapist, like
     with erased.engine.begin() as connection:
         resolve_review(connection, review["id"], Resolution(choice, "api:olga"))
     assert len(names(erased)) == (2 if created else 1)
+    # What a person has said to be the same somebody's goes with theirs.
+    assert ("Canaryvogel" in dump(erased)) is created
     erased.scrape([alice(make_therapist, **like), make_therapist(40)], "2025-07-23")
     erased.run()
     assert len(names(erased)) == (3 if created else 2)
     assert [review for review in erased.reviews() if review["state"] == "open"] == [] or not created
+
+
+def test_whom_nobody_resembles_any_more_is_no_question(erased, make_therapist):
+    erased.scrape([alice(make_therapist, basic_info={"first_name": ""})], "2025-07-16")
+    erased.run()
+    with erased.engine.begin() as connection:
+        allow(connection, erased.certificate["suppression_id"], "api:olga")
+    with pytest.raises(ResolutionRefused), erased.engine.begin() as connection:
+        resolve_review(connection, 2, Resolution("merge", "api:olga"))
+    erased.run()
+    assert erased.reviews()[1]["choice"] == "settled"
+
+
+def test_a_record_that_waits_goes_with_the_person_who_was_entered_by_hand(therapists, make_therapist):
+    therapists.scrape([make_therapist(1, basic_info={"last_name": "Canaryvogel"}, contact=CONTACT)])
+    therapists.run()
+    therapists.scrape([alice(make_therapist)], "2025-07-09")
+    therapists.run()
+    (review,) = therapists.reviews()
+    with therapists.engine.begin() as connection:
+        create_therapists(connection, [{**review["detail"]["record"], "status": "aktiv"}], "api:anna")
+    erase(therapists.engine, 2, "api:olga")
+    (review,) = therapists.reviews()
+    assert (review["detail"], review["fingerprint"], review["choice"]) == ({}, None, "erased")
 
 
 def test_a_colleague_of_the_same_house_phone_and_mail_is_somebody_else(erased, make_therapist):
