@@ -56,6 +56,14 @@ class TherapistImportStatusOut(ImportStatusOut):
     total_files_processed: int
 
 
+class DigestsOut(Answer):
+    """What the person is known again by: keyed digests."""
+
+    known_by: list[str]
+    resembles: list[str]
+    with_secret: bool = Field(description="Whether they carry `DIGEST_KEY`.")
+
+
 class CertificateOut(Answer):
     """What an erasure removed and what it left."""
 
@@ -66,6 +74,7 @@ class CertificateOut(Answer):
     removed: dict[str, int]
     doubtful: list[int] = Field(description="Other practices under the same name, which may be the same person's.")
     out_of_reach: list[str]
+    digests: DigestsOut = Field(description="For a restored database, which has forgotten the erasure.")
 
 
 class TherapistErasedOut(MessageOut):

@@ -21,7 +21,16 @@ from shared.reviews.reviews import forget
 from shared.words.codes import Code
 from shared.words.statuses import Action
 from therapist_service.models import kernel, proposed_deletions, therapeuten
-from therapist_service.suppressions import suppress, suppressed, withdraw
+from therapist_service.suppressions import (
+    Digests,
+    digests_of,
+    keep_certificate,
+    settle_keys,
+    suppress,
+    suppress_again,
+    suppressed,
+    withdraw,
+)
 from therapist_service.use_cases import delete_therapist, lock_therapists
 
 log = get_logger(__name__)
@@ -45,7 +54,7 @@ _LEAVE_OUT = sa.text("""
 OUT_OF_REACH = (
     "scraped_files: the scraper's files in its folder still list the practice; imports leave it out",
     "kafka_retention: earlier events stay on the topic until its retention ends; therapist.deleted is published",
-    "database_backups: backups made before hold the data until they expire; run the erasure again after a restore",
+    "database_backups: backups made before hold the data; after a restore `therapists re-erase` takes this certificate",
 )
 
 
@@ -57,7 +66,8 @@ class ImportBusy(TransientError):
 
 class Certificate(TypedDict):
     """What an erasure removed and what it left. `suppression_id` is the number that `therapists allow` takes;
-    `doubtful` are other practices under the same name, which only a person can say to be the same's."""
+    `doubtful` are other practices under the same name, which only a person can say to be the same's. By `digests` the
+    person is known again where a restored database has forgotten the erasure."""
 
     suppression_id: int
     therapist_id: int
@@ -66,19 +76,34 @@ class Certificate(TypedDict):
     removed: dict[str, int]
     doubtful: list[int]
     out_of_reach: list[str]
+    digests: Digests
 
 
 def erase(engine: Engine, therapist_id: int, actor: str, *, patience_seconds: int = _PATIENCE_SECONDS) -> Certificate:
-    """Erases the therapist and returns the certificate.
+    """Erases the therapist and returns the certificate, which is kept, too.
 
     Raises `NotFound`, `ImportBusy`, or `DatabaseUnavailable`; the person is left as they are then.
     """
     with transaction(engine) as connection:
-        suppression_id = suppress(connection, _versions(connection, therapist_id), actor)
+        settle_keys(connection)
+        digests = digests_of(connection, _versions(connection, therapist_id))
+        suppression_id = suppress(connection, digests, actor)
     try:
         with transaction(engine) as connection:
             _wait_for_the_file_in_hand(connection, patience_seconds)
-            certificate = _erase(connection, therapist_id, suppression_id, actor)
+            row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
+            certificate: Certificate = {
+                "suppression_id": suppression_id,
+                "therapist_id": therapist_id,
+                "erased_at": now().isoformat(),
+                "erased_by": actor,
+                "removed": {"therapist": 1, **_remove_rows(connection, therapist_id)},
+                "doubtful": _namesakes(connection, row),
+                "out_of_reach": list(OUT_OF_REACH),
+                "digests": digests,
+            }
+            delete_therapist(connection, therapist_id, actor)
+            keep_certificate(connection, suppression_id, certificate)
     except BaseException:
         with transaction(engine) as connection:
             withdraw(connection, suppression_id)
@@ -87,25 +112,26 @@ def erase(engine: Engine, therapist_id: int, actor: str, *, patience_seconds: in
     return certificate
 
 
+def returned(connection: Connection, kept: Sequence[Digests], actor: str) -> list[int]:
+    """Whom a restored backup has brought back: the therapists that are left out of imports, and yet are here.
+
+    A backup that is older than an erasure knows nothing of it; then the digests that were `kept` do.
+    """
+    settle_keys(connection)
+    for digests in kept:
+        suppress_again(connection, digests, actor)
+    left_out = suppressed(connection)
+    rows = [dict(row) for row in connection.execute(sa.select(therapeuten)).mappings()]
+    return sorted(row["id"] for row in rows if any(left_out.knows(version) for version in _versions_of(row)))
+
+
 def _versions(connection: Connection, therapist_id: int) -> list[Row]:
+    return _versions_of(vars(lock_therapists(connection, [therapist_id])[therapist_id]))
+
+
+def _versions_of(row: Row) -> list[Row]:
     """What the row says now and what the source said last: staff may have corrected a name."""
-    row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
     return [row, row["source_record"]] if row["source_record"] else [row]
-
-
-def _erase(connection: Connection, therapist_id: int, suppression_id: int, actor: str) -> Certificate:
-    row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
-    removed = {"therapist": 1, **_remove_rows(connection, therapist_id)}
-    delete_therapist(connection, therapist_id, actor)
-    return {
-        "suppression_id": suppression_id,
-        "therapist_id": therapist_id,
-        "erased_at": now().isoformat(),
-        "erased_by": actor,
-        "removed": removed,
-        "doubtful": _namesakes(connection, row),
-        "out_of_reach": list(OUT_OF_REACH),
-    }
 
 
 def _wait_for_the_file_in_hand(connection: Connection, seconds: int) -> None:

@@ -1,6 +1,8 @@
 """`curavani therapists`: people who object, and whom imports leave out."""
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,11 +15,14 @@ from curavani.cli.output import (
     operator,
     print_json,
     print_table,
+    printable,
     talk,
     typed_again,
     with_exit_codes,
 )
 from curavani.cli.services import connected, database
+from shared.database.engine import transaction
+from shared.database.revision import require_revision
 from therapist_service import erasure, suppressions
 
 app = typer.Typer(no_args_is_help=True, help="Erasure of one therapist, and whom imports leave out.")
@@ -40,6 +45,48 @@ def erase(
         print_json(erasure.erase(engine, therapist_id, operator()))
     finally:
         engine.dispose()
+
+
+@app.command(
+    "re-erase",
+    epilog=examples("curavani therapists re-erase certificate.json", "curavani therapists re-erase --yes *.json"),
+)
+@with_exit_codes
+def re_erase(
+    certificates: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Certificates of erasures that a restored database may not know.", exists=True, dir_okay=False
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erases again those whom a restored database backup has brought back, and prints the certificates.
+
+    A backup that is older than an erasure has forgotten it: name its certificate, and imports leave the person out.
+    """
+    kept = [_digests_in(path) for path in certificates or []]
+    engine = database()
+    try:
+        with transaction(engine) as connection:
+            require_revision(connection)
+            found = erasure.returned(connection, kept, operator())
+        if not found:
+            talk("Nobody who was erased is in the database.")
+            return
+        talk(f"Erased before, and back again: {', '.join(map(str, found))}.")
+        if not yes and not typer.confirm("Erase them again?", err=True):
+            end("Nothing was erased.", USAGE)
+        print_json([erasure.erase(engine, number, operator()) for number in found])
+    finally:
+        engine.dispose()
+
+
+def _digests_in(path: Path) -> suppressions.Digests:
+    try:
+        return suppressions.read_digests(json.loads(path.read_bytes()))
+    except (OSError, ValueError):
+        raise typer.BadParameter(f"{printable(str(path))} is no certificate of a therapist's erasure") from None
 
 
 @app.command(epilog=examples("curavani therapists allow 3"))
