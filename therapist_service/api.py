@@ -71,6 +71,7 @@ class CertificateOut(Answer):
     therapist_id: int
     erased_at: datetime
     erased_by: str
+    reason: str | None
     removed: dict[str, int]
     doubtful: list[int] = Field(description="Other practices under the same name, which may be the same person's.")
     out_of_reach: list[str]

@@ -35,7 +35,7 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     service = build_service(settings, parts)
     routes = [THERAPISTS, IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
     app = build_app(service, "Curavani therapist service", _DESCRIPTION, routes)
-    install_console(app, service, console_sections())
+    install_console(app, service, console_sections(parts.engine))
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

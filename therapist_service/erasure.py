@@ -23,8 +23,10 @@ from shared.words.statuses import Action
 from therapist_service.models import kernel, proposed_deletions, therapeuten
 from therapist_service.suppressions import (
     Digests,
+    Suppressed,
     digests_of,
     keep_certificate,
+    recognising,
     settle_keys,
     suppress,
     suppress_again,
@@ -73,13 +75,30 @@ class Certificate(TypedDict):
     therapist_id: int
     erased_at: str
     erased_by: str
+    reason: str | None
     removed: dict[str, int]
     doubtful: list[int]
     out_of_reach: list[str]
     digests: Digests
 
 
-def erase(engine: Engine, therapist_id: int, actor: str, *, patience_seconds: int = _PATIENCE_SECONDS) -> Certificate:
+def preview(connection: Connection, therapist_id: int) -> tuple[dict[str, int], list[int]]:
+    """What an erasure would remove, in numbers, and what is doubtful; nothing is touched. Raises `NotFound`."""
+    with connection.begin_nested() as attempt:
+        row = vars(lock_therapists(connection, [therapist_id])[therapist_id])
+        removed = _remove_rows(connection, therapist_id, digests_of(connection, _versions_of(row)))
+        attempt.rollback()
+    return removed, _namesakes(connection, row)
+
+
+def erase(
+    engine: Engine,
+    therapist_id: int,
+    actor: str,
+    reason: str | None = None,
+    *,
+    patience_seconds: int = _PATIENCE_SECONDS,
+) -> Certificate:
     """Erases the therapist and returns the certificate, which is kept, too.
 
     Raises `NotFound`, `ImportBusy`, or `DatabaseUnavailable`; the person is left as they are then.
@@ -97,7 +116,8 @@ def erase(engine: Engine, therapist_id: int, actor: str, *, patience_seconds: in
                 "therapist_id": therapist_id,
                 "erased_at": now().isoformat(),
                 "erased_by": actor,
-                "removed": {"therapist": 1, **_remove_rows(connection, therapist_id)},
+                "reason": reason,
+                "removed": _remove_rows(connection, therapist_id, digests),
                 "doubtful": _namesakes(connection, row),
                 "out_of_reach": list(OUT_OF_REACH),
                 "digests": digests,
@@ -144,11 +164,12 @@ def _wait_for_the_file_in_hand(connection: Connection, seconds: int) -> None:
         raise
 
 
-def _remove_rows(connection: Connection, therapist_id: int) -> dict[str, int]:
+def _remove_rows(connection: Connection, therapist_id: int, digests: Digests) -> dict[str, int]:
     """How many rows of each kind were removed or blanked."""
     changes, outcomes, proposed = kernel.field_changes, kernel.import_outcomes, proposed_deletions
-    reviews = _reviews_about(connection, therapist_id)
+    reviews = _reviews_about(connection, therapist_id, recognising(connection, digests))
     return {
+        "therapist": 1,
         "field_changes": connection.execute(sa.delete(changes).where(changes.c.entity_id == therapist_id)).rowcount,
         "reasons": _blank_reasons(connection, therapist_id, reviews),
         "reviews": forget(connection, kernel, reviews) + connection.execute(_LEAVE_OUT, {"id": therapist_id}).rowcount,
@@ -163,7 +184,7 @@ def _remove_rows(connection: Connection, therapist_id: int) -> dict[str, int]:
     }
 
 
-def _reviews_about(connection: Connection, therapist_id: int) -> list[int]:
+def _reviews_about(connection: Connection, therapist_id: int, person: Suppressed) -> list[int]:
     """The reviews that name the person, or hold a record of theirs, whether it has found its row or not."""
     reviews = kernel.reviews.c
     named = sa.or_(
@@ -172,10 +193,9 @@ def _reviews_about(connection: Connection, therapist_id: int) -> list[int]:
         reviews.detail["candidates"].contains([therapist_id]),
         reviews.detail["done"]["created"] == sa.cast(therapist_id, kernel.reviews.c.detail.type),
     )
-    left_out = suppressed(connection)
     held = sa.select(reviews.id, reviews.detail["record"].label("record"), named.label("named"))
     found = connection.execute(held.where(sa.or_(named, reviews.detail.has_key("record"))))
-    return [row.id for row in found if row.named or left_out.knows(row.record)]
+    return [row.id for row in found if row.named or person.knows(row.record)]
 
 
 def _blank_reasons(connection: Connection, therapist_id: int, review_ids: Sequence[int]) -> int:

@@ -55,6 +55,7 @@ class Suppression:
     id: int
     erased_by: str
     erased_at: datetime
+    certificate: Mapping[str, object] | None = None
 
 
 def suppressed(connection: Connection) -> Suppressed:
@@ -116,6 +117,12 @@ def digests_of(connection: Connection, versions: Sequence[Row]) -> Digests:
     }
 
 
+def recognising(connection: Connection, digests: Digests) -> Suppressed:
+    """Knows nobody but the person of these digests."""
+    keys = keys_of(connection, digest_key)
+    return Suppressed(keys, frozenset(digests["known_by"]), frozenset(digests["resembles"]))
+
+
 def suppress(connection: Connection, digests: Digests, actor: str) -> int:
     """Leaves somebody out of imports from now on; returns the suppression's number."""
     row = {name: digests[name] for name in _KINDS} | {"erased_by": actor}
@@ -158,8 +165,8 @@ def resembled_by(connection: Connection, fields: Row) -> list[int]:
 def list_suppressions(connection: Connection) -> list[Suppression]:
     """Everybody who is left out, the latest first."""
     columns = suppressions.c
-    rows = connection.execute(sa.select(columns.id, columns.erased_by, columns.erased_at).order_by(columns.id.desc()))
-    return [Suppression(*row) for row in rows]
+    wanted = sa.select(columns.id, columns.erased_by, columns.erased_at, columns.certificate)
+    return [Suppression(*row) for row in connection.execute(wanted.order_by(columns.id.desc()))]
 
 
 def allow(connection: Connection, suppression_id: int, actor: str) -> None:

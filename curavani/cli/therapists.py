@@ -36,13 +36,14 @@ ErasureId = Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="The erasur
 def erase(
     therapist_id: TherapistId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, without names; it stays in the certificate.")] = None,
 ) -> None:
     """Erases every copy of a therapist's data and prints the certificate; imports leave the person out from now on."""
     if not yes and typed_again("therapist") != str(therapist_id):
         end("That is not the number; nothing was erased.", USAGE)
     engine = database()
     try:
-        print_json(erasure.erase(engine, therapist_id, operator()))
+        print_json(erasure.erase(engine, therapist_id, operator(), reason))
     finally:
         engine.dispose()
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
 from shared.console.access import may
+from shared.console.objections import Objecting, add_objecting
 from shared.console.person_form import Editing, FieldGroup, add_editing
 from shared.console.sections import Section
 from shared.core.errors import NotFound
@@ -97,6 +98,7 @@ class People:
     editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing | None = None
+    objecting: Objecting | None = None
     answering: Answering | None = None
     restricting: Restricting | None = None
     due: Callable[[Connection], Sequence[Due]] | None = None
@@ -144,6 +146,8 @@ def people_section(people: People) -> Section:
         routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
         _add_erasing(routes, _ErasurePages(people, people.erasing))
+    if people.objecting:
+        add_objecting(routes, people.objecting)
     return Section(routes, people.label)
 
 

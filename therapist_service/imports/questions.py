@@ -184,13 +184,18 @@ def _at_home(connection: Connection, details: Mapping[int, HeldRecordDetail]) ->
     record was held, there were none."""
     if not details:
         return {}
-    people = {number: Listed("", None, traits_of(detail.record)) for number, detail in details.items()}
-    candidates = Candidates(connection, _NO_IMPORT, "", list(people.values()))
-    return {
-        number: frozenset(one.row_id for one in candidates.of(person) if _lives(person.traits, one))
-        - set(details[number].candidates)
-        for number, person in people.items()
-    }
+    people = [Listed("", None, traits_of(detail.record)) for detail in details.values()]
+    found: dict[int, frozenset[int]] = {}
+    for (number, detail), person, known in zip(details.items(), people, _known(connection, people), strict=True):
+        at_home = frozenset(one.row_id for one in known if _lives(person.traits, one))
+        found[number] = at_home - set(detail.candidates)
+    return found
+
+
+def _known(connection: Connection, people: Sequence[Listed]) -> list[list[Known]]:
+    """By person, the rows that any rule could find; ids are of one area."""
+    candidates = Candidates(connection, _NO_IMPORT, people[0].area, people)
+    return [candidates.of(person) for person in people]
 
 
 def _lives(traits: Traits, known: Known) -> bool:
@@ -211,8 +216,8 @@ def _listed_since(
     if latest is None or latest.id == review.import_id or latest.scrape_day < detail.scrape_day:
         return None, frozenset()
     person = Listed(detail.area or "", detail.external_id, traits_of(detail.record))
-    candidates = Candidates(connection, latest.id, person.area, [person]).of(person)
-    same = [one.row_id for one in candidates if any(same_person(person.traits, each) for each in one.versions())]
+    (known,) = _known(connection, [person])
+    same = [one.row_id for one in known if any(same_person(person.traits, each) for each in one.versions())]
     rows = _rows(connection, same)
     listed = frozenset(row["id"] for row in rows.values() if is_listed_since(row, latest.scrape_day))
     return (int(latest.id) if listed else None), listed
