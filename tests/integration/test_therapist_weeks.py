@@ -376,3 +376,70 @@ def test_no_staff_edit_is_lost_and_every_row_is_right_over_many_weeks(therapists
     repeated = therapists.run().counts
     files = len(therapists.files()) // 2
     assert (ignored["known"], repeated["skipped"], contents(therapists)) == (files, files, before)
+
+
+def in_every(*path, change):
+    """A scraper that does this to one text of every record."""
+
+    def changed(record):
+        section = record[path[0]]
+        return {**record, path[0]: {**section, path[1]: change(section[path[1]])}}
+
+    return changed
+
+
+def swapped(section, one, other):
+    """A scraper that mixes up two columns."""
+
+    def changed(record):
+        values = record[section]
+        return {**record, section: {**values, one: values[other], other: values[one]}}
+
+    return changed
+
+
+def other_ids(record):
+    return {**record, "id": f"list{999 - int(record['id'].removeprefix('praxis'))}"}
+
+
+def everything_in_the_last_name(record):
+    names = record["basic_info"]
+    whole = f"{names['first_name']} {names['last_name']}"
+    return other_ids({**record, "basic_info": {**names, "first_name": "", "last_name": whole}})
+
+
+MASS_CHANGES = {
+    "ids": other_ids,
+    "titles in first names": in_every("basic_info", "first_name", change=lambda name: name and f"Dr. {name}"),
+    "titles behind last names": in_every("basic_info", "last_name", change=lambda name: f"{name}, Dipl.-Psych."),
+    "placeholders": in_every("contact", "phone", change=lambda _phone: "k. A."),
+    "zeros": in_every("contact", "phone", change=lambda _phone: "0000"),
+    "phone and mail swapped": swapped("contact", "phone", "email"),
+    "names swapped": swapped("basic_info", "first_name", "last_name"),
+    "everything in the last name": everything_in_the_last_name,
+    "misread": in_every("location", "city", change=lambda _city: "KÃ¶ln"),
+}
+"""What a scraper does to everybody at once, and what nobody has really changed for."""
+
+
+def test_a_scraper_that_changes_everybody_at_once_changes_nobody(therapists, make_therapist):
+    world = World(therapists, make_therapist, 0)
+    day = date(2025, 1, 1)
+    for _ in range(2):
+        world.week(day)
+        day += timedelta(days=7)
+    first = day
+    listed = [person for person in world.known() if not person.gone]
+    for person in listed:
+        person.shown = dict(person.said)
+    records = [person.record(make_therapist, n, ZIPS[0], world.chance) for n, person in enumerate(listed, 1)]
+    # A salutation may still come with the first of them.
+    for change in (dict, *MASS_CHANGES.values(), dict):
+        before = contents(therapists, "event_outbox", "field_changes")
+        therapists.scrape([change(record) for record in records], day=day.isoformat(), zip_code=ZIPS[0])
+        therapists.run()
+        if day > first:
+            assert contents(therapists, "event_outbox", "field_changes") == before, change
+        world.assert_rows_are_right()
+        day += timedelta(days=7)
+    assert world.open_reviews("possible_duplicate") == []

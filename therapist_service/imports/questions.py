@@ -210,16 +210,20 @@ def _listed_since(
 ) -> tuple[int | None, frozenset[int]]:
     """The later file of the same postal code in which the held record's person is listed, and their rows.
 
-    A record that is held again is asked about anew, with the newer file: then nobody has found anything.
+    That is so, too, where it lists all whom the record may have meant, and not the record: so does a scraper that had
+    mixed up names for a week. A record that is held again is asked about anew, with the newer file: then nobody has
+    found anything.
     """
     latest = _LATEST_APPLIED(connection, zip=detail.zip).fetchone()
     if latest is None or latest.id == review.import_id or latest.scrape_day < detail.scrape_day:
         return None, frozenset()
     person = Listed(detail.area or "", detail.external_id, traits_of(detail.record))
     (known,) = _known(connection, [person])
-    same = [one.row_id for one in known if any(same_person(person.traits, each) for each in one.versions())]
-    rows = _rows(connection, same)
-    listed = frozenset(row["id"] for row in rows.values() if is_listed_since(row, latest.scrape_day))
+    same = {one.row_id for one in known if any(same_person(person.traits, each) for each in one.versions())}
+    rows = _rows(connection, same | set(detail.candidates))
+    since = {row["id"] for row in rows.values() if is_listed_since(row, latest.scrape_day)}
+    are_listed = bool(detail.candidates) and since.issuperset(detail.candidates)
+    listed = frozenset(since if are_listed else since & same)
     return (int(latest.id) if listed else None), listed
 
 
