@@ -22,10 +22,10 @@ $(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard $(TRANSLATIONS)/*/LC_
 setup: $(STAMP)  ## the virtual environment .venv, exact versions
 
 demo: $(STAMP)  ## both imports on real files against embedded parts; says what happened
-	@$(BIN)/curavani demo --once
+	@$(BIN)/curavani demo --once --log build/demo.log
 
 serve: $(STAMP)  ## the same stack left running, with both services and their consoles
-	@$(BIN)/curavani demo
+	@$(BIN)/curavani demo --log build/demo.log
 
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile

@@ -1,17 +1,20 @@
 """What the console needs to know of therapists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection, Engine
 
 from shared.console.objections import Objecting, Preview
 from shared.console.people import People, full_name, people_section
-from shared.console.person_form import Editing, FieldGroup
+from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
+from shared.fields.declaration import Row
 from shared.fields.validation import validate
+from shared.words.vocabulary import Therapeutstatus
 from therapist_service import erasure
+from therapist_service.imports.outlook import Outlook, outlook
 from therapist_service.models import therapeuten
 from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
@@ -38,6 +41,18 @@ _HEADINGS: dict[Group, LazyString] = {
 }
 
 
+_BLOCK = Move(lazy_gettext("Block"), {"status": Therapeutstatus.GESPERRT.value}, dated="sperrdatum", asked="sperrgrund")
+_ACTIVATE = Move(lazy_gettext("Activate"), {"status": Therapeutstatus.AKTIV.value})
+_UNBLOCK = Move(
+    lazy_gettext("Unblock"), {"status": Therapeutstatus.AKTIV.value, "sperrgrund": None, "sperrdatum": None}
+)
+_MOVES = {
+    Therapeutstatus.AKTIV.value: (_BLOCK,),
+    Therapeutstatus.GESPERRT.value: (_UNBLOCK,),
+    Therapeutstatus.INAKTIV.value: (_ACTIVATE, _BLOCK),
+}
+
+
 def console_sections(engine: Engine) -> list[Section]:
     """Reviews and therapists; an erasure has transactions of its own."""
 
@@ -52,6 +67,8 @@ def console_sections(engine: Engine) -> list[Section]:
         get=get_therapist,
         editing=Editing(_create, _update, lambda connection, number: lock_therapists(connection, [number])[number]),
         objecting=Objecting(_preview, erase, list_suppressions, allow),
+        moves=_MOVES,
+        outlook=_outlook,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
 
@@ -59,6 +76,10 @@ def console_sections(engine: Engine) -> list[Section]:
 def _preview(connection: Connection, therapist_id: int) -> Preview:
     name = full_name(get_therapist(connection, therapist_id))
     return Preview(name, *erasure.preview(connection, therapist_id))
+
+
+def _outlook(row: Row) -> Sequence[Outlook]:
+    return outlook(row["source_record"], row)
 
 
 def _create(connection: Connection, values: Mapping[str, object], actor: str) -> int:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import NotFound
-from shared.database.digest_keys import Keys, keys_of
+from shared.database.digest_keys import Keys, keys_of, require_same
 from shared.database.statements import Statement
 from shared.fields.declaration import Row
 from shared.history.actions import record_action
@@ -72,9 +72,11 @@ def settle_keys(connection: Connection) -> None:
     Raises `SettingsError` where the secret of the settings is another one than before.
     """
     keys = keys_of(connection, digest_key)
-    known = connection.execute(sa.select(digest_key.c.secret_fingerprint).with_for_update()).scalar_one()
-    if known is not None or keys.secret is None:
+    # Read anew: another process may have laid a secret over the key since this session asked.
+    settled = sa.select(digest_key.c.only).where(digest_key.c.secret_fingerprint.is_not_distinct_from(keys.fingerprint))
+    if connection.execute(settled.with_for_update(read=True)).first() is not None:
         return
+    require_same(connection.execute(sa.select(digest_key.c.secret_fingerprint).with_for_update()).scalar_one(), keys)
     for row in connection.execute(sa.select(suppressions)).mappings().all():
         digests = {name: [keys.with_secret(one) for one in row[name]] for name in _KINDS}
         connection.execute(sa.update(suppressions).where(suppressions.c.id == row["id"]).values(digests))

@@ -3,11 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import (
     USAGE,
     end,
@@ -20,10 +20,9 @@ from curavani.cli.output import (
     typed_again,
     with_exit_codes,
 )
-from curavani.cli.services import connected, database
-from shared.database.engine import transaction
-from shared.database.revision import require_revision
-from therapist_service import erasure, suppressions
+
+if TYPE_CHECKING:
+    from therapist_service.suppressions import Digests
 
 app = typer.Typer(no_args_is_help=True, help="Erasure of one therapist, and whom imports leave out.")
 
@@ -38,7 +37,13 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
     reason: Annotated[str | None, typer.Option(help="Why, without names; it stays in the certificate.")] = None,
 ) -> None:
-    """Erases every copy of a therapist's data and prints the certificate; imports leave the person out from now on."""
+    """Erases every copy of a therapist's data.
+
+    Prints the certificate; imports leave the person out from now on.
+    """
+    from curavani.services import database
+    from therapist_service import erasure
+
     if not yes and typed_again("therapist") != str(therapist_id):
         end("That is not the number; nothing was erased.", USAGE)
     engine = database()
@@ -62,10 +67,16 @@ def re_erase(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erases again those whom a restored database backup has brought back, and prints the certificates.
+    """Erases again those whom a restored backup has brought back.
 
-    A backup that is older than an erasure has forgotten it: name its certificate, and imports leave the person out.
+    Prints the certificates. A backup that is older than an erasure has forgotten it: name its certificate, and imports
+    leave the person out.
     """
+    from curavani.services import database
+    from shared.database.engine import transaction
+    from shared.database.revision import require_revision
+    from therapist_service import erasure
+
     kept = [_digests_in(path) for path in certificates or []]
     engine = database()
     try:
@@ -83,7 +94,9 @@ def re_erase(
         engine.dispose()
 
 
-def _digests_in(path: Path) -> suppressions.Digests:
+def _digests_in(path: Path) -> "Digests":
+    from therapist_service import suppressions
+
     try:
         return suppressions.read_digests(json.loads(path.read_bytes()))
     except (OSError, ValueError):
@@ -94,6 +107,9 @@ def _digests_in(path: Path) -> suppressions.Digests:
 @with_exit_codes
 def allow(erasure_id: ErasureId) -> None:
     """Lets imports bring back whom this erasure has kept out."""
+    from curavani.services import connected
+    from therapist_service import suppressions
+
     with connected() as connection:
         suppressions.allow(connection, erasure_id, operator())
     talk("The next scrape that lists the person brings them back.")
@@ -104,7 +120,14 @@ def allow(erasure_id: ErasureId) -> None:
 )
 @with_exit_codes
 def list_erased(as_json: Json = False) -> None:
-    """Who is left out: the number of each erasure, when it was, and who did it; nothing else is known."""
+    """Who is left out of imports.
+
+    The number of each erasure, when it was, and who did it; nothing else is
+    known.
+    """
+    from curavani.services import connected
+    from therapist_service import suppressions
+
     with connected() as connection:
         found = suppressions.list_suppressions(connection)
     if as_json:

@@ -16,9 +16,19 @@ def keys_of(connection: Connection) -> Keys:
 
 
 def settle_keys(connection: Connection) -> Keys:
-    """Brings all digests under the keys of today, and returns those. Cheap where that was done before."""
+    """Brings all digests under the keys of today, and returns those, which stay the same for the transaction.
+
+    Where that was done before nobody waits for anybody. Raises `SettingsError` as `keys_of`.
+    """
     keys = keys_of(connection)
+    # Read anew: another process may have laid a secret over the key since this session asked.
+    settled = sa.select(digest_key).where(
+        digest_key.c.names_are_keyed, digest_key.c.secret_fingerprint.is_not_distinct_from(keys.fingerprint)
+    )
+    if connection.execute(settled.with_for_update(read=True)).one_or_none() is not None:
+        return keys
     row = connection.execute(sa.select(digest_key).with_for_update()).one()
+    digest_keys.require_same(row.secret_fingerprint, keys)
     if not row.names_are_keyed:
         _replace_names(connection, keys.without_secret)
     if row.secret_fingerprint is None and keys.secret is not None:

@@ -93,7 +93,7 @@ class RegistrationSource:
             except RejectedError as error:
                 if error.code == Code.TOKEN_MISMATCH:
                     raise
-                with locked.single_statements() as connection:
+                with locked.transaction() as connection:
                     if is_of_erased_person(connection, file, name, upload.at):
                         raise RejectedError(Code.ERASED_REGISTRATION) from None
                 raise

@@ -1,5 +1,6 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,7 +13,7 @@ from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
 from patient_service.imports.person_locks import lock_person
 from patient_service.imports.registration import Registration
-from patient_service.imports.tombstones import digests_of, is_erased, person_digests
+from patient_service.imports.tombstones import digests_of, is_erased, name_token_digest, person_digests
 from patient_service.imports.traces import Said, read_said
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import Patient
@@ -134,6 +135,8 @@ def _keep_consent(
     connection: Connection, import_id: int, patient_id: int, file: RegistrationFile, registration: Registration
 ) -> None:
     consent = registration.consent
+    if consent is None:
+        return
     row = {
         "patient_id": patient_id,
         "registration_token": registration.token,
@@ -161,13 +164,21 @@ def _seen_before(connection: Connection, registration: Registration, sha256: str
 def is_of_erased_person(
     connection: Connection, file: RegistrationFile, object_name: str, uploaded_at: datetime
 ) -> bool:
-    """Whether a file that cannot be imported belongs to an erased person, as far as its content and name tell."""
-    said = read_said(file.data) or Said(parse_name(object_name).token, "", None)
-    return _look_up(connection, said, file.sha256, uploaded_at)[0]
+    """Whether a file that cannot be imported belongs to an erased person, as far as its content and name tell.
+
+    An erasure at work comes first; one that comes later finds the copy.
+    """
+    named = parse_name(object_name).token
+    said = read_said(file.data) or Said(named, "", None)
+    lock_person(connection, said.name_key, said.email_key, [said.token, named])
+    further = [] if named is None else [name_token_digest(connection, named)]
+    return _look_up(connection, said, file.sha256, uploaded_at, further)[0]
 
 
-def _look_up(connection: Connection, said: Said, sha256: str, uploaded_at: datetime) -> tuple[bool, bool]:
-    digests = [digest for _, digest in digests_of(connection, said.token, sha256)]
+def _look_up(
+    connection: Connection, said: Said, sha256: str, uploaded_at: datetime, further: Sequence[tuple[str, str]] = ()
+) -> tuple[bool, bool]:
+    digests = [digest for _, digest in (*digests_of(connection, said.token, sha256), *further)]
     people = [digest for _, digest in person_digests(connection, said.name_key, said.email_key)]
     erased, known = _SEEN_BEFORE.one(
         connection, token=said.token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded_at

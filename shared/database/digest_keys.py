@@ -68,11 +68,16 @@ def keys_of(connection: Connection, table: sa.Table) -> Keys:
     if table not in connection.info:
         row = connection.execute(sa.select(table.c.key, table.c.secret_fingerprint)).one()
         keys = Keys(bytes(row.key), connection.info.get(_OF_SETTINGS))
-        if row.secret_fingerprint is not None and row.secret_fingerprint != keys.fingerprint:
-            raise SettingsError(["DIGEST_KEY: is not the one that this database's digests were made with"])
+        require_same(row.secret_fingerprint, keys)
         connection.info[table] = keys
     known: Keys = connection.info[table]
     return known
+
+
+def require_same(fingerprint: str | None, keys: Keys) -> None:
+    """Raises `SettingsError` where digests were made with another secret than that of the keys."""
+    if fingerprint not in (None, keys.fingerprint):
+        raise SettingsError(["DIGEST_KEY: is not the one that this database's digests were made with"])
 
 
 def require_secret(database: DatabaseSettings, digests: DigestSettings, table: sa.Table) -> None:

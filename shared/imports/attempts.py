@@ -14,7 +14,7 @@ from typing import Generic
 from sqlalchemy.engine import Connection
 
 from shared.core.clock import now
-from shared.core.errors import CuravaniError, Finding, RejectedError, TransientError, TryAgain
+from shared.core.errors import CuravaniError, Finding, NotYet, RejectedError, TransientError, TryAgain
 from shared.core.logs import get_logger
 from shared.database.locks import LockedConnection
 from shared.imports import ledger
@@ -22,7 +22,7 @@ from shared.imports.endings import Endings
 from shared.imports.ledger import Withdrawn
 from shared.imports.passes import PassReport
 from shared.imports.records import write_findings
-from shared.imports.source import Claim, Content, Item, NotYet, Settlement, Source, SourceGone
+from shared.imports.source import Claim, Content, Item, Settlement, Source, SourceGone
 from shared.metrics.process import Stage
 from shared.words.statuses import FileStatus
 

@@ -93,20 +93,6 @@ class SourceGone(CuravaniError):
     code = Code.SOURCE_GONE
 
 
-class NotYet(CuravaniError):
-    """The item is not ready, as a file that is still being written: this attempt does not count.
-
-    `reason` is the word under which the pass counts it, `seconds` how soon another look is worth while.
-    """
-
-    code = Code.FILE_CHANGING
-
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__()
-        self.reason = reason
-        self.seconds = seconds
-
-
 class Source(Protocol[Item, Content]):
     """Where files come from. Other failures than those named here are faults of the program, and the file's alone.
 

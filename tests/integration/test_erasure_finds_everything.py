@@ -291,3 +291,13 @@ def test_a_broken_registration_that_was_sent_before_the_erasure_leaves_nothing(m
     max_.run()
     assert [needle for needle in NEEDLES if needle in everything(max_)] == []
     assert max_.in_bucket() == []
+
+
+def test_the_beginning_of_an_erased_token_is_known_in_a_name(patients, make_registration):
+    token = "0b1ab67b" * 4
+    patients.upload(make_registration(token), "a.json")
+    patients.run()
+    patients.upload(b"{", f"X_Y_20250801_{token[:12].upper()}.json")
+    erase(patients)
+    patients.run()
+    assert patients.files()[-1]["error_code"] == "erased_registration"

@@ -65,3 +65,5 @@ if (live.length > 0) new LivePage(live);
 
 const insecure = document.getElementById("insecure");
 if (insecure) insecure.hidden = window.isSecureContext;
+
+document.querySelector("form[data-submit]")?.requestSubmit();
