@@ -6,7 +6,7 @@ Some take too long for every day and run only when they are named.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import registrations, relay, therapists
+from benchmarks import commands, registrations, relay, therapists
 from benchmarks.tables import Row, print_table
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
     "registrations": registrations.run,
     "therapists": therapists.run,
     "relay": relay.run,
+    "commands": commands.run,
 }
 LONG: dict[str, Callable[[], Sequence[Row]]] = {
     "large-file": therapists.run_large_file,
