@@ -17,6 +17,7 @@ from patient_service import reviews as patient_reviews
 from patient_service import undo as patient_undo
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
 from shared.reviews.subjects import Subject
@@ -137,6 +138,7 @@ def connected_to_any() -> Iterator[Connection]:
     """A transaction on the database, whosever its tables are."""
     engine = database()
     try:
+        require_own_sessions(engine)
         with transaction(engine) as connection:
             yield connection
     finally:

@@ -22,7 +22,7 @@ from shared.core.errors import (
     TransientError,
 )
 from shared.core.json_values import json_default
-from shared.words.codes import describe
+from shared.words.codes import explain
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _ending(error: CuravaniError) -> tuple[str, int]:
     """What to say about a failure, and the exit code."""
     from shared.fields.validation import InvalidInput
 
-    meaning = f"{error.code}: {describe(error.code).english}"
+    meaning = f"{error.code}: {explain(error.code, error.detail).english}"
     match error:
         case SettingsError():
             return f"{error}\ndocs/settings.md lists them all; `curavani doctor` looks at every part.", USAGE

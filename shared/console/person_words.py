@@ -1,6 +1,7 @@
 """Words for a person's history and for the certificate of an erasure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
@@ -33,6 +34,9 @@ _OUT_OF_REACH: Mapping[str, LazyString] = {
     "database_backups": lazy_gettext(
         "Backups made before hold the data until they expire; after a restore the erasure has to be run again."
     ),
+    "restored_from_list": lazy_gettext(
+        "The database was restored from a backup after this erasure; its details are not known any more."
+    ),
     "local_copies": lazy_gettext("Local copies could not be removed; it is tried again by itself."),
     "cloud_objects": lazy_gettext("The bucket could not be reached; it is tried again by itself."),
     "tombstones": lazy_gettext("The list beside the local copies could not be written; it is tried again by itself."),
@@ -53,11 +57,24 @@ def what(happening: Happening) -> str:
     return str(gettext("changed"))
 
 
-def choice_of(happening: Happening) -> str:
-    """What a person decided or undid; empty for anything else. What they wrote with it stands at the review."""
-    if happening.kind != "action" or happening.word not in (Action.RESOLVE, Action.UNDO):
+def said_with_it(happening: Happening) -> str:
+    """What a person decided or undid, or wrote about the person's file; empty for anything else."""
+    if happening.kind != "action" or happening.rule is None:
         return ""
-    return words.choice(happening.rule or "")
+    if happening.word in (Action.RESOLVE, Action.UNDO):
+        return words.choice(happening.rule)
+    return happening.rule if happening.word in (Action.NOTE, Action.CORRECT, Action.ENTER) else ""
+
+
+def fate(if_same: str, if_new: str) -> str:
+    """What becomes of a field that we changed: `kept`, `taken` or `asked`, in either case."""
+    if if_same == "taken":
+        return str(gettext("Our value is overwritten."))
+    if if_new == "asked":
+        return str(gettext("Our value stays. Only if the source says something new, we are asked."))
+    if if_new == "taken":
+        return str(gettext("Our value stays, until the source says something new."))
+    return str(gettext("Our value stays."))
 
 
 def tone(happening: Happening) -> words.Tone:
@@ -78,3 +95,18 @@ def removed(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def out_of_reach(sentence: str) -> str:
     """What an erasure could not reach; the certificate itself keeps the English sentence."""
     return str(_OUT_OF_REACH.get(sentence.partition(":")[0], sentence))
+
+
+def decided(decision: Mapping[str, object]) -> str:
+    """What was decided on something in doubt."""
+    sentences = {
+        "also": gettext("File P%(number)s is the person's and was erased as well", number=decision["number"]),
+        "keep": gettext("File P%(number)s is somebody else's and was kept", number=decision["number"]),
+        "others": gettext("Entry %(number)s is another person and was kept", number=decision["number"]),
+    }
+    return str(sentences[str(decision["choice"])])
+
+
+def moment_of(decision: Mapping[str, object]) -> datetime:
+    """When it was decided."""
+    return datetime.fromisoformat(str(decision["at"]))

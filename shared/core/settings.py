@@ -312,6 +312,10 @@ class KafkaSettings(SettingsGroup):
         missing = [name for name, value in wanted.items() if value is None]
         if self.security_protocol.startswith("SASL") and missing:
             raise ValueError(f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL")
+        given = [name for name, value in wanted.items() if value is not None]
+        if given and not self.security_protocol.startswith("SASL"):
+            # The client would leave them aside, and log in nowhere.
+            raise ValueError(f"{', '.join(given)}: given, but KAFKA_SECURITY_PROTOCOL is none with SASL")
         if self.ssl_ca_location is not None and not Path(self.ssl_ca_location).is_file():
             raise ValueError("KAFKA_SSL_CA_LOCATION: no such file")
         return self

@@ -159,7 +159,8 @@ _WAITING = KernelStatement("""
            (SELECT count(*) AS alerts, min(created_at) AS oldest_alert
               FROM {schema}.alert_outbox
              WHERE sent_at IS NULL AND (kind <> 'problem' OR resolved_at IS NULL) AND fingerprint <> :own) AS alerts,
-           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker) > 0 AS is_broker_told,
+           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker OR fingerprint LIKE 'topic:%') > 0
+                     AS is_broker_told,
                    coalesce(max((detail->>'number')::int) FILTER (WHERE code = 'copy_unknown'), 0) AS unknown_copies
               FROM {schema}.alert_outbox WHERE kind = 'problem' AND resolved_at IS NULL) AS problems
 """)

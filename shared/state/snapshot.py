@@ -135,11 +135,16 @@ class Snapshot:
         """The processes that said last that they lead this work; their death is not known here."""
         return {beat.process for beat in self.heartbeats if _leads(beat, work)}
 
+    def has_leader(self, work: Work) -> bool:
+        """Whether somebody does the work: a service, or a command, which gives no heartbeats."""
+        holder = self.lock_holders.get(work)
+        is_led_by_a_command = holder is not None and holder not in self.leaders(work)
+        return is_led_by_a_command or any(_leads(beat, work) for beat in self.alive())
+
     @property
     def is_led(self) -> bool:
-        """Whether somebody leads the import: a service, or a pass from the command line, which gives no heartbeats."""
-        holder = self.lock_holders.get(Work.IMPORT)
-        return self.is_led_by_a_service or (holder is not None and holder not in self.leaders(Work.IMPORT))
+        """Whether somebody leads the import."""
+        return self.has_leader(Work.IMPORT)
 
     @property
     def is_started(self) -> bool:
