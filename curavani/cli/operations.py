@@ -102,10 +102,7 @@ def serve(
     entry = SERVICES[service]
     settings = entry.bootstrap.read_service_settings(os.environ)
     _require_schema()
-    if service == "patient":
-        from patient_service.bootstrap import require_digest_key
-
-        require_digest_key(settings)
+    entry.bootstrap.require_digest_key(settings)
     listening = _listen(host, port or _PORTS[entry.name])
     # The library's multiprocess mode begins with its import, so the folder has to be there before the new program is.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder_for_metrics()

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.console import person_words, words
 from shared.console.access import may
 from shared.console.erasures import Erasing, add_erasing
+from shared.console.objections import Objecting, add_objecting
 from shared.console.person_form import Editing, FieldGroup, Move, add_editing
 from shared.console.sections import Section
 from shared.core.json_values import json_default
@@ -85,6 +86,7 @@ class People:
     editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing[Any] | None = None
+    objecting: Objecting | None = None
     answering: Answering | None = None
     restricting: Restricting | None = None
     due: Callable[[Connection], Sequence[Due]] | None = None
@@ -136,6 +138,8 @@ def people_section(people: People) -> Section:
         routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
         add_erasing(routes, people.names, people.erasing)
+    if people.objecting:
+        add_objecting(routes, people.objecting)
     return Section(routes, people.label)
 
 

@@ -22,6 +22,7 @@ from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
 from therapist_service.models import kernel
+from therapist_service.suppressions import settle_keys
 
 log = get_logger(__name__)
 
@@ -49,8 +50,9 @@ class ScrapeSource:
     kernel = kernel
     releases = False
 
-    def prepare(self, _connection: Connection) -> None:
+    def prepare(self, connection: Connection) -> None:
         self._begun.clear()
+        settle_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[ScrapeFile]]:
         """Every file that nobody is still writing."""
