@@ -41,9 +41,12 @@ def erase(
 
     Prints the certificate; imports leave the person out from now on.
     """
-    from curavani.services import database
+    from curavani.services import connected, database
     from therapist_service import erasure
 
+    # Nobody types a number in vain where the database cannot be used.
+    with connected():
+        pass
     if not yes and typed_again("therapist") != str(therapist_id):
         end("That is not the number; nothing was erased.", USAGE)
     engine = database()
