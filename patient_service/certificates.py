@@ -6,6 +6,8 @@ from datetime import datetime
 from html import escape
 from typing import TypedDict
 
+from sqlalchemy.engine import RowMapping
+
 from shared.core.clock import GERMANY
 
 
@@ -30,6 +32,34 @@ class Certificate(TypedDict):
     not_reached: list[str]
     out_of_reach: list[str]
     completed_at: str | None
+
+
+def complete(row: RowMapping) -> Certificate:
+    """The certificate of a row of erasures. Of one that is known from the list beside the copies alone, or was made by
+    an earlier version, some things are not on record.
+    """
+    unknown: Certificate = {
+        "patient_id": row["patient_id"],
+        "erased_at": row["erased_at"].isoformat(),
+        "erased_by": row["erased_by"],
+        "removed": {},
+        "found": {},
+        "files": [],
+        "copies": [],
+        "doubtful": [],
+        "possible_duplicates": [],
+        "decisions": [],
+        "not_reached": [],
+        "out_of_reach": [],
+        "completed_at": None,
+    }
+    kept: Certificate = row["certificate"]
+    return {**unknown, **kept}
+
+
+def is_open(certificate: Certificate) -> bool:
+    """Whether anything is still to be reached or decided."""
+    return bool(certificate["not_reached"] or certificate["doubtful"] or certificate["possible_duplicates"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +92,8 @@ _OUT_OF_REACH: Mapping[str, str] = {
     " wiederherstellen.",
     "database_backups": "Ältere Datensicherungen enthalten die Daten, bis sie ablaufen. Würde eine zurückgespielt,"
     " löschen wir erneut.",
+    "restored_from_list": "Die Datenbank wurde nach dieser Löschung aus einer Datensicherung wiederhergestellt."
+    " Einzelheiten der Löschung sind deshalb nicht mehr bekannt.",
     "local_copies": "Kopien der Anmeldungen ließen sich noch nicht löschen; es wird von selbst erneut versucht.",
     "cloud_objects": "Der Cloud-Speicher war nicht erreichbar; es wird von selbst erneut versucht.",
     "tombstones": "Das Verzeichnis der Löschungen ließ sich noch nicht schreiben; es wird von selbst erneut versucht.",
@@ -91,7 +123,7 @@ def certificate_page(certificate: Certificate) -> str:
     completed = certificate["completed_at"]
     facts = {
         "Gelöscht am": _moment(certificate["erased_at"]),
-        "Abgeschlossen am": _moment(completed) if completed else "noch nicht abgeschlossen",
+        "Abgeschlossen am": _moment(completed) if completed else _unfinished(certificate),
     }
     sections = [
         _section("Sicher zur Person gehörend und gelöscht", _removed(certificate["removed"])),
@@ -104,13 +136,17 @@ def certificate_page(certificate: Certificate) -> str:
     return _PAGE.format(patient_id=certificate["patient_id"], facts=rows, sections="\n".join(filter(None, sections)))
 
 
+def _unfinished(certificate: Certificate) -> str:
+    return "noch nicht abgeschlossen" if is_open(certificate) else "nicht bekannt"
+
+
 def _section(title: str, lines: Iterable[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<h2>{title}</h2><ul>{items}</ul>" if items else ""
 
 
 def _removed(counts: Mapping[str, int]) -> list[str]:
-    return [f"{_REMOVED.get(name, name)}: {number}" for name, number in counts.items() if number]
+    return [f"{said}: {counts[name]}" for name, said in _REMOVED.items() if counts.get(name)]
 
 
 def _doubts(certificate: Certificate) -> list[str]:

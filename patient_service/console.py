@@ -6,7 +6,7 @@ from functools import partial
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
-from patient_service.certificates import Certificate, Decisions
+from patient_service.certificates import Certificate, Decisions, certificate_page, complete, is_open
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
 from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
@@ -15,7 +15,7 @@ from patient_service.imports.registration import FORM_NAMES
 from patient_service.imports.remains import person_in
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
-from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
+from patient_service.restrictions import lift, restrict, restrictions_of
 from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
@@ -30,11 +30,13 @@ from patient_service.use_cases import (
     update_patients,
 )
 from shared.console.corrections import Correcting
-from shared.console.people import Answering, Erasing, People, Restricting, people_section
+from shared.console.erasures import Erasing
+from shared.console.people import Answering, People, Restricting, people_section
 from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from shared.fields.validation import validate
+from shared.words.statuses import Restriction
 from shared.words.vocabulary import Patientenstatus
 
 _HEADINGS: dict[Group, LazyString] = {
@@ -116,7 +118,7 @@ _RESTRICTING = Restricting(
 def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int | None) -> list[Section]:
     """Reviews and patients."""
 
-    def decide(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
+    def erase(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
         return erasure.erase(patient_id, actor, Decisions(**chosen))
 
     people = People(
@@ -127,7 +129,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         get=get_patient,
         editing=Editing(_create, _update, lambda connection, number: lock_patients(connection, [number])[number]),
         consents=list_consents,
-        erasing=Erasing(erasure.erase, decide, erasures),
+        erasing=Erasing(erasure.preview, erase, erasures, complete, is_open, certificate_page),
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         due=lambda connection: due_patients(connection, retention_days),

@@ -10,12 +10,14 @@ them by their tombstones and tells a person, who erases them again.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from patient_service.certificates import Certificate, Decisions
+from patient_service.certificates import Certificate, Decisions, complete
+from patient_service.certificates import is_open as is_left_open
 from patient_service.erasure_rows import (
     Traces,
     erase_rows,
@@ -34,7 +36,7 @@ from patient_service.patient import Patient
 from patient_service.use_cases import get_patient, lock_patients
 from shared.alerts.outbox import is_open, raise_problem, resolve_problem
 from shared.core.clock import now
-from shared.core.errors import Finding, NotFound, TransientError
+from shared.core.errors import CuravaniError, Finding, NotFound, TransientError, TryAgain
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput
@@ -57,6 +59,10 @@ class PersonBusy(TransientError):
     code = Code.PERSON_BUSY
 
 
+class _PersonChanged(CuravaniError):
+    """What was locked is not who it is any more: an import came in between."""
+
+
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """What it takes to erase."""
@@ -74,18 +80,29 @@ class Erasure:
         `NotFound`, `InvalidInput` for what is in no doubt, `PersonBusy`, `DiskUnavailable` or `DatabaseUnavailable`;
         then nothing was done.
         """
-        with self._patient_transaction() as connection:
-            settle_keys(connection)
-            if _exists(connection, patient_id):
-                patient = self._lock(connection, patient_id)
-                traces = find_traces(connection, patient, self.copies)
-                erasure_id = erase_rows(connection, patient, traces, actor)
-            else:
-                erasure_id = _undecided(connection, patient_id)
-            if decisions is not None:
-                _decide(connection, erasure_id, actor, decisions)
+        until = monotonic() + self.patience_seconds
+        erasure_id = None
+        while erasure_id is None:
+            try:
+                with _transaction_until(self.engine, until) as connection:
+                    erasure_id = self._erase_rows(connection, patient_id, actor, decisions)
+            except (_PersonChanged, TryAgain):
+                if monotonic() > until:
+                    raise PersonBusy from None
         log.info("patient_erased", entity_id=patient_id)
         return self._finish(erasure_id)
+
+    def _erase_rows(self, connection: Connection, patient_id: int, actor: str, decisions: Decisions | None) -> int:
+        """The database's part, in the caller's transaction; returns the erasure's id."""
+        settle_keys(connection)
+        if _exists(connection, patient_id):
+            patient = _lock(connection, patient_id)
+            erasure_id = erase_rows(connection, patient, find_traces(connection, patient, self.copies), actor)
+        else:
+            erasure_id = _undecided(connection, patient_id)
+        if decisions is not None:
+            _decide(connection, erasure_id, actor, decisions)
+        return erasure_id
 
     def preview(self, patient_id: int) -> Traces:
         """What an erasure would find, touching nothing. Raises `NotFound`, `DiskUnavailable`."""
@@ -121,32 +138,6 @@ class Erasure:
         with transaction(self.engine) as connection:
             if synchronise(connection, self.copies) or is_open(connection, kernel, _RETURNED):
                 _report_returned(connection)
-
-    @contextmanager
-    def _patient_transaction(self) -> Iterator[Connection]:
-        """A transaction that waits for locks, but not for ever."""
-        try:
-            with transaction(self.engine) as connection:
-                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{self.patience_seconds}s'"))
-                yield connection
-        except (sa.exc.OperationalError, psycopg.errors.LockNotAvailable) as error:
-            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
-            if not isinstance(cause, psycopg.errors.LockNotAvailable):
-                raise
-            raise PersonBusy from None
-
-    def _lock(self, connection: Connection, patient_id: int) -> Patient:
-        """The patient, with the locks of the import first, as it takes them; the row last."""
-        seen = get_patient(connection, patient_id)
-        of_patient = sa.select(patient_consents.c.registration_token).where(patient_consents.c.patient_id == patient_id)
-        tokens = connection.execute(of_patient).scalars().all()
-        lock_person(connection, seen.name_key, seen.email_key, tokens)
-        patient = lock_patients(connection, [patient_id])[patient_id]
-        is_same = (patient.name_key, patient.email_key) == (seen.name_key, seen.email_key)
-        if not is_same or connection.execute(of_patient).scalars().all() != tokens:
-            # What was locked is not who it is any more. Somebody is at work on the person just now.
-            raise PersonBusy
-        return patient
 
     def _finish(self, erasure_id: int) -> Certificate:
         """Removes what lies outside the database, and writes into the certificate how far that went."""
@@ -216,6 +207,34 @@ _REFUSED = sa.select(_tracking).where(
 )
 
 
+@contextmanager
+def _transaction_until(engine: Engine, until: float) -> Iterator[Connection]:
+    """A transaction that waits for locks, but not beyond the moment of the monotonic clock."""
+    milliseconds = max(1, round((until - monotonic()) * 1000))
+    try:
+        with transaction(engine) as connection:
+            connection.execute(sa.text(f"SET LOCAL lock_timeout = {milliseconds}"))
+            yield connection
+    except (sa.exc.OperationalError, psycopg.errors.LockNotAvailable) as error:
+        cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
+        if not isinstance(cause, psycopg.errors.LockNotAvailable):
+            raise
+        raise PersonBusy from None
+
+
+def _lock(connection: Connection, patient_id: int) -> Patient:
+    """The patient, with the locks of the import first, as it takes them; the row last. Raises `_PersonChanged`."""
+    seen = get_patient(connection, patient_id)
+    of_patient = sa.select(patient_consents.c.registration_token).where(patient_consents.c.patient_id == patient_id)
+    tokens = connection.execute(of_patient).scalars().all()
+    lock_person(connection, seen.name_key, seen.email_key, tokens)
+    patient = lock_patients(connection, [patient_id])[patient_id]
+    is_same = (patient.name_key, patient.email_key) == (seen.name_key, seen.email_key)
+    if not is_same or connection.execute(of_patient).scalars().all() != tokens:
+        raise _PersonChanged
+    return patient
+
+
 def _exists(connection: Connection, patient_id: int) -> bool:
     return bool(connection.execute(sa.select(sa.exists().where(patienten.c.id == patient_id))).scalar())
 
@@ -263,14 +282,9 @@ def _decide(connection: Connection, erasure_id: int, actor: str, decisions: Deci
 
 
 def _certificate(connection: Connection, erasure_id: int) -> Certificate:
-    """The certificate, locked. One of an earlier version has no doubts."""
-    statement = sa.select(erasures.c.certificate).where(erasures.c.id == erasure_id).with_for_update()
-    found: Certificate = connection.execute(statement).scalar_one()
-    found.setdefault("copies", [])
-    found.setdefault("doubtful", [])
-    found.setdefault("possible_duplicates", [])
-    found.setdefault("decisions", [])
-    return found
+    """The certificate, locked."""
+    statement = sa.select(erasures).where(erasures.c.id == erasure_id).with_for_update()
+    return complete(connection.execute(statement).mappings().one())
 
 
 def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_listed: bool) -> Certificate:
@@ -291,8 +305,7 @@ def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_l
     duplicates = certificate["possible_duplicates"]
     still = sa.select(patienten.c.id).where(patienten.c.id.in_(duplicates)).order_by(patienten.c.id)
     certificate["possible_duplicates"] = list(connection.execute(still).scalars())
-    is_open_ = certificate["not_reached"] or certificate["doubtful"] or certificate["possible_duplicates"]
-    certificate["completed_at"] = None if is_open_ else now().isoformat()
+    certificate["completed_at"] = None if is_left_open(certificate) else now().isoformat()
     _keep(connection, erasure_id, certificate)
     return certificate
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service.certificates import Certificate
 from patient_service.imports.bucket_ledger import unknown_copies
 from patient_service.imports.local_copies import LocalCopies
-from patient_service.imports.tombstones import bury, digests_of, patient_digest, person_digests
+from patient_service.imports.tombstones import bury, digests_of, name_token_digests, patient_digest, person_digests
 from patient_service.imports.traces import Sought, Trace, trace
 from patient_service.merges import merged_into
 from patient_service.models import erasures, import_corrections, kernel, patient_consents, patienten
@@ -44,6 +44,13 @@ class Traces:
     doubtful: Sequence[int]
     copies: Sequence[str]
     """Paths of copies that no file of the ledger knows and that are the person's."""
+    duplicates: Sequence[int]
+    """Patients whom an open question takes for the same person."""
+
+    @property
+    def files(self) -> list[int]:
+        """The numbers of the files for certain."""
+        return [row["id"] for row in self.certain]
 
 
 def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -> Traces:
@@ -59,7 +66,8 @@ def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -
     doubtful = [row["id"] for row, how in found if how is Trace.DOUBTFUL and row["id"] not in certain]
     unknown = unknown_copies(connection, copies, now())
     theirs = [path for path in unknown if trace(sought, "", copies.read(path), mixed_up=False) is Trace.CERTAIN]
-    return Traces(sought, consents, [certain[number] for number in sorted(certain)], doubtful, theirs)
+    sorted_out = [certain[number] for number in sorted(certain)]
+    return Traces(sought, consents, sorted_out, doubtful, theirs, _possible_duplicates(connection, patient.id))
 
 
 def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: str) -> int:
@@ -67,15 +75,15 @@ def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: 
 
     Returns the erasure's id.
     """
-    ids = [row["id"] for row in traces.certain]
-    duplicates = _possible_duplicates(connection, patient.id)
-    removed = {"patient": 1, **_remove_rows(connection, patient.id, ids)}
+    removed = {"patient": 1, **_remove_rows(connection, patient.id, traces.files)}
     delete_patient(connection, patient.id, actor)
-    erasure_id = _certify(connection, actor, traces, _Found(patient.id, removed, duplicates))
+    erasure_id = _certify(connection, actor, patient.id, traces, removed)
     digests = {patient_digest(connection, patient.id, patient.created_at)}
     digests |= set(person_digests(connection, patient.name_key, patient.email_key))
     for consent in traces.consents:
         digests |= set(digests_of(connection, consent["registration_token"], consent["file_hash"]))
+    for token in traces.sought.tokens:
+        digests |= set(name_token_digests(connection, token))
     bury(connection, erasure_id, digests)
     take_files(connection, erasure_id, traces.certain)
     return erasure_id
@@ -96,32 +104,25 @@ def take_files(connection: Connection, erasure_id: int, files: Sequence[RowMappi
     _blank_files(connection, ids)
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    patient_id: int
-    removed: dict[str, int]
-    duplicates: list[int]
-
-
-def _certify(connection: Connection, actor: str, traces: Traces, found: _Found) -> int:
+def _certify(connection: Connection, actor: str, patient_id: int, traces: Traces, removed: dict[str, int]) -> int:
     """Puts the erasure on record, unfinished: a crash before the copies are gone leaves that to the next pass."""
     moment = now()
     certificate: Certificate = {
-        "patient_id": found.patient_id,
+        "patient_id": patient_id,
         "erased_at": moment.isoformat(),
         "erased_by": actor,
-        "removed": found.removed,
+        "removed": removed,
         "found": found_outside(traces.certain),
-        "files": [row["id"] for row in traces.certain],
+        "files": traces.files,
         "copies": list(traces.copies),
         "doubtful": list(traces.doubtful),
-        "possible_duplicates": found.duplicates,
+        "possible_duplicates": list(traces.duplicates),
         "decisions": [],
         "not_reached": ["everything outside the database: not tried yet"],
         "out_of_reach": list(OUT_OF_REACH),
         "completed_at": None,
     }
-    row = {"patient_id": found.patient_id, "erased_by": actor, "erased_at": moment, "certificate": certificate}
+    row = {"patient_id": patient_id, "erased_by": actor, "erased_at": moment, "certificate": certificate}
     return int(connection.execute(sa.insert(erasures).values(row).returning(erasures.c.id)).scalar_one())
 
 

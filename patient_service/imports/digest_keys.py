@@ -59,17 +59,26 @@ def keys_of(connection: Connection) -> Keys:
     if _KEYS not in connection.info:
         row = connection.execute(sa.select(digest_key)).one()
         keys = Keys(bytes(row.key), connection.info.get(_SECRET))
-        if row.secret_fingerprint is not None and row.secret_fingerprint != keys.fingerprint:
-            raise SettingsError(["DIGEST_KEY: is not the one that this database's digests were made with"])
+        _require_same(row, keys)
         connection.info[_KEYS] = keys
     known: Keys = connection.info[_KEYS]
     return known
 
 
 def settle_keys(connection: Connection) -> Keys:
-    """Brings all digests under the keys of today, and returns those. Cheap where that was done before."""
+    """Brings all digests under the keys of today, and returns those, which stay the same for the transaction.
+
+    Where that was done before nobody waits for anybody. Raises `SettingsError` as `keys_of`.
+    """
     keys = keys_of(connection)
+    # Read anew: another process may have laid a secret over the key since this session asked.
+    settled = sa.select(digest_key).where(
+        digest_key.c.names_are_keyed, digest_key.c.secret_fingerprint.is_not_distinct_from(keys.fingerprint)
+    )
+    if connection.execute(settled.with_for_update(read=True)).one_or_none() is not None:
+        return keys
     row = connection.execute(sa.select(digest_key).with_for_update()).one()
+    _require_same(row, keys)
     if not row.names_are_keyed:
         _replace_names(connection, lambda digest: _hmac(keys.key, digest))
     if row.secret_fingerprint is None and keys.secret is not None:
@@ -80,6 +89,11 @@ def settle_keys(connection: Connection) -> Keys:
     if not row.names_are_keyed or row.secret_fingerprint != keys.fingerprint:
         connection.execute(sa.update(digest_key).values(names_are_keyed=True, secret_fingerprint=keys.fingerprint))
     return keys
+
+
+def _require_same(row: sa.Row[tuple[object, ...]], keys: Keys) -> None:
+    if row.secret_fingerprint not in (None, keys.fingerprint):
+        raise SettingsError(["DIGEST_KEY: is not the one that this database's digests were made with"])
 
 
 def _replace_names(connection: Connection, change: Callable[[str], str]) -> None:

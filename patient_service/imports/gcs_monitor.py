@@ -92,13 +92,13 @@ class RegistrationSource:
             except RejectedError as error:
                 if error.code == Code.TOKEN_MISMATCH:
                     raise
-                with locked.single_statements() as connection:
+                with locked.transaction() as connection:
                     if is_of_erased_person(connection, file, name, upload.at):
                         raise RejectedError(Code.ERASED_REGISTRATION) from None
                 raise
 
-    def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
-        return import_registration(connection, file.id, *content, self.policy)
+    def apply(self, connection: Connection, opened: Sequence[tuple[File, Content]]) -> list[Settlement]:
+        return [import_registration(connection, file.id, *content, self.policy) for file, content in opened]
 
     def size(self, _content: Content) -> int:
         return 1

@@ -16,11 +16,17 @@ from sqlalchemy.engine import Connection
 
 from patient_service.imports.digest_keys import Keys
 from patient_service.imports.digest_keys import keys_of as _keys
+from patient_service.imports.file_names import LEAST_TOKEN
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.models import erasures, patient_consents, patienten, tombstones
 
 _KINDS = ("token", "content", "patient", "person")
-_RESTORED = {"restored_from_list": True, "not_reached": []}
+_RESTORED = {
+    "not_reached": [],
+    "out_of_reach": [
+        "restored_from_list: the database was restored after the erasure; its details are not known any more"
+    ],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,17 @@ def digests_of(connection: Connection, token: str | None, sha256: str) -> list[t
     keys = _keys(connection)
     named: Sequence[tuple[str, str | None]] = [("token", token), ("content", sha256)]
     return [(kind, keys.digest(f"{kind}:{value}")) for kind, value in named if value]
+
+
+def name_token_digest(connection: Connection, name_token: str) -> tuple[str, str]:
+    """The (kind, digest) pair of a token as an object's name gives it."""
+    return "token", _keys(connection).digest(f"name token:{name_token.casefold()}")
+
+
+def name_token_digests(connection: Connection, token: str) -> list[tuple[str, str]]:
+    """The (kind, digest) pairs of all that stands for the token in an object's name."""
+    ends = {min(LEAST_TOKEN, len(token)), *range(LEAST_TOKEN, len(token) + 1)}
+    return [name_token_digest(connection, token[:end]) for end in sorted(ends)]
 
 
 def person_digests(connection: Connection, name_key: str, email_key: str | None) -> list[tuple[str, str]]:

@@ -90,7 +90,7 @@ def _nowhere(_address: str) -> Response:
 
 
 def _seal(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
     response.headers["X-Frame-Options"] = "DENY"
     # The browser names its origin with a form only where it may name a referrer at all.
     response.headers["Referrer-Policy"] = "same-origin"

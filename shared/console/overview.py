@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
 from shared.console import plot, words
-from shared.console.figures import Week, latest_failed, running_pass, weeks
+from shared.console.figures import Week, latest_failed, weeks
 from shared.console.language import meaning
 from shared.core.clock import today
 from shared.core.dependencies import Check
@@ -18,6 +18,7 @@ from shared.http.auth import needs
 from shared.http.service import Service, current_service
 from shared.imports import care
 from shared.state.health import import_health
+from shared.state.progress import running_pass
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code

@@ -1,10 +1,10 @@
-"""The people of a service: list and search, one person's page with its history, erasure with its certificate."""
+"""The people of a service: list and search, one person's page with its history, what a person is answered."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -14,13 +14,13 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
 from shared.console.access import may
+from shared.console.erasures import Erasing, add_erasing
 from shared.console.person_form import Editing, FieldGroup, Move, add_editing
 from shared.console.sections import Section
-from shared.core.errors import NotFound
 from shared.core.json_values import json_default
 from shared.core.tokens import Role
 from shared.database.engine import transaction
-from shared.http.accesses import note_export, note_list, note_people
+from shared.http.accesses import note_export, note_list
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
 from shared.http.requests import paging, word
@@ -31,7 +31,6 @@ from shared.people.timeline import history_of
 R = TypeVar("R")
 
 _ONE = "/<int:entity_id>"
-_ERASURE = "/erasures/<int:erasure_id>"
 _MOST_FOUND = 50
 
 
@@ -43,17 +42,6 @@ class Person(Protocol):
 
     @property
     def nachname(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Erasing:
-    """Erasing a person, where a service does that: `erase` takes the number and the actor; `certificates` is the table
-    of what was erased, with `id`, `patient_id`, `erased_by`, `erased_at` and `certificate`. `decide` takes the number,
-    the actor, and of doubtful files those that go `also` and those to `keep`, and of patients the `others`."""
-
-    erase: Callable[[int, str], object]
-    decide: Callable[[int, str, Mapping[str, Sequence[int]]], object]
-    certificates: sa.Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +84,7 @@ class People:
     get: Callable[[Connection, int], Person]
     editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
-    erasing: Erasing | None = None
+    erasing: Erasing[Any] | None = None
     answering: Answering | None = None
     restricting: Restricting | None = None
     due: Callable[[Connection], Sequence[Due]] | None = None
@@ -147,18 +135,8 @@ def people_section(people: People) -> Section:
     if people.due:
         routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
-        _add_erasing(routes, _ErasurePages(people, people.erasing))
+        add_erasing(routes, people.names, people.erasing)
     return Section(routes, people.label)
-
-
-def _add_erasing(routes: Blueprint, pages: "_ErasurePages") -> None:
-    operated = needs(Role.OPERATE)
-    routes.get(f"{_ONE}/erase", endpoint="ask_erase")(operated(pages.ask))
-    routes.post(f"{_ONE}/erase", endpoint="erase")(operated(pages.erase))
-    routes.get("/erasures", endpoint="erasures")(operated(pages.index))
-    routes.get(_ERASURE, endpoint="erasure")(operated(pages.show))
-    routes.post(_ERASURE, endpoint="decide_erasure")(operated(pages.decide))
-    routes.get(f"{_ERASURE}/certificate", endpoint="certificate")(operated(pages.download))
 
 
 class _Pages:
@@ -272,76 +250,3 @@ class _MarkPages:
         else:
             flash(gettext("Please say why. Nothing was changed."), "warn")
         return redirect(url_for("console.people.show", entity_id=entity_id))
-
-
-class _ErasurePages:
-    """The views of erasing somebody, and of the certificates."""
-
-    def __init__(self, people: People, erasing: Erasing) -> None:
-        self._people = people
-        self._erasing = erasing
-
-    def ask(self, entity_id: int) -> str:
-        return self._ask(entity_id)
-
-    def _ask(self, entity_id: int, problem: str | None = None) -> str:
-        with transaction(current_service().engine) as connection:
-            row = self._people.get(connection, entity_id)
-        return render_template("console/erase.html", people=self._people, row=row, name=full_name(row), problem=problem)
-
-    def erase(self, entity_id: int) -> ResponseReturnValue:
-        """Erases, if the number was typed; leads to the certificate."""
-        if request.form.get("number", "").strip() != str(entity_id):
-            return self._ask(entity_id, gettext("That is not the number. Nothing was erased.")), 400
-        self._erasing.erase(entity_id, actor())
-        table = self._erasing.certificates
-        latest = sa.select(sa.func.max(table.c.id)).where(table.c.patient_id == entity_id)
-        with transaction(current_service().engine) as connection:
-            erasure_id = connection.execute(latest).scalar_one()
-        flash(gettext("The person's data is erased. Keep the certificate."), "done")
-        return redirect(url_for("console.people.erasure", erasure_id=erasure_id))
-
-    def index(self) -> str:
-        table, page = self._erasing.certificates, paging()
-        statement = sa.select(table).order_by(table.c.id.desc()).offset(page.offset).limit(page.limit)
-        with transaction(current_service().engine) as connection:
-            total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-            rows = connection.execute(statement).mappings().all()
-        pages = max(-(-total // page.limit), 1)
-        return render_template("console/erasures.html", rows=rows, total=total, page=page.page, pages=pages)
-
-    def show(self, erasure_id: int) -> str:
-        row = self._certificate(erasure_id)
-        return render_template("console/erasure.html", row=row, person_words=person_words)
-
-    def decide(self, erasure_id: int) -> ResponseReturnValue:
-        """Takes what was chosen of the doubts; leads back to the certificate."""
-        row = self._certificate(erasure_id)
-        doubts = {
-            "file": row["certificate"].get("doubtful", []),
-            "patient": row["certificate"].get("possible_duplicates", []),
-        }
-        chosen: dict[str, list[int]] = {"also": [], "keep": [], "others": []}
-        for kind, numbers in doubts.items():
-            for number in numbers:
-                choice = request.form.get(f"{kind}-{number}")
-                if choice in chosen:
-                    chosen[choice].append(number)
-        self._erasing.decide(row["patient_id"], actor(), chosen)
-        return redirect(url_for("console.people.erasure", erasure_id=erasure_id))
-
-    def download(self, erasure_id: int) -> Response:
-        row = self._certificate(erasure_id)
-        text = json.dumps(row["certificate"], ensure_ascii=False, indent=2)
-        name = f"curavani-erasure-{row['patient_id']}.json"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Response(text, mimetype="application/json", headers=headers)
-
-    def _certificate(self, erasure_id: int) -> RowMapping:
-        table = self._erasing.certificates
-        with transaction(current_service().engine) as connection:
-            row = connection.execute(sa.select(table).where(table.c.id == erasure_id)).mappings().one_or_none()
-        if row is None:
-            raise NotFound("Certificate not found")
-        note_people([row["patient_id"]])
-        return row

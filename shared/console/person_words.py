@@ -1,6 +1,7 @@
 """Words for a person's history and for the certificate of an erasure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
@@ -32,6 +33,9 @@ _OUT_OF_REACH: Mapping[str, LazyString] = {
     ),
     "database_backups": lazy_gettext(
         "Backups made before hold the data until they expire; after a restore the erasure has to be run again."
+    ),
+    "restored_from_list": lazy_gettext(
+        "The database was restored from a backup after this erasure; its details are not known any more."
     ),
     "local_copies": lazy_gettext("Local copies could not be removed; it is tried again by itself."),
     "cloud_objects": lazy_gettext("The bucket could not be reached; it is tried again by itself."),
@@ -91,3 +95,18 @@ def removed(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def out_of_reach(sentence: str) -> str:
     """What an erasure could not reach; the certificate itself keeps the English sentence."""
     return str(_OUT_OF_REACH.get(sentence.partition(":")[0], sentence))
+
+
+def decided(decision: Mapping[str, object]) -> str:
+    """What was decided on something in doubt."""
+    sentences = {
+        "also": gettext("File P%(number)s is the person's and was erased as well", number=decision["number"]),
+        "keep": gettext("File P%(number)s is somebody else's and was kept", number=decision["number"]),
+        "others": gettext("Entry %(number)s is another person and was kept", number=decision["number"]),
+    }
+    return str(sentences[str(decision["choice"])])
+
+
+def moment_of(decision: Mapping[str, object]) -> datetime:
+    """When it was decided."""
+    return datetime.fromisoformat(str(decision["at"]))

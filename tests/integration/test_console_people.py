@@ -1,5 +1,7 @@
 """Decisions and people in the console by Flask's test client: who may what, what is said, and what never gets out."""
 
+import base64
+import hashlib
 import json
 import re
 
@@ -137,7 +139,7 @@ def test_what_people_answered_is_shown_as_text(sign_in, duplicate):
         ("/console/decisions/1", [("view", 2, 2), ("view", 1, 2)]),
         ("/console/people", [("list", None, None)]),
         ("/console/people/2", [("view", 2, None)]),
-        ("/console/people/2/erase", [("view", 2, None)]),
+        ("/console/people/2/erase", [("view", 2, None), ("view", 1, None)]),
         ("/console/people/99", []),
     ],
 )
@@ -291,6 +293,31 @@ def test_an_erasure_ends_with_a_certificate_without_the_persons_data(sign_in, du
     about = operator.page("/console/decisions/1").text
     assert "Die Daten, um die es ging, sind gelöscht." in about
     assert "Erika" not in about
+
+
+def test_what_is_in_doubt_is_decided_before_an_erasure(sign_in, duplicate, make_registration):
+    for number, token in enumerate(("dddddddd", "eeeeeeee", "ffffffff")):
+        broken = make_registration(token, anrede="Herrn", email=f"anders{number}@example.com")
+        duplicate.upload(broken, f"{token}.json")
+    duplicate.run()
+    operator = sign_in("operate")
+    page = operator.page("/console/people/1/erase").text
+    assert re.findall(r'name="(file-\d|patient-\d)" value="(?:also|others)"', page) == [
+        "file-3", "file-4", "file-5", "patient-2",
+    ]  # fmt: skip
+    stale = operator.form("/console/people/1/erase", number="1", **{"file-9": "keep"})
+    assert (stale.status_code, len(duplicate.patients())) == (409, 2)
+    choices = {"file-3": "also", "file-4": "keep", "file-5": "", "patient-2": "others"}
+    erasure = operator.form("/console/people/1/erase", number="1", **choices).location
+    assert [row["status"] for row in duplicate.files()[2:]] == ["discarded", "failed", "failed"]
+    assert "noch nicht abgeschlossen" in operator.page("/console/people/erasures").text
+    operator.form(erasure, **{"file-5": "keep"})
+    printed = operator.page(f"{erasure}/certificate.html")
+    assert "Datei P3: gehört zur Person" in printed.text
+    assert "noch nicht abgeschlossen" not in printed.text
+    (style,) = re.findall("<style>(.*?)</style>", printed.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in printed.headers["Content-Security-Policy"]
 
 
 def test_therapists_are_not_erased_here(sign_in, conflict):

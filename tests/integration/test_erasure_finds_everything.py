@@ -137,6 +137,9 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     yesterday = time.time() - 90_000
     os.utime(unknown, (yesterday, yesterday))
     max_.run()
+    assert max_.rows("SELECT * FROM patient_service.alert_outbox") == [], "the folder is read once a day"
+    max_.rows("UPDATE patient_service.import_passes SET finished_at = finished_at - interval '1 day' RETURNING id")
+    max_.run()
     told = max_.rows("SELECT code, detail, resolved_at FROM patient_service.alert_outbox")
     assert [(row["code"], row["detail"]) for row in told] == [("copy_unknown", {"number": 1})]
     assert unknown_copies(max_) == (1, [1], 1)
@@ -291,3 +294,13 @@ def test_a_broken_registration_that_was_sent_before_the_erasure_leaves_nothing(m
     max_.run()
     assert [needle for needle in NEEDLES if needle in everything(max_)] == []
     assert max_.in_bucket() == []
+
+
+def test_the_beginning_of_an_erased_token_is_known_in_a_name(patients, make_registration):
+    token = "0b1ab67b" * 4
+    patients.upload(make_registration(token), "a.json")
+    patients.run()
+    patients.upload(b"{", f"X_Y_20250801_{token[:12].upper()}.json")
+    erase(patients)
+    patients.run()
+    assert patients.files()[-1]["error_code"] == "erased_registration"
