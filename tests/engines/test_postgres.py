@@ -17,7 +17,7 @@ from standins.mail_sink import MailSink
 from standins.postgres import EmbeddedPostgres
 from tests.engines.conftest import SECONDS, registration, therapist
 from tests.engines.pooler import PgBouncer
-from tests.engines.programs import program
+from tests.engines.programs import debians_postgres
 from tests.integration.events.conftest import Topic
 
 _numbers = itertools.count(1)
@@ -26,11 +26,10 @@ HEADERS = {"Authorization": "Bearer a-token-of-24-characters"}
 
 def debians() -> EmbeddedPostgres:
     """The version of Debian, with its programs."""
-    found = program("initdb", what="Debian package postgresql-15", places=["/usr/lib/postgresql/15/bin"])
-    return EmbeddedPostgres(binaries=Path(found).parent)
+    return EmbeddedPostgres(binaries=debians_postgres())
 
 
-@pytest.fixture(scope="module", params=[debians, EmbeddedPostgres], ids=["15", "18"])
+@pytest.fixture(scope="module", params=[debians, EmbeddedPostgres], ids=["of Debian", "of the wheel"])
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
     with request.param() as started:
         yield started
