@@ -115,10 +115,14 @@ class Container:
         """Runs a command in the running container, as `docker compose exec` does."""
         pid = str(self.program.process.pid)
         user = str(self._service.get("user", "1000:1000")).split(":")
-        enter = ["nsenter", "--target", pid, "--mount", "--net", "--root", "--wd=/", "-S", user[0], "-G", user[1]]
+        enter = ["nsenter", "--target", pid, "--mount", "--net", "--root", "-S", user[0], "-G", user[1]]
         variables = [f"{key}={value}" for key, value in self._environment().items()]
         return subprocess.run(
-            [*enter, "env", "-i", *variables, *command], capture_output=True, text=True, check=False, timeout=200
+            [*enter, "env", "-C", "/", "-i", *variables, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
         )
 
     def await_health(self) -> None:
