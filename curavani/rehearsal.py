@@ -18,7 +18,7 @@ from therapist_service.bootstrap import audience_of
 from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.import_tracker import begin_day
 from therapist_service.imports.scrape import Scrape
-from therapist_service.imports.therapist_importer import Audience, apply_if_sound
+from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
 from therapist_service.models import kernel
 
 
@@ -52,7 +52,7 @@ def _rehearse(connection: Connection, scrape: Scrape, audience: Audience) -> Reh
     import_id = ledger.register(connection, kernel, [Found(key, None, {"zip": scrape.envelope.zip})])[key].id
     begin_day(connection, scrape.envelope.scrape_day)
     try:
-        settlement = apply_if_sound(connection, import_id, scrape, audience)
+        (settlement,) = apply_scrapes(connection, [FileToApply(import_id, scrape)], audience)
     except RejectedError as error:
         return {"status": FileStatus.FAILED, "error_code": error.code, "counts": {}, "outcomes": [], "changes": []}
     ledger.settle(connection, kernel, import_id, settlement)

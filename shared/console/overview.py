@@ -16,6 +16,7 @@ from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.auth import needs
 from shared.http.service import Service, current_service
+from shared.imports import care
 from shared.state.health import import_health
 from shared.state.progress import running_pass
 from shared.state.reading import read_snapshot
@@ -65,6 +66,7 @@ def _overview() -> str:
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
         failed = latest_failed(connection, service.kernel)
+        carers = care.carers(connection, service.kernel, [file.id for file in failed])
         history = weeks(connection, service.kernel, today())
         due = service.count_due(connection)
     checks = [*import_health(snapshot, service.expected), *outside]
@@ -73,6 +75,7 @@ def _overview() -> str:
         snapshot=snapshot,
         running=running_pass(snapshot),
         failed=failed,
+        carers=carers,
         failed_total=_failed_files(snapshot),
         due=due,
         weeks=history,

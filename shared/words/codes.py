@@ -275,6 +275,10 @@ class Code(StrEnum):
         "Consent, token and time of a registration are evidence and stay as they came. Correct only what the person says about themselves.",
         "Einwilligung, Kennzeichen und Zeitpunkt der Anmeldung sind Nachweise und bleiben, wie sie kamen. Korrigieren lassen sich nur die Angaben zur Person.",
     )
+    CONSENT_UNREADABLE = _finding(
+        "The person was entered by hand, and no consent could be read in the file. Ask the person for a new one.",
+        "Die Person wurde von Hand eingetragen, in der Datei war keine Einwilligung lesbar. Bitte die Einwilligung neu einholen.",
+    )
     DECISION_FINAL = _error(
         "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
         "Diese Entscheidung lässt sich nicht rückgängig machen: Zwei Einträge wurden zusammengeführt, oder die Daten wurden inzwischen gelöscht. Bitte den Eintrag von Hand berichtigen.",

@@ -74,7 +74,10 @@ class CsvSource:
                 raise RejectedError("validation_failed", [Finding("/nachname", "missing")])
         return rows
 
-    def apply(self, connection, file, content):
+    def apply(self, connection, opened):
+        return [self._apply(connection, file, content) for file, content in opened]
+
+    def _apply(self, connection, file, content):
         outcomes = []
         for index, row in enumerate(content):
             record_action(connection, kernel, "list", row["nachname"])
