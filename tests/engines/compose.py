@@ -147,8 +147,9 @@ class Container:
             self._program.end(seconds=40.0)
 
     def _environment(self) -> dict[str, str]:
-        given = {key: str(value) for key, value in self._service.get("environment", {}).items()}
-        return {"PATH": self._path, **given}
+        given = self._service.get("environment", {}).items()
+        # Where a variable is replaced by nothing, YAML makes nothing of it; the file means an empty text.
+        return {"PATH": self._path, **{key: "" if value is None else str(value) for key, value in given}}
 
 
 def _mounts(
