@@ -185,8 +185,8 @@ WRONG = {
     "wrong authority": ("tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
     "wrong authority before a login": ("scram over tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
     "wrong host name": ("tls", {"listener": "MISNAMED"}, "broker_tls_failed"),
-    "tls where there is none": ("tls", {"listener": "OPEN"}, "broker_tls_failed"),
     # The broker hangs up without a word.
+    "tls where there is none": ("tls", {"listener": "OPEN"}, "broker_unavailable"),
     "none where there is tls": (None, {"listener": "TLS"}, "broker_unavailable"),
     "no login where one is asked for": (None, {"listener": "LOGIN"}, "broker_unavailable"),
     "no such host": (None, {"bootstrap_servers": "no-such-host.invalid:9092"}, "broker_address_unknown"),
