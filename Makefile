@@ -7,7 +7,7 @@ TRANSLATIONS := shared/console/translations
 TEMPLATE := build/messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check audit mutants format docs messages screenshots bench
+.PHONY: help setup demo serve test test-fast test-engines check audit mutants format docs messages screenshots bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(STAMP)  ## the whole test suite
 
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, the compose file
+	$(BIN)/pytest tests/engines
 
 check: $(STAMP)  ## lint, format, types, lock file, images and compose file
 	$(BIN)/ruff check

@@ -146,7 +146,7 @@ def _section(title: str, lines: Iterable[str]) -> str:
 
 
 def _removed(counts: Mapping[str, int]) -> list[str]:
-    return [f"{_REMOVED.get(name, name)}: {number}" for name, number in counts.items() if number]
+    return [f"{said}: {counts[name]}" for name, said in _REMOVED.items() if counts.get(name)]
 
 
 def _doubts(certificate: Certificate) -> list[str]:

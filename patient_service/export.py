@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from jinja2 import Environment, PackageLoader
 from sqlalchemy.engine import Connection
 
+from patient_service.erasure_rows import find_traces
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.merges import merged_into
 from patient_service.models import import_corrections, kernel, patient_consents, patienten, restrictions
@@ -56,11 +57,12 @@ class Exporter:
 
     def collect(self, connection: Connection, patient_id: int) -> Export:
         """All that is held. Raises `NotFound`, and `DiskUnavailable` rather than leave a copy out."""
-        get_patient(connection, patient_id)
+        found = find_traces(connection, get_patient(connection, patient_id), self.copies)
         # What stands under the numbers of records that were merged into this one is the same person's.
         ids = [patient_id, *merged_into(connection, patient_id)]
         consents = _rows(connection, patient_consents, patient_consents.c.patient_id == patient_id)
-        files = self._files(connection, ids, [row["import_id"] for row in consents])
+        # Those that failed or still wait, as an erasure would find them; whose a doubtful one is, nobody can tell.
+        files = self._files(connection, ids, [*[row["import_id"] for row in consents], *found.files])
         numbers = [row["id"] for row in files]
         patient = _rows(connection, patienten, patienten.c.id == patient_id)[0]
         return Export(

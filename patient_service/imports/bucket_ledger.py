@@ -10,7 +10,7 @@ from patient_service.imports.bucket import StoredObject
 from patient_service.imports.digest_keys import Keys
 from patient_service.imports.local_copies import LocalCopies, stem_of
 from patient_service.models import kernel
-from shared.alerts.outbox import raise_problem, resolve_problem
+from shared.alerts.outbox import is_open, raise_problem, resolve_problem
 from shared.core.clock import now
 from shared.core.errors import DiskUnavailable
 from shared.imports import ledger
@@ -108,6 +108,9 @@ def unknown_copies(connection: Connection, copies: LocalCopies, before: datetime
 
     A process that died before its ledger row was committed, or a restored database, leaves such ones.
     """
+    old = copies.older_than(before)
+    if not old:
+        return []
     rows = connection.execute(
         sa.select(_tracking.c.local_path, _tracking.c.bucket, _tracking.c.file_name, _tracking.c.file_version)
     )
@@ -117,11 +120,17 @@ def unknown_copies(connection: Connection, copies: LocalCopies, before: datetime
             known.add(stem_of(row.local_path))
         if row.bucket and row.file_name and row.file_version:
             known.add(stem_of(copies.path_for(row.bucket, row.file_name, int(row.file_version))))
-    return [path for path in copies.older_than(before) if stem_of(path) not in known]
+    return [path for path in old if stem_of(path) not in known]
 
 
 def report_unknown_copies(connection: Connection, copies: LocalCopies) -> None:
-    """Tells people of copies of nobody knows whom, and when there are none any more."""
+    """Tells people of copies of nobody knows whom, and when there are none any more.
+
+    To read the whole folder takes the longer the more copies there are: it is done once a day, and as long as there is
+    something to tell.
+    """
+    if _has_looked_today(connection) and not is_open(connection, kernel, _UNKNOWN_COPIES):
+        return
     try:
         number = len(unknown_copies(connection, copies, now() - _SETTLED))
     except DiskUnavailable:
@@ -132,6 +141,12 @@ def report_unknown_copies(connection: Connection, copies: LocalCopies) -> None:
         )
     else:
         resolve_problem(connection, kernel, _UNKNOWN_COPIES)
+
+
+def _has_looked_today(connection: Connection) -> bool:
+    passes = kernel.import_passes.c
+    today = passes.finished_at >= sa.func.date_trunc("day", sa.func.now())
+    return bool(connection.execute(sa.select(sa.exists().where(today, passes.error_code.is_(None)))).scalar())
 
 
 def note_deleted(connection: Connection, file: File) -> None:

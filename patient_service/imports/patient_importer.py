@@ -1,8 +1,8 @@
 """One registration into the database: patient, consent, history, event and ledger in the caller's transaction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -21,6 +21,7 @@ from patient_service.restrictions import PatientRestricted, require_free
 from patient_service.use_cases import create_patient, get_patient, update_patients
 from shared.core.errors import Finding, RejectedError
 from shared.database.copy import copy_rows
+from shared.database.driver import together
 from shared.database.statements import Statement
 from shared.fields.declaration import Values
 from shared.imports.records import Outcome, write_findings, write_outcomes
@@ -58,17 +59,25 @@ def import_registration(
     (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
     person = registration.person
-    lock_person(connection, person.name_key, person.email_key, [registration.token])
-    erased, known = _seen_before(connection, registration, file.sha256)
+    looked_up = _look_up_values(connection, _said(registration), file.sha256, registration.order.upload.at)
+    with together(connection):
+        lock_person(connection, person.name_key, person.email_key, [registration.token])
+        # Each sees what was committed while the locks were waited for: an erasure may have ended just before.
+        seen_before = _SEEN_BEFORE(connection, **looked_up)
+        candidates = _CANDIDATES(
+            connection, name_key=person.name_key, email_key=person.email_key, token=registration.token
+        )
+    erased, known = seen_before.fetchone() or (False, False)
     if erased:
         raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
         return Settlement(FileStatus.SKIPPED, Code.DUPLICATE_CONTENT, {RecordOutcome.UNCHANGED: 1})
-    decision = decide(person, _candidates(connection, person, registration.token))
+    decision = decide(person, [_candidate(*row) for row in candidates])
     outcome, findings = _apply(connection, import_id, registration, decision, policy)
-    _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
     write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    write_outcomes(connection, kernel, import_id, [replace(outcome, rule=rule or outcome.rule)])
+    with together(connection):
+        _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
+        write_outcomes(connection, kernel, import_id, [replace(outcome, rule=rule or outcome.rule)])
     if outcome.outcome == RecordOutcome.SKIPPED:
         return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
     return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
@@ -152,15 +161,6 @@ def _keep_consent(
     copy_rows(connection, patient_consents, tuple(row), [tuple(row.values())])
 
 
-def _seen_before(connection: Connection, registration: Registration, sha256: str) -> tuple[bool, bool]:
-    """Whether it belongs to an erased person, and whether the same bytes were imported before under any file name.
-
-    To be asked with the person's locks in hand: an erasure may have ended just before.
-    """
-    said = Said(registration.token, registration.person.name_key, registration.person.email_key)
-    return _look_up(connection, said, sha256, registration.order.upload.at)
-
-
 def is_of_erased_person(
     connection: Connection, file: RegistrationFile, object_name: str, uploaded_at: datetime
 ) -> bool:
@@ -171,22 +171,34 @@ def is_of_erased_person(
     named = parse_name(object_name).token
     said = read_said(file.data) or Said(named, "", None)
     lock_person(connection, said.name_key, said.email_key, [said.token, named])
-    further = [] if named is None else [name_token_digest(connection, named)]
-    return _look_up(connection, said, file.sha256, uploaded_at, further)[0]
+    looked_up = _look_up_values(connection, said, file.sha256, uploaded_at)
+    if named is not None:
+        looked_up["digests"].append(name_token_digest(connection, named)[1])
+    erased, _ = _SEEN_BEFORE.one(connection, **looked_up)
+    return bool(erased)
 
 
-def _look_up(
-    connection: Connection, said: Said, sha256: str, uploaded_at: datetime, further: Sequence[tuple[str, str]] = ()
-) -> tuple[bool, bool]:
-    digests = [digest for _, digest in (*digests_of(connection, said.token, sha256), *further)]
-    people = [digest for _, digest in person_digests(connection, said.name_key, said.email_key)]
-    erased, known = _SEEN_BEFORE.one(
-        connection, token=said.token, sha256=sha256, digests=digests, people=people, uploaded_at=uploaded_at
-    )
-    return erased, known
+def _said(registration: Registration) -> Said:
+    return Said(registration.token, registration.person.name_key, registration.person.email_key)
+
+
+def _look_up_values(connection: Connection, said: Said, sha256: str, uploaded_at: datetime) -> dict[str, Any]:
+    """What `_SEEN_BEFORE` asks for."""
+    return {
+        "token": said.token,
+        "sha256": sha256,
+        "digests": [digest for _, digest in digests_of(connection, said.token, sha256)],
+        "people": [digest for _, digest in person_digests(connection, said.name_key, said.email_key)],
+        "uploaded_at": uploaded_at,
+    }
+
+
+def _candidate(patient_id: int, name: str, email: str | None, born: date | None, owned_by: object) -> Candidate:
+    return Candidate(patient_id, Person(name, email, born), owns_token=bool(owned_by))
 
 
 _token = sa.bindparam("token", type_=sa.Text)
+# Whether it is of an erased person, and whether the same bytes were imported before under any file name.
 _SEEN_BEFORE = Statement(
     sa.select(
         is_erased,
@@ -198,15 +210,6 @@ _SEEN_BEFORE = Statement(
 )
 
 
-def _candidates(connection: Connection, person: Person, token: str | None) -> list[Candidate]:
-    """Everybody who shares the name, the e-mail address or the token, locked against concurrent edits."""
-    found = _CANDIDATES(connection, name_key=person.name_key, email_key=person.email_key, token=token)
-    return [
-        Candidate(patient_id, Person(name, email, born), owns_token=bool(owned_by))
-        for patient_id, name, email, born, owned_by in found
-    ]
-
-
 # An absent value equals nothing, in SQL as in the rule: empty is no address that two people share.
 _owners = sa.select(patient_consents.c.patient_id).where(patient_consents.c.registration_token == _token)
 # An array is looked up in the index, as the keys are; for `IN` beside them every patient would be read.
@@ -214,6 +217,7 @@ _owns = patienten.c.id == sa.any_(sa.func.array(_owners.scalar_subquery(), type_
 _resembles = sa.or_(
     patienten.c.name_key == sa.bindparam("name_key"), patienten.c.email_key == sa.bindparam("email_key"), _owns
 )
+# Everybody who shares the name, the e-mail address or the token, locked against concurrent edits.
 _CANDIDATES = Statement(
     sa.select(
         *[patienten.c[name] for name in ("id", "name_key", "email_key", "geburtsdatum")], _owns.label("owns_token")

@@ -1,5 +1,7 @@
 """The driver's own connection, for what SQLAlchemy lacks or does too slowly: COPY, notifications, autocommit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import psycopg
@@ -11,3 +13,13 @@ def driver_of(connection: Connection) -> psycopg.Connection[TupleRow]:
     """What lies below SQLAlchemy's connection, and so works in the same transaction."""
     # SQLAlchemy gives it as the connection of any driver; the settings allow PostgreSQL by psycopg only.
     return cast("psycopg.Connection[TupleRow]", connection.connection.driver_connection)
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Sends the block's statements at once, in their order, and waits for all of them at its end: one round trip.
+
+    Only for `Statement`s and single rows, whose results are asked for afterwards. An error is raised at the end.
+    """
+    with driver_of(connection).pipeline():
+        yield

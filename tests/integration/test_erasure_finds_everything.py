@@ -137,6 +137,9 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     yesterday = time.time() - 90_000
     os.utime(unknown, (yesterday, yesterday))
     max_.run()
+    assert max_.rows("SELECT * FROM patient_service.alert_outbox") == [], "the folder is read once a day"
+    max_.rows("UPDATE patient_service.import_passes SET finished_at = finished_at - interval '1 day' RETURNING id")
+    max_.run()
     told = max_.rows("SELECT code, detail, resolved_at FROM patient_service.alert_outbox")
     assert [(row["code"], row["detail"]) for row in told] == [("copy_unknown", {"number": 1})]
     assert unknown_copies(max_) == (1, [1], 1)

@@ -134,3 +134,13 @@ def test_a_removed_copy_is_said_to_be_gone(client, two):
     assert [file["content"] for file in told["files"]] == [None, None]
     with two.engine.begin() as connection:
         assert connection.execute(sa.text("SELECT count(*) FROM patient_service.patienten")).scalar() == 2
+
+
+def test_a_persons_failed_files_are_told_and_nobody_elses(client, two, make_registration):
+    failed = {"anrede": "Herrn"}
+    two.upload(document(make_registration, "dddddddd", MINE, **failed, ort="aus-einer-fehlgeschlagenen"), "d.json")
+    two.upload(document(make_registration, "eeeeeeee", MINE, **failed, email=f"{THEIRS}@example.com"), "e.json")
+    two.run()
+    told = client.get("/api/patients/1/export", headers=OPERATE).text
+    assert "aus-einer-fehlgeschlagenen" in told
+    assert THEIRS not in told
