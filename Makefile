@@ -7,7 +7,7 @@ TRANSLATIONS := shared/console/translations
 TEMPLATE := build/messages.pot
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-fast check audit mutants format docs messages screenshots bench
+.PHONY: help setup demo serve test test-fast test-engines check audit mutants format docs messages screenshots bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,16 +22,19 @@ $(STAMP): pyproject.toml uv.lock hatch_build.py $(wildcard $(TRANSLATIONS)/*/LC_
 setup: $(STAMP)  ## the virtual environment .venv, exact versions
 
 demo: $(STAMP)  ## both imports on real files against embedded parts; says what happened
-	@$(BIN)/curavani demo --once
+	@$(BIN)/curavani demo --once --log build/demo.log
 
 serve: $(STAMP)  ## the same stack left running, with both services and their consoles
-	@$(BIN)/curavani demo
+	@$(BIN)/curavani demo --log build/demo.log
 
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/pytest -n 2 --dist loadfile
 
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, the compose file
+	$(BIN)/pytest tests/engines
 
 check: $(STAMP)  ## lint, format, types, lock file, images and compose file
 	$(BIN)/ruff check

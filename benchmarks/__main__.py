@@ -1,10 +1,11 @@
 """`make bench`: every measurement, each as a table of its own. `python -m benchmarks NAME…` runs only those.
 
-Some take too long for every day and run only when they are named.
+Some take too long for every day, or are part of another one, and run only when they are named.
 """
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchmarks import registrations, relay, therapists
 from benchmarks.tables import Row, print_table
@@ -18,6 +19,8 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
 }
 LONG: dict[str, Callable[[], Sequence[Row]]] = {
     "large-file": therapists.run_large_file,
+    "known-files": therapists.run_known_files,
+    **{name: partial(therapists.run_shape, name) for name in therapists.SHAPES},
 }
 
 

@@ -1,23 +1,27 @@
 """Importing scrapes: the floor of what a database takes, dlt, and the import, side by side on the same files.
 
 Each import runs in a process of its own on a fresh database of one server that writes to its disk as in production. The
-contenders take turns, and what is shown is the median of the rounds: figures of one machine are worth their ratios.
+contenders take turns, and what is shown is the median of the rounds: seconds of one machine are worth their ratios.
+Round trips and processor time can be compared from machine to machine; the former are counted in a run of their own.
 """
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from statistics import median
 
 import sqlalchemy as sa
 
-from benchmarks.contenders import Measured, Week, measure
+from benchmarks.contenders import Cost, measure
 from benchmarks.scrape_import import build_parts, prepare
+from benchmarks.shapes import DAY, Weeks, overlapping_weeks, weeks, write_weeks
 from benchmarks.tables import Row
-from curavani.demo.samples.scrapes import Scrape, generate_scrapes, next_week
+from curavani.demo.samples.scrapes import generate_scrapes
 from shared.database.locks import LockName, hold
 from shared.imports import ledger
 from shared.imports.passes import PassReport
@@ -26,71 +30,129 @@ from therapist_service.models import SCHEMA, kernel
 
 CONTENDERS = ("scrape_floor", "scrape_dlt", "scrape_import")
 HEADINGS = ("floor", "dlt", "us", "us / floor", "us / dlt")
-DAY = date(2025, 7, 2)
-WEEK = 8_200
-NATION = 62_000
-ROUNDS = 5
-NATION_ROUNDS = 2
 KNOWN_FILES = 8_200
 SMALL_FILE = 1_000
 LARGE_FILE = 50_000
 HUGE_FILE = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Scrapes that are measured: what they are called, how many records a week has, the weeks, and how many rounds."""
+
+    name: str
+    records: int
+    weeks: Callable[[], Weeks]
+    names: Sequence[str]
+    rounds: int
+    contenders: Sequence[str] = CONTENDERS
+
+
+_WEEKS = ("first import", "unchanged, new names", "5 % changed")
+_OVERLAPPING = ("first import", "unchanged, new names")
+SHAPES = {
+    "82x100": Shape("8,200 records in 82 files", 8_200, lambda: weeks(1, 8_200), _WEEKS, 5),
+    "620x100": Shape("62,000 records in 620 files", 62_000, lambda: weeks(2, 62_000), _WEEKS, 2),
+    "8200x8": Shape("65,600 records in 8,200 files", 65_600, lambda: weeks(5, 65_600, per_file=8), _WEEKS, 2),
+    "1000x8": Shape("8,000 records in 1,000 files", 8_000, lambda: weeks(5, 8_000, per_file=8), _WEEKS, 2),
+    "overlapping": Shape(
+        "20,000 listings of 1,700 people in 200 files, ids that stay",
+        20_000,
+        lambda: overlapping_weeks(200, by_position=False),
+        _OVERLAPPING,
+        2,
+        CONTENDERS[-1:],
+    ),
+    "by-position": Shape(
+        "20,000 listings of 1,700 people in 200 files, ids by position",
+        20_000,
+        lambda: overlapping_weeks(200, by_position=True),
+        _OVERLAPPING,
+        2,
+        CONTENDERS[-1:],
+    ),
+}
+
+
 def run() -> list[Row]:
-    """A week and its successors, all of Germany, files that are known, and the memory that a large file takes."""
+    """Every shape, files that are known, and the memory that a large file takes."""
+    rows = [row for name in SHAPES if name != "1000x8" for row in run_shape(name)]
+    return [*rows, *run_known_files(), *run_large_file(LARGE_FILE)]
+
+
+def run_shape(name: str, rounds: int | None = None) -> list[Row]:
+    """One shape: seconds, then round trips and processor time for each record."""
+    shape = SHAPES[name]
     with EmbeddedPostgres() as server, tempfile.TemporaryDirectory() as scratch:
-        week = _compete(server, _write_weeks(Path(scratch, "week"), _three_weeks()), ROUNDS)
-        nation_files = generate_scrapes(2, NATION, DAY)
-        nation = _compete(server, _write_weeks(Path(scratch, "nation"), [nation_files]), NATION_ROUNDS)
-        known = _pass_over_known_files(server, Path(scratch, "known"))
-    rows: list[Row] = [(f"{WEEK:,} records in 82 files", *HEADINGS)]
-    for position, name in enumerate(("first import", "unchanged week", "5 % changed")):
-        rows += _compared(name, WEEK, week, position)
-    rows += [("peak memory, MB", *_peaks(week))]
-    rows += [(f"{NATION:,} records in 620 files", *HEADINGS), *_compared("first import", NATION, nation, 0)]
-    rows += [("peak memory, MB", *_peaks(nation))]
-    rows += [("records/s, as a share of those with 82 files", *_rates(nation, week))]
-    rows += [("Files that the ledger knows", "", "", "us")]
-    rows += [(f"pass over {KNOWN_FILES:,} of them, s", "", "", known)]
-    return rows + run_large_file(LARGE_FILE)
+        folders = write_weeks(Path(scratch), shape.weeks())
+        timed = _compete(server, shape, folders, rounds or shape.rounds)
+        counted = _compete(server, shape, folders, 1, counts=True)
+    rows: list[Row] = [(shape.name, *HEADINGS)]
+    for position, week in enumerate(shape.names):
+        rows += _compared(shape, week, timed, counted, position)
+    peaks = _medians(shape, timed, lambda costs: costs[-1].peak_mb)
+    return [*rows, ("peak memory, MB", *_beside(peaks))]
+
+
+def _compete(
+    server: EmbeddedPostgres, shape: Shape, folders: Sequence[Path], rounds: int, *, counts: bool = False
+) -> dict[str, list[list[Cost]]]:
+    done: dict[str, list[list[Cost]]] = {name: [] for name in shape.contenders}
+    for _ in range(rounds):
+        for name in shape.contenders:
+            with _database(server, name) as url:
+                done[name].append(measure(name, server, url, folders, counts=counts))
+    return done
+
+
+def _compared(
+    shape: Shape, week: str, timed: dict[str, list[list[Cost]]], counted: dict[str, list[list[Cost]]], position: int
+) -> list[Row]:
+    seconds = _medians(shape, timed, lambda costs: costs[position].seconds)
+    # The ratios are those of each round: what slows the machine down for a while slows all contenders down.
+    ours = timed[shape.contenders[-1]]
+    ratios = [
+        median(us[position].seconds / other[position].seconds for us, other in zip(ours, timed[rival], strict=True))
+        for rival in shape.contenders[:-1]
+    ]
+    each = 1000 / shape.records
+    trips = _medians(shape, counted, lambda costs: costs[position].round_trips * each)
+    client = _medians(shape, timed, lambda costs: costs[position].client * each * 1000)
+    server = _medians(shape, timed, lambda costs: costs[position].server * each * 1000)
+    return [
+        (f"{week}, s", *_beside(seconds), *ratios),
+        (f"{week}, records/s", *_beside([shape.records / one for one in seconds])),
+        (f"{week}, round trips for 1,000 records", *_beside(trips)),
+        (f"{week}, client, µs of processor a record", *_beside(client)),
+        (f"{week}, server, µs of processor a record", *_beside(server)),
+    ]
+
+
+def _medians(shape: Shape, done: dict[str, list[list[Cost]]], figure: Callable[[list[Cost]], float]) -> list[float]:
+    return [median(figure(costs) for costs in done[name]) for name in shape.contenders]
+
+
+def _beside(figures: Sequence[float]) -> list[float | str]:
+    """The figures under their contenders' headings, where some take no part."""
+    return [*[""] * (len(CONTENDERS) - len(figures)), *figures]
 
 
 def run_large_file(records: int = HUGE_FILE) -> list[Row]:
     """Peak memory of importing one file of so many records, beside that of a small one."""
     sizes = (SMALL_FILE, records)
     with EmbeddedPostgres(durable=False) as server, tempfile.TemporaryDirectory() as scratch:
-        done = []
+        done: list[Cost] = []
         for size in sizes:
             folder = Path(scratch, str(size))
             _write_large_file(folder, size)
             with _database(server, f"file_{size}") as url:
-                done.append(measure("scrape_import", url, [folder]))
+                done += measure("scrape_import", server, url, [folder])
     peaks = [one.peak_mb for one in done]
     return [
         ("One file, imported by us", *[f"{size:,} records" for size in sizes], "difference"),
         ("peak memory, MB", *peaks, peaks[1] - peaks[0]),
-        ("records/s", *[size / one.seconds[0] for size, one in zip(sizes, done, strict=True)]),
+        ("records/s", *[size / one.seconds for size, one in zip(sizes, done, strict=True)]),
     ]
-
-
-def _three_weeks() -> list[Sequence[Scrape]]:
-    first = generate_scrapes(1, WEEK, DAY)
-    unchanged = next_week(first, 1, changed=0.0, day=DAY + timedelta(days=7))
-    changed = next_week(unchanged, 1, changed=0.05, day=DAY + timedelta(days=14))
-    return [first, unchanged, changed]
-
-
-def _write_weeks(root: Path, weeks: Sequence[Sequence[Scrape]]) -> list[Path]:
-    """A folder for each week."""
-    folders = []
-    for number, scrapes in enumerate(weeks):
-        folders.append(root / str(number))
-        for scrape in scrapes:
-            path = folders[-1] / scrape.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(scrape.content)
-    return folders
 
 
 @contextmanager
@@ -99,37 +161,11 @@ def _database(server: EmbeddedPostgres, name: str) -> Iterator[str]:
     server.drop_database(name)
 
 
-def _compete(server: EmbeddedPostgres, folders: Sequence[Path], rounds: int) -> dict[str, list[Measured]]:
-    done: dict[str, list[Measured]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds):
-        for name in CONTENDERS:
-            with _database(server, name) as url:
-                done[name].append(measure(name, url, folders))
-    return done
-
-
-def _medians(done: dict[str, list[Measured]], position: int) -> list[float]:
-    return [median(one.seconds[position] for one in done[name]) for name in CONTENDERS]
-
-
-def _peaks(done: dict[str, list[Measured]]) -> list[float]:
-    return [median(one.peak_mb for one in done[name]) for name in CONTENDERS]
-
-
-def _compared(name: str, records: int, done: dict[str, list[Measured]], position: int) -> list[Row]:
-    seconds = _medians(done, position)
-    # The ratios are those of each round: what slows the machine down for a while slows all contenders down.
-    ours = done[CONTENDERS[-1]]
-    ratios = [
-        median(us.seconds[position] / other.seconds[position] for us, other in zip(ours, done[rival], strict=True))
-        for rival in CONTENDERS[:-1]
-    ]
-    return [(f"{name}, s", *seconds, *ratios), (f"{name}, records/s", *[records / second for second in seconds])]
-
-
-def _rates(nation: dict[str, list[Measured]], week: dict[str, list[Measured]]) -> list[float]:
-    pairs = zip(_medians(nation, 0), _medians(week, 0), strict=True)
-    return [(NATION / large) / (WEEK / small) for large, small in pairs]
+def run_known_files() -> list[Row]:
+    """Seconds of a pass that finds nothing but files that the ledger knows."""
+    with EmbeddedPostgres() as server, tempfile.TemporaryDirectory() as scratch:
+        seconds = _pass_over_known_files(server, Path(scratch))
+    return [("Files that the ledger knows", "us"), (f"pass over {KNOWN_FILES:,} of them, s", seconds)]
 
 
 def _pass_over_known_files(server: EmbeddedPostgres, root: Path) -> float:
@@ -141,13 +177,13 @@ def _pass_over_known_files(server: EmbeddedPostgres, root: Path) -> float:
         with hold(parts.engine, LockName(SCHEMA, "import")) as locked, locked.transaction() as connection:
             ledger.register(connection, kernel, parts.source.discover(PassReport()))
             connection.execute(sa.update(kernel.import_tracking).values(status="success"))
-        week = Week(root)
-        with week.measured():
-            report = parts.monitor.run_once("benchmark")
+        began = time.perf_counter()
+        report = parts.monitor.run_once("benchmark")
+        seconds = time.perf_counter() - began
         parts.engine.dispose()
     if report.counts or report.ignored["known"] != KNOWN_FILES:
         raise RuntimeError("the files were not known")
-    return week.seconds
+    return seconds
 
 
 def _write_known_files(root: Path) -> None:

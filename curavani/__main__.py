@@ -2,6 +2,7 @@
 
 import sys
 from io import TextIOWrapper
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,21 +21,32 @@ from curavani.cli import (
     therapists,
 )
 from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
-from curavani.cli.services import log_to_stderr
-from shared.core.logs import get_logger
 from shared.words.codes import Code
-
-log = get_logger(__name__)
 
 app = typer.Typer(
     name="curavani",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Frames around help and errors would be padded in a pipe, and what draws them takes longer than all the rest.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"curavani {version('curavani')}")
+        raise typer.Exit
+
+
 @app.callback(epilog=examples("curavani doctor", "curavani imports run patient", "curavani reviews list"))
-def prepare() -> None:
+def prepare(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     """Runs and mends the imports of Curavani.
 
     Settings come from the environment. Data goes to stdout, talk to stderr.
@@ -43,7 +55,6 @@ def prepare() -> None:
     is held or waits for its delete; 2 wrong usage or settings; 3 a needed
     service cannot be had.
     """
-    log_to_stderr()
 
 
 app.add_typer(imports.app, name="imports")
@@ -70,12 +81,16 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the imports instead of serving.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 1,
     therapists: Annotated[int, typer.Option(min=0, help="How many scraped therapists.")] = 500,
+    log: Annotated[Path | None, typer.Option(help="Where to keep the log; else it goes with the demo.")] = None,
 ) -> None:
-    """Both imports on sample files against embedded parts; says what happened."""
-    # Only here: a service's image has none of the demo's parts.
-    from curavani.demo.show import run_demo  # noqa: PLC0415
+    """Both imports on sample files; says what happened.
 
-    raise typer.Exit(run_demo(once=once, seed=seed, therapists=therapists))
+    Against embedded parts: PostgreSQL, a storage emulator, a mail sink and a
+    mock broker.
+    """
+    from curavani.demo.show import run_demo
+
+    raise typer.Exit(run_demo(once=once, seed=seed, therapists=therapists, log=log))
 
 
 def main() -> None:
@@ -86,10 +101,14 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except Exception:
+    except Exception:  # noqa: BLE001 - the edge of the process, and logged
+        from curavani.logs import log_to_stderr
+        from shared.core.logs import get_logger
+
         # A traceback's text may quote a row: the log keeps types and places only.
-        log.exception("command_crashed", code=Code.INTERNAL_ERROR)
-        talk(f"{Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
+        log_to_stderr()
+        get_logger(__name__).exception("command_crashed", code=Code.INTERNAL_ERROR)
+        talk(f"Error: {Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
         sys.exit(TROUBLE)
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from curavani import schema
-from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.services import SERVICES, ServiceEntry
 from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.settings import (
@@ -24,6 +24,7 @@ from shared.core.settings import (
     read_settings,
 )
 from shared.database.engine import create_engine, transaction
+from shared.database.pooler import require_own_sessions
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency, contacts_dependency
 from shared.mail.smtp import mail_dependency
@@ -150,14 +151,15 @@ def import_diagnosis(service: str, snapshot: Snapshot, expected: Expectations) -
     ignored = _NO_TROUBLE if snapshot.is_started else (*_NO_TROUBLE, *_ONLY_NOT_RUNNING)
     codes = [check.code for check in import_health(snapshot, expected) if check.code and check.code not in ignored]
     if codes:
-        return Diagnosis(part, "attention", "\n".join(f"{code}: {describe(code).english}" for code in codes))
+        codes.sort(key=lambda code: describe(code).severity)
+        return Diagnosis(part, "attention", " · ".join(f"{code}: {describe(code).english}" for code in codes))
     if not snapshot.is_started:
         return Diagnosis(part, "not running", f"Start it with: curavani serve {service}")
     return Diagnosis(part, "ok")
 
 
 _NO_TROUBLE = (Code.NOT_CONFIGURED, Code.NO_PASS_YET, Code.DISABLED)
-_ONLY_NOT_RUNNING = (Code.NO_LEADER, Code.NO_PASS)
+_ONLY_NOT_RUNNING = (Code.NO_LEADER, Code.NO_RELAY, Code.NO_MAILER, Code.NO_CONTACT_READER, Code.NO_PASS)
 """What follows from nobody having started the service."""
 
 
@@ -170,6 +172,7 @@ def _database(settings: DatabaseSettings) -> Dependency:
     def probe() -> None:
         engine = create_engine(settings.database_url.get_secret_value(), application_name="curavani doctor")
         try:
+            require_own_sessions(engine)
             with transaction(engine) as connection:
                 if not schema.state(connection).up_to_date:
                     raise DatabaseNotMigrated

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from patient_service.certificates import Decisions
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter
-from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
+from patient_service.restrictions import lift, restrict, restrictions_of
 from patient_service.schemas import ConsentOut, ContactDay, PatientCreate, PatientOut, PatientUpdate
 from patient_service.use_cases import (
     create_patient,
@@ -33,6 +33,7 @@ from shared.http.imports_api import ImportStatusOut, read_import_status
 from shared.http.requests import PageQuery, Word
 from shared.http.service import current_service
 from shared.words.codes import Code
+from shared.words.statuses import Restriction
 from shared.words.vocabulary import Patientenstatus
 
 _NUMBER = "The patient's number."

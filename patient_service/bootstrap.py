@@ -224,6 +224,7 @@ def expectations(settings: Settings) -> Expectations:
         interval_seconds=import_settings.check_interval_seconds,
         sends_events=settings[KafkaSettings].bootstrap_servers is not None,
         sends_mail=settings[MailSettings].host is not None,
+        reads_contacts=settings[KafkaSettings].communication_topic is not None,
     )
 
 

@@ -9,11 +9,13 @@ from sqlalchemy.engine import Connection
 from patient_service.certificates import Certificate, Decisions, certificate_page, complete, is_open
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
-from patient_service.imports.corrections import Corrections, is_correctable, read_document
+from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
+from patient_service.imports.mix_ups import mix_up_of
 from patient_service.imports.registration import FORM_NAMES
+from patient_service.imports.remains import person_in
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
-from patient_service.restrictions import Restriction, lift, restrict, restrictions_of
+from patient_service.restrictions import lift, restrict, restrictions_of
 from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
@@ -30,10 +32,12 @@ from patient_service.use_cases import (
 from shared.console.corrections import Correcting
 from shared.console.erasures import Erasing
 from shared.console.people import Answering, People, Restricting, people_section
-from shared.console.person_form import Editing, FieldGroup
+from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from shared.fields.validation import validate
+from shared.words.statuses import Restriction
+from shared.words.vocabulary import Patientenstatus
 
 _HEADINGS: dict[Group, LazyString] = {
     Group.PERSON: lazy_gettext("Person"),
@@ -43,6 +47,28 @@ _HEADINGS: dict[Group, LazyString] = {
     Group.WISHES: lazy_gettext("Wishes"),
     Group.SEARCH: lazy_gettext("Search for a place"),
 }
+
+
+def _to(status: Patientenstatus, label: LazyString) -> Move:
+    return Move(label, {"status": status.value})
+
+
+_SEARCHES = _to(Patientenstatus.AUF_DER_SUCHE, lazy_gettext("Search begins"))
+_GIVES_UP = _to(Patientenstatus.SUCHE_ABGEBROCHEN, lazy_gettext("Search given up"))
+_MOVES = {
+    Patientenstatus.OFFEN.value: (_SEARCHES, _GIVES_UP),
+    Patientenstatus.AUF_DER_SUCHE.value: (
+        _to(Patientenstatus.IN_THERAPIE, lazy_gettext("Therapy has begun")),
+        _GIVES_UP,
+    ),
+    Patientenstatus.IN_THERAPIE.value: (
+        _to(Patientenstatus.THERAPIE_ABGESCHLOSSEN, lazy_gettext("Therapy is finished")),
+        _to(Patientenstatus.THERAPIE_ABGEBROCHEN, lazy_gettext("Therapy broken off")),
+    ),
+    Patientenstatus.SUCHE_ABGEBROCHEN.value: (_SEARCHES,),
+    Patientenstatus.THERAPIE_ABGEBROCHEN.value: (_SEARCHES,),
+}
+"""Where a patient's way usually goes on from each status; the form knows all others."""
 
 
 def console_correcting(corrections: Corrections) -> Correcting:
@@ -59,6 +85,11 @@ def console_correcting(corrections: Corrections) -> Correcting:
         read=read_document,
         check=corrections.check,
         correct=corrections.correct,
+        is_enterable=can_be_entered,
+        read_remains=person_in,
+        check_entry=corrections.check_entry,
+        enter=corrections.enter,
+        mix_up=mix_up_of,
     )
 
 
@@ -102,6 +133,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         due=lambda connection: due_patients(connection, retention_days),
+        moves=_MOVES,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
 

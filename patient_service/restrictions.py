@@ -6,7 +6,6 @@ reason, and stays on record.
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
@@ -15,13 +14,7 @@ from patient_service.models import patienten, restrictions
 from shared.core.clock import now
 from shared.core.errors import NotAllowedError, NotFound
 from shared.words.codes import Code
-
-
-class Restriction(StrEnum):
-    """Which mark."""
-
-    RESTRICTED = "restricted"
-    WITHDRAWN = "withdrawn"
+from shared.words.statuses import Restriction
 
 
 class PatientRestricted(NotAllowedError):

@@ -3,21 +3,18 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from patient_service.imports.newness import fills_only, is_older, newest_registration
-from patient_service.merges import record_merge
+from patient_service.merges import merged_values, record_merge
 from patient_service.models import kernel, patient_consents, patienten
-from patient_service.patient import SELF_REPORTED, STAFF_FIELDS
+from patient_service.patient import PATIENT
 from patient_service.restrictions import require_free
 from patient_service.review_subjects import candidates_of
 from patient_service.use_cases import delete_patient, lock_patients, update_patients
 from shared.core.errors import Finding, NotFound
-from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput
 from shared.reviews.reviews import close, lock_open
-from shared.reviews.values import Resolution, Review
+from shared.reviews.values import Resolution, Review, Was, Written
 from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice
-from shared.words.vocabulary import Patientenstatus
 
 
 def resolve_review(connection: Connection, review_id: int, resolution: Resolution) -> Review:
@@ -29,11 +26,12 @@ def resolve_review(connection: Connection, review_id: int, resolution: Resolutio
     a resolved one, `InvalidInput` for a choice that is not to be had.
     """
     review = lock_open(connection, kernel, review_id, resolution.choice)
-    if resolution.choice == ReviewChoice.MERGE:
-        if review.entity_id is None:
-            raise NotFound("Patient not found")
-        _merge(connection, review.entity_id, _target(connection, review, resolution), resolution.actor)
-    return close(connection, kernel, review, resolution)
+    if resolution.choice != ReviewChoice.MERGE:
+        return close(connection, kernel, review, resolution)
+    if review.entity_id is None:
+        raise NotFound("Patient not found")
+    written = _merge(connection, review.entity_id, _target(connection, review, resolution), resolution.actor)
+    return close(connection, kernel, review, resolution, written)
 
 
 def _target(connection: Connection, review: Review, resolution: Resolution) -> int:
@@ -48,31 +46,16 @@ def _target(connection: Connection, review: Review, resolution: Resolution) -> i
     raise InvalidInput(f"Say which patient to merge into: {numbers}", [Finding("/into", Code.MISSING)])
 
 
-def _merge(connection: Connection, newer: int, older: int, actor: str) -> None:
+def _merge(connection: Connection, newer: int, older: int, actor: str) -> Written:
     patients = lock_patients(connection, [newer, older])
     require_free(connection, patients)
-    said: Values = _said(vars(patients[newer]))
-    if is_older(newest_registration(connection, newer), newest_registration(connection, older)):
-        # The record came later, the registration did not: what the person said since stands.
-        said = fills_only(connection, patients[older], said)
-    update_patients(connection, {older: {**said, **_worked_on(vars(patients[newer]), vars(patients[older]))}}, actor)
+    update_patients(connection, {older: merged_values(connection, patients[newer], patients[older])}, actor)
     _move_consents(connection, newer, older)
     _move_references(connection, newer, older)
     record_merge(connection, newer, older, actor)
     delete_patient(connection, newer, actor)
-
-
-_EMPTY: tuple[object, ...] = (None, "", [], {}, False, "Egal", "egal", Patientenstatus.OFFEN)
-
-
-def _said(row: Row) -> dict[str, object]:
-    """What the person said of themselves; what they left out, or left at its default, erases nothing."""
-    return {name: row[name] for name in SELF_REPORTED if row[name] not in _EMPTY}
-
-
-def _worked_on(newer: Row, older: Row) -> dict[str, object]:
-    """What staff wrote on the newer record only: it would be lost with it. What the older one holds stays."""
-    return {name: newer[name] for name in STAFF_FIELDS if newer[name] not in _EMPTY and older[name] in _EMPTY}
+    were = [Was(number, {name: vars(patients[number])[name] for name in PATIENT.content}) for number in (newer, older)]
+    return Written(merged=older, were=tuple(were))
 
 
 def _move_consents(connection: Connection, newer: int, older: int) -> None:

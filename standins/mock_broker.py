@@ -157,6 +157,8 @@ class _Cluster:
         self._library = _library()
         message = ctypes.create_string_buffer(512)
         configuration = self._library.rd_kafka_conf_new()
+        # It only carries the cluster. That it knows no broker itself would be told to whoever looks on.
+        self._library.rd_kafka_conf_set(configuration, b"log_level", b"2", message, ctypes.sizeof(message))
         client = self._library.rd_kafka_new(_PRODUCER, configuration, message, ctypes.sizeof(message))
         if not client:
             raise MockBrokerError(message.value.decode())
@@ -223,6 +225,7 @@ def _library() -> ctypes.CDLL:
     prefix = "rd_kafka_mock_"
     signatures: dict[str, tuple[type | None, list[type]]] = {
         "rd_kafka_conf_new": (pointer, []),
+        "rd_kafka_conf_set": (number, [pointer, text, text, text, size]),
         "rd_kafka_new": (pointer, [number, pointer, text, size]),
         "rd_kafka_err2str": (text, [number]),
         f"{prefix}cluster_new": (pointer, [pointer, number]),

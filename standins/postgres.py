@@ -44,7 +44,7 @@ class EmbeddedPostgres:
     `data_folder` is kept and reused with its password by a later server; None means a temporary folder, removed by
     `close`. With `durable=False` a crash of the *machine* may lose data, a killed server still loses none; a temporary
     folder is then kept in memory where there is room.
-    `binaries` is the `bin` folder of another PostgreSQL (15 or later with the builtin locale, which is 17).
+    `binaries` is the `bin` folder of another PostgreSQL, 15 or later.
 
     The server ends with the thread that called `start`, since that is what Linux ties a child's life to: start it
     from the main thread or from another one that lives as long.
@@ -275,9 +275,17 @@ class _DieWithParent:
 
 
 def _initdb(binaries: Path, password_file: Path) -> list[str]:
-    locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "-E", "UTF8"]
+    # The locale of PostgreSQL itself, the same on every machine; before version 17 it had none, and the system's is used.
+    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    locale = [*(builtin if _version(binaries) >= 17 else ["--locale=C.UTF-8"]), "-E", "UTF8"]
     access = ["-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
     return [str(binaries / "initdb"), *access, *locale, "--no-instructions"]
+
+
+def _version(binaries: Path) -> int:
+    """The major one, of which `initdb --version` says `initdb (PostgreSQL) 18.4`."""
+    said = subprocess.run([str(binaries / "initdb"), "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own program, no input of others
+    return int(said.split()[2].split(".")[0])
 
 
 class _ChildOptions(AccountOptions):

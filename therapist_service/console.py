@@ -1,15 +1,18 @@
 """What the console needs to know of therapists."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
 from shared.console.people import People, people_section
-from shared.console.person_form import Editing, FieldGroup
+from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
+from shared.fields.declaration import Row
 from shared.fields.validation import validate
+from shared.words.vocabulary import Therapeutstatus
+from therapist_service.imports.outlook import Outlook, outlook
 from therapist_service.models import therapeuten
 from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
@@ -35,6 +38,18 @@ _HEADINGS: dict[Group, LazyString] = {
 }
 
 
+_BLOCK = Move(lazy_gettext("Block"), {"status": Therapeutstatus.GESPERRT.value}, dated="sperrdatum", asked="sperrgrund")
+_ACTIVATE = Move(lazy_gettext("Activate"), {"status": Therapeutstatus.AKTIV.value})
+_UNBLOCK = Move(
+    lazy_gettext("Unblock"), {"status": Therapeutstatus.AKTIV.value, "sperrgrund": None, "sperrdatum": None}
+)
+_MOVES = {
+    Therapeutstatus.AKTIV.value: (_BLOCK,),
+    Therapeutstatus.GESPERRT.value: (_UNBLOCK,),
+    Therapeutstatus.INAKTIV.value: (_ACTIVATE, _BLOCK),
+}
+
+
 def console_sections() -> list[Section]:
     """Reviews and therapists."""
     people = People(
@@ -44,8 +59,14 @@ def console_sections() -> list[Section]:
         find=list_therapists,
         get=get_therapist,
         editing=Editing(_create, _update, lambda connection, number: lock_therapists(connection, [number])[number]),
+        moves=_MOVES,
+        outlook=_outlook,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
+
+
+def _outlook(row: Row) -> Sequence[Outlook]:
+    return outlook(row["source_record"], row)
 
 
 def _create(connection: Connection, values: Mapping[str, object], actor: str) -> int:

@@ -17,6 +17,7 @@ from shared.reviews.values import (
     HeldRecordDetail,
     Resolution,
     Review,
+    Was,
     Written,
     WrittenRow,
 )
@@ -125,14 +126,30 @@ def _merge(connection: Connection, import_id: int | None, detail: HeldRecordDeta
     row_id = _chosen(detail.candidates, resolution)
     row = vars(lock_therapists(connection, [row_id])[row_id])
     if _is_outdated(detail, row):
-        gaps = {name: value for name, value in _mapped(detail).items() if value and not row[name]}
-        update_therapists(connection, [TherapistChange(row, gaps)], resolution.actor)
-        return Written(merged=row_id)
+        update_therapists(connection, [TherapistChange(row, _gaps(detail, row))], resolution.actor)
+        return _both(detail, row)
     merged = merge(row["source_record"], _mapped(detail), row)
     technical = {**_technical(detail, import_id), "source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}
     update_therapists(connection, [TherapistChange(row, changes, technical)], resolution.actor)
-    return Written(merged=row_id)
+    return _both(detail, row)
+
+
+def _both(detail: HeldRecordDetail, row: Row) -> Written:
+    """Record and row as they were before the merge."""
+    sides = (Was(None, detail.record), Was(row["id"], {name: row[name] for name in MAPPED_FIELDS}))
+    return Written(merged=row["id"], were=sides)
+
+
+def merged_values(detail: HeldRecordDetail, row: Row) -> Row:
+    """The mapped fields that merging the held record into the row would change. What staff changed stays."""
+    if _is_outdated(detail, row):
+        return _gaps(detail, row)
+    return merge(row["source_record"], _mapped(detail), row).changes
+
+
+def _gaps(detail: HeldRecordDetail, row: Row) -> Row:
+    return {name: value for name, value in _mapped(detail).items() if value and not row[name]}
 
 
 def _is_outdated(detail: HeldRecordDetail, row: Row) -> bool:

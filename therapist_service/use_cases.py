@@ -24,12 +24,12 @@ def create_therapists(connection: Connection, rows: Sequence[Values], actor: str
 
     All rows have the same columns, whichever; the others take the database's defaults.
     """
-    return _WRITER.create(connection, rows, actor)
+    return WRITER.create(connection, rows, actor)
 
 
 def update_therapists(connection: Connection, changes: Sequence[TherapistChange], actor: str) -> list[Row]:
     """Writes the changes of rows that the caller has locked; returns them as they are afterwards."""
-    return _WRITER.update(connection, changes, actor)
+    return WRITER.update(connection, changes, actor)
 
 
 def update_therapist(connection: Connection, therapist_id: int, values: Values, actor: str) -> Therapist:
@@ -41,7 +41,7 @@ def update_therapist(connection: Connection, therapist_id: int, values: Values, 
 
 def delete_therapist(connection: Connection, therapist_id: int, actor: str) -> None:
     """Removes the therapist and announces it. Raises `NotFound`."""
-    _WRITER.delete(connection, [therapist_id], actor)
+    WRITER.delete(connection, [therapist_id], actor)
 
 
 def get_therapist(connection: Connection, therapist_id: int) -> Therapist:
@@ -82,4 +82,4 @@ def following_keys(values: Row) -> Values:
     return {"search_key": THERAPISTS.search_key(values), **keys}
 
 
-_WRITER = PersonWriter(THERAPISTS, following_keys, events.of_change)
+WRITER = PersonWriter(THERAPISTS, following_keys, events.of_change)

@@ -1,15 +1,15 @@
 """`curavani db adopt`: taking over a database of the platform."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curavani.adoption.adopt import AdoptionFailed, AdoptionRefused, NothingToAdopt, adopt, make_plan
-from curavani.adoption.plan import Plan, TablePlan
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import TROUBLE, end, examples, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import database
 from shared.core.errors import DatabaseFull
+
+if TYPE_CHECKING:
+    from curavani.adoption.plan import Plan, TablePlan
 
 EPILOG = examples("curavani db adopt --plan", "curavani db adopt > certificate.json")
 
@@ -19,13 +19,17 @@ def adopt_command(
     plan: Annotated[bool, typer.Option("--plan", help="Say what would change and what does not fit.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Takes over a database of the platform, in place and in one transaction; prints the certificate as JSON.
+    """Takes over a database of the platform.
 
-    The same tables, the same numbers; what other services refer to stays.
+    In place and in one transaction; prints the certificate as JSON. The same
+    tables, the same numbers; what other services refer to stays.
     Whatever goes wrong, everything is as it was. Stop the programs that
     write to it first. With --plan the rows are only read: ends with 1 where
     something does not fit.
     """
+    from curavani.adoption.adopt import AdoptionFailed, AdoptionRefused, NothingToAdopt, adopt, make_plan
+    from curavani.services import database
+
     engine = database()
     try:
         if plan:
@@ -49,7 +53,7 @@ def adopt_command(
         engine.dispose()
 
 
-def _show(plan: Plan, *, as_json: bool) -> None:
+def _show(plan: "Plan", *, as_json: bool) -> None:
     if as_json:
         print_json(plan.as_json())
     else:
@@ -65,7 +69,7 @@ def _show(plan: Plan, *, as_json: bool) -> None:
         talk("Nothing was changed. Everything fits. To take the database over: curavani db adopt")
 
 
-def _show_table(table: TablePlan) -> None:
+def _show_table(table: "TablePlan") -> None:
     rows = [
         (it.name, it.action, it.before, it.after, it.rule.says if it.rule else "", it.changed or "", it.misfits or "")
         for it in table.columns

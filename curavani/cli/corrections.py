@@ -8,11 +8,7 @@ from typing import Annotated
 import typer
 
 from curavani.cli.output import TROUBLE, USAGE, end, examples, login_name, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, connected, numbered, settings_of
 from shared.core.errors import CopyGone, RejectedError
-from shared.core.settings import TherapistImportSettings
-from shared.imports import ledger
-from shared.text.strict_json import parse_document
 from shared.words.codes import describe
 
 app = typer.Typer()
@@ -25,6 +21,8 @@ def document(number: Annotated[str, typer.Argument(help="P12 or T7")]) -> None:
 
     Ends with 1 where no copy is kept, or where a scrape has left its folder.
     """
+    from curavani.services import numbered
+
     entry, import_id = numbered(number)
     content = _registration(import_id) if entry.name == "patient" else _scrape(import_id)
     sys.stdout.buffer.write(content)
@@ -37,17 +35,19 @@ def correct(
     file: Annotated[Path, typer.Argument(help="The registration as it should have come.")],
     reason: Annotated[str, typer.Option(help="Why; kept with the file.")],
 ) -> None:
-    """Imports a failed registration as corrected in FILE, under its number.
+    """Imports a failed registration as corrected in FILE.
 
-    `curavani imports document` prints what to start from. Consent, token and
-    time stay as they came. Ends with 1 where the content is still wrong.
+    Under its number. `curavani imports document` prints what to start from.
+    Consent, token and time stay as they came. Ends with 1 where the content is still wrong.
     """
+    from curavani.services import numbered, settings_of
+
     if not reason.strip():
-        end("Say why: somebody will want to know it.", USAGE)
+        end("Say why with --reason: somebody will want to know it.", USAGE)
     entry, import_id = numbered(number)
     if entry.name != "patient":
         end("Only registrations can be corrected. The next scrape of the practices brings the next values.", USAGE)
-    from patient_service.bootstrap import build_parts  # noqa: PLC0415 - the other service's image has no storage client
+    from patient_service.bootstrap import build_parts
 
     corrected = _document(file)
     parts = build_parts(settings_of(*entry.bootstrap.IMPORT_GROUPS))
@@ -63,6 +63,8 @@ def correct(
 
 
 def _document(file: Path) -> dict[str, object]:
+    from shared.text.strict_json import parse_document
+
     try:
         return parse_document(file.read_bytes())
     except OSError:
@@ -72,7 +74,8 @@ def _document(file: Path) -> dict[str, object]:
 
 
 def _registration(import_id: int) -> bytes:
-    from patient_service.bootstrap import IMPORT_GROUPS, build_parts  # noqa: PLC0415 - as above
+    from curavani.services import settings_of
+    from patient_service.bootstrap import IMPORT_GROUPS, build_parts
 
     parts = build_parts(settings_of(*IMPORT_GROUPS))
     try:
@@ -83,6 +86,10 @@ def _registration(import_id: int) -> bytes:
 
 def _scrape(import_id: int) -> bytes:
     """Scrapes stay in their folder: there may be another one under the name by now."""
+    from curavani.services import SERVICES, connected, settings_of
+    from shared.core.settings import TherapistImportSettings
+    from shared.imports import ledger
+
     folder: Path = settings_of(TherapistImportSettings)[TherapistImportSettings].folder_path
     with connected() as connection:
         row = ledger.find(connection, SERVICES["therapist"].kernel, import_id)

@@ -4,22 +4,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.engine import Connection
 
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, ServiceEntry, connected, numbered
-from shared.core.settings import KafkaSettings, read_settings
-from shared.database.tables import ServiceName
-from shared.events.control import ParkedEvent, drop, parked, problems, release, replay
-from shared.events.outbox import topic_of
-from shared.state.reading import read_snapshot
 from shared.words.codes import Code, describe
+from shared.words.statuses import ServiceName
 
-events = typer.Typer(no_args_is_help=True, help="Events that wait, sending again, and deciding about refused ones.")
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from curavani.services import ServiceEntry
+    from shared.events.control import ParkedEvent
+
+events = typer.Typer(no_args_is_help=True, help="Events that wait or are refused, and sending again.")
 
 _Number = Annotated[str, typer.Argument(help="Number as `events status` shows it, like P12 or T7.")]
 
@@ -27,7 +27,12 @@ _Number = Annotated[str, typer.Argument(help="Number as `events status` shows it
 @events.command(epilog=examples("curavani events status", "curavani events status --json"))
 @with_exit_codes
 def status(as_json: Json = False) -> None:
-    """What waits for the brokers and for how long, and which events are parked until somebody decides."""
+    """What waits for the brokers, and which events are parked.
+
+    Parked ones wait until somebody decides.
+    """
+    from curavani.services import SERVICES, connected
+
     with connected() as connection:
         backlogs = [_backlog(connection, entry) for entry in SERVICES.values()]
     if as_json:
@@ -57,7 +62,13 @@ def replay_command(
     entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Sends again what was sent in the last 7 days, under the same event ids and in the same order."""
+    """Sends again what was sent in the last 7 days.
+
+    Under the same event ids and in the same order.
+    """
+    from curavani.services import SERVICES, connected
+    from shared.events.control import replay
+
     if since is None and entity is None:
         end("Say which ones: --since or --entity.", USAGE)
     entry = SERVICES[service]
@@ -73,7 +84,13 @@ def replay_command(
 @events.command("release", epilog=examples("curavani events release P12"))
 @with_exit_codes
 def release_command(number: _Number) -> None:
-    """Has a parked event tried again, once what the brokers had against it is mended; those behind it follow."""
+    """Has a parked event tried again.
+
+    Once what the brokers had against it is mended; those behind it follow.
+    """
+    from curavani.services import connected, numbered
+    from shared.events.control import release
+
     entry, row_id = numbered(number)
     with connected() as connection:
         release(connection, entry.kernel, row_id, operator())
@@ -86,10 +103,14 @@ def drop_command(
     number: _Number,
     reason: Annotated[str, typer.Option(help="Why; kept with your name.")],
 ) -> None:
-    """Gives up a parked event for good, so that those behind it are sent. Consumers never see this change.
+    """Gives up a parked event for good.
 
-    They see the next one of the same patient or therapist, which carries all of the data.
+    Those behind it are sent. Consumers never see this change: they see the
+    next one of the same patient or therapist, which carries all of the data.
     """
+    from curavani.services import connected, numbered
+    from shared.events.control import drop
+
     entry, row_id = numbered(number)
     with connected() as connection:
         drop(connection, entry.kernel, row_id, operator(), reason)
@@ -100,15 +121,12 @@ def drop_command(
 class _Backlog:
     """What one service has not sent yet, and what stands in the way."""
 
-    entry: ServiceEntry
+    entry: "ServiceEntry"
     waiting: int
     oldest_seconds: float | None
     problems: Sequence[str]
-    parked: Sequence[ParkedEvent]
-
-    @property
-    def topic(self) -> str:
-        return topic_of(self.entry.kernel)
+    parked: Sequence["ParkedEvent"]
+    topic: str
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -120,7 +138,11 @@ class _Backlog:
         }
 
 
-def _backlog(connection: Connection, entry: ServiceEntry) -> _Backlog:
+def _backlog(connection: "Connection", entry: "ServiceEntry") -> _Backlog:
+    from shared.events.control import parked, problems
+    from shared.events.outbox import topic_of
+    from shared.state.reading import read_snapshot
+
     snapshot = read_snapshot(connection, entry.kernel)
     return _Backlog(
         entry,
@@ -128,11 +150,14 @@ def _backlog(connection: Connection, entry: ServiceEntry) -> _Backlog:
         snapshot.age(snapshot.events.oldest) if snapshot.events.oldest else None,
         list(problems(connection, entry.kernel)),
         parked(connection, entry.kernel),
+        topic_of(entry.kernel),
     )
 
 
 def _advice(backlogs: Sequence[_Backlog]) -> list[str]:
     """What to do about all this, each thing once."""
+    from shared.core.settings import KafkaSettings, read_settings
+
     servers = read_settings(os.environ, KafkaSettings)[KafkaSettings].bootstrap_servers
     said = []
     if servers is None:

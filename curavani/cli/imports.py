@@ -1,42 +1,25 @@
 """`curavani imports`: passes and files."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.engine import Connection
 
+from curavani.cli.options import Json, Limit, most_of
 from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
-from curavani.cli.progress import Stop, progress_bar, stopping_by_signal
-from curavani.cli.services import (
-    SERVICES,
-    ServiceEntry,
-    ServiceParts,
-    connected,
-    log_to_stderr,
-    numbered,
-    settings_of,
-)
-from shared.core.errors import LockHeld, NotFound
-from shared.database.locks import LockName, hold, wait_for
-from shared.database.tables import ServiceName
-from shared.imports import ledger, mend
-from shared.imports.passes import PassReport
-from shared.imports.queries import FileStory, list_imports, show_import, visible
-from shared.words.codes import describe
-from shared.words.statuses import Work
-from therapist_service.bootstrap import TherapistParts
+from shared.words.codes import Code, describe
+from shared.words.statuses import FileStatus, ServiceName
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from curavani.services import ServiceEntry
+    from shared.imports.passes import PassReport
+    from shared.imports.queries import FileStory
 
 app = typer.Typer(no_args_is_help=True, help="Passes of the imports, and the files they know.")
-
-Json = Annotated[bool, typer.Option("--json", help="Data for programs.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many of each service; with --json all if left out.")]
-Status = Literal["pending", "retrying", "success", "partial", "failed", "skipped", "discarded"]
-FEW = 50
-"""Rows of a list for people, unless they ask for more."""
-_ALL = 2**31 - 1
 
 
 @app.command(
@@ -49,30 +32,32 @@ _ALL = 2**31 - 1
 @with_exit_codes
 def run(
     service: Annotated[ServiceName, typer.Argument(help="Whose import.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for another importer instead of ending.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Where another process imports: ask it, or wait for it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """One pass now, in this process.
+
+    Where another process imports, the command says which one, and ends with
+    3. With --wait it asks a running service for a pass, and reports that one
+    as its own; the pass of another command it waits for, then runs its own.
 
     Ends with 0 if all is well, 1 if something of this pass failed, is tried
     again, is held or waits for its delete, 3 if database, storage or the
     import lock cannot be had. Ctrl-C finishes the file in hand, and ends
     with 130.
     """
+    from curavani.logs import log_to_stderr
+    from curavani.passes import run_pass
+    from curavani.services import SERVICES
+
     entry = SERVICES[service]
-    settings = settings_of(*entry.bootstrap.IMPORT_GROUPS)
     log_to_stderr(service=entry.bootstrap.NAME)
-    base_url = os.environ.get("CONSOLE_BASE_URL") or None
-    parts = entry.bootstrap.build_parts(settings, console_base_url=base_url)
-    try:
-        report, stop = _pass(entry, parts, wait=wait)
-        if not stop.asked():
-            _deliver(entry, parts)
-    finally:
-        parts.close()
+    report, stop = run_pass(entry, wait=wait)
     _print_report(entry, report, as_json=as_json)
-    if stop.asked():
-        end("Stopped before the pass was through. The next run goes on with the rest.", stop.exit_code)
+    if stop:
+        end("Stopped before the pass was through. The next run goes on with the rest.", stop)
     if report.has_trouble:
         talk(f"Something needs a look: curavani imports list {entry.name}, curavani reviews list")
         raise typer.Exit(TROUBLE)
@@ -81,41 +66,56 @@ def run(
 @app.command(
     "list",
     epilog=examples(
-        "curavani imports list", "curavani imports list patient --status failed", "curavani imports list --json"
+        "curavani imports list",
+        "curavani imports list patient --status failed",
+        "curavani imports list patient --since 2026-03-01 --search mustermann",
+        "curavani imports list --json",
     ),
 )
 @with_exit_codes
 def list_command(
     service: Annotated[ServiceName | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
-    status: Annotated[Status | None, typer.Option(help="Only files of this status.")] = None,
+    *,
+    status: Annotated[FileStatus | None, typer.Option(help="Only files of this status.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only files that came in since then; UTC.")] = None,
+    search: Annotated[str | None, typer.Option(help="Only files with all of these words in their names.")] = None,
     limit: Limit = None,
     as_json: Json = False,
 ) -> None:
     """Files that the imports know, newest first."""
-    most = limit or (_ALL if as_json else FEW)
-    found: list[Mapping[str, object]] = []
+    from curavani.services import SERVICES, connected
+    from shared.imports.queries import list_imports, visible
+
+    most = most_of(limit, as_json=as_json)
+    # What a person types carries no zone.
+    moment = since.replace(tzinfo=UTC) if since is not None else None
+    found: list[tuple[datetime, Mapping[str, object]]] = []
     in_all = 0
     with connected() as connection:
         for entry in [SERVICES[service]] if service else SERVICES.values():
-            rows, total = list_imports(connection, entry.kernel, status=status, limit=most)
-            found += [visible(row) | {"id": entry.number(row["id"])} for row in rows]
+            rows, total = list_imports(connection, entry.kernel, status=status, since=moment, search=search, limit=most)
+            found += [(row["first_seen_at"], visible(row) | {"id": entry.number(row["id"])}) for row in rows]
             in_all += total
+    files = [file for _, file in sorted(found, key=lambda it: it[0], reverse=True)[:most]]
     if as_json:
-        print_json(found)
+        print_json(files)
         return
-    if not found:
+    if not files:
         talk("There are no such files. A pass looks for them: curavani imports run patient|therapist")
         return
-    columns = ("id", "status", "error_code", "attempts", "processed_at", "file_name")
-    print_table(("id", "status", "code", "tries", "processed (UTC)", "file"), _picked(found, columns))
-    if in_all > len(found):
-        talk(f"{len(found)} of {in_all} files. More: --limit {in_all}")
+    columns = ("id", "status", "error_code", "attempts", "first_seen_at", "processed_at", "file_name")
+    print_table(("id", "status", "code", "tries", "came", "processed", "file"), _picked(files, columns), most=None)
+    if in_all > len(files):
+        talk(f"{len(files)} of {in_all} files. More: --limit {in_all}")
 
 
 @app.command(epilog=examples("curavani imports show P12", "curavani imports show T7 --json"))
 @with_exit_codes
 def show(number: Annotated[str, typer.Argument(help="P12 or T7")], as_json: Json = False) -> None:
-    """One file: outcomes, findings, attempts, and what happens next."""
+    """One file: outcomes, findings, attempts, what is next."""
+    from curavani.services import connected, numbered
+    from shared.imports.queries import show_import
+
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
@@ -146,10 +146,15 @@ def retry(
     Of a file with the code implausible_count this says that its few records
     are right: it is applied as it is. With --all-failed this holds of all.
     """
+    from curavani.services import SERVICES, connected, numbered
+    from shared.imports import mend
+
     if bool(numbers) == bool(all_failed):
         end("Give numbers, or --all-failed patient|therapist.", USAGE)
     if code and not all_failed:
         end("--code goes with --all-failed.", USAGE)
+    if code and code not in set(Code):
+        end(f"{code} is no code. docs/codes.md lists them all; curavani imports list shows those of files.", USAGE)
     wanted = [numbered(number) for number in numbers or []]
     with connected() as connection:
         if all_failed:
@@ -160,7 +165,11 @@ def retry(
             for import_id in ids:
                 _must_exist(connection, entry, import_id)
             mend.retry(connection, entry.kernel, ids, operator())
-    talk(f"{len(wanted)} file(s) are due now. Where no service runs: curavani imports run patient|therapist")
+    if wanted:
+        due = f"{len(wanted)} files are" if len(wanted) > 1 else "1 file is"
+        talk(f"{due} due now. Where no service runs: curavani imports run patient|therapist")
+    else:
+        talk("No such file has failed; nothing is due.")
 
 
 @app.command(
@@ -178,8 +187,11 @@ def discard(
     ] = False,
 ) -> None:
     """The file is never imported; its local copy stays."""
+    from curavani.services import connected, numbered
+    from shared.imports import mend
+
     if not reason.strip():
-        end("Say why: somebody will want to know it.", USAGE)
+        end("Say why with --reason: somebody will want to know it.", USAGE)
     entry, import_id = numbered(number)
     with connected() as connection:
         _must_exist(connection, entry, import_id)
@@ -187,40 +199,17 @@ def discard(
     talk(f"{entry.number(import_id)} is discarded.")
 
 
-def _pass(entry: ServiceEntry, parts: ServiceParts, *, wait: bool) -> tuple[PassReport, Stop]:
-    while True:
-        try:
-            with stopping_by_signal() as stop, progress_bar(entry.name) as bar:
-                parts.importer.watch = bar.file_done
-                if isinstance(parts, TherapistParts):
-                    parts.source.watch_records = bar.records_done
-                return parts.monitor.run_once(operator(), stop.asked), stop
-        except LockHeld as held:
-            if not wait:
-                raise
-            talk(f"Waiting for {held.holder}, which is importing just now …")
-            wait_for(parts.engine, LockName(entry.kernel.schema, Work.IMPORT))
+def _must_exist(connection: "Connection", entry: "ServiceEntry", import_id: int) -> None:
+    from shared.core.errors import NotFound
+    from shared.imports import ledger
 
-
-def _deliver(entry: ServiceEntry, parts: ServiceParts) -> None:
-    """One turn of relay and mailer, where no service does that."""
-    for work, deliver in ((Work.RELAY, parts.relay.run_once), (Work.MAILER, parts.mailer.run_once)):
-        try:
-            with hold(parts.engine, LockName(entry.kernel.schema, work)) as locked:
-                deliver(locked)
-        except LockHeld:
-            continue
-    parts.relay.close()
-
-
-def _must_exist(connection: Connection, entry: ServiceEntry, import_id: int) -> None:
     try:
         ledger.find(connection, entry.kernel, import_id)
     except NotFound:
         raise NotFound(f"There is no file {entry.number(import_id)}. Known ones: curavani imports list") from None
 
 
-def _print_report(entry: ServiceEntry, report: PassReport, *, as_json: bool) -> None:
+def _print_report(entry: "ServiceEntry", report: "PassReport", *, as_json: bool) -> None:
     if as_json:
         trouble = report.has_trouble
         print_json({"service": entry.name, "files": report.counts, "left_alone": report.ignored, "trouble": trouble})
@@ -230,13 +219,13 @@ def _print_report(entry: ServiceEntry, report: PassReport, *, as_json: bool) -> 
     print_table(("what became of it", "files"), rows or [("nothing to do", 0)], title=f"{entry.name} import")
 
 
-def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, object]]) -> None:
+def _print_file(number: str, story: "FileStory", reviews: Sequence[Mapping[str, object]]) -> None:
     counts = [(name, records) for name, records in story.row.items() if name.endswith("_count") and records]
     head = ("status", "error_code", "attempts", "file_size", "first_seen_at", "processed_at", "file_name")
     facts = [*[(name, story.row[name]) for name in head], *counts, ("next", story.next_step)]
     print_table(("", ""), facts, title=number)
     attempts = [list(astuple(attempt)) for attempt in story.attempts_made]
-    _print_section(("attempt", "began (UTC)", "ended (UTC)", "how", "code"), attempts, "Attempts")
+    _print_section(("attempt", "began", "ended", "how", "code"), attempts, "Attempts")
     findings = [
         (f["record_index"], f["pointer"], f["code"], f["records"], describe(str(f["code"])).english)
         for f in story.findings
@@ -249,7 +238,7 @@ def _print_file(number: str, story: FileStory, reviews: Sequence[Mapping[str, ob
     opened = _picked(reviews, ("id", "kind", "state"))
     _print_section(("review", "kind", "state"), opened, "Reviews: curavani reviews show ID")
     actions = _picked(story.actions, ("at", "action", "actor", "reason"))
-    _print_section(("when (UTC)", "what", "who", "why"), actions, "What people did")
+    _print_section(("when", "what", "who", "why"), actions, "What people did")
 
 
 def _print_section(columns: tuple[str, ...], rows: Sequence[Sequence[object]], title: str) -> None:

@@ -9,13 +9,20 @@ from typing import Annotated
 
 import typer
 
-from curavani import schema
-from curavani.cli.imports import Json
-from curavani.cli.output import TROUBLE, UNAVAILABLE, USAGE, examples, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, connected, connected_to_any, database
-from curavani.doctor import examine
+from curavani.cli.options import Json
+from curavani.cli.output import (
+    TROUBLE,
+    UNAVAILABLE,
+    USAGE,
+    end,
+    examples,
+    print_json,
+    print_table,
+    talk,
+    with_exit_codes,
+)
 from shared.core.errors import DatabaseForeign, DatabaseUnavailable
-from shared.database.tables import ServiceName
+from shared.words.statuses import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
 _PORTS = {"patient": 8001, "therapist": 8002}
@@ -24,7 +31,13 @@ _PORTS = {"patient": 8001, "therapist": 8002}
 @db.command(epilog=examples("curavani db upgrade"))
 @with_exit_codes
 def upgrade() -> None:
-    """Brings the schema up to date; safe to run again, and while services run."""
+    """Brings the schema up to date.
+
+    Safe to run again, and while services run.
+    """
+    from curavani import schema
+    from curavani.services import database
+
     engine = database()
     try:
         state = schema.upgrade(engine)
@@ -38,6 +51,9 @@ def upgrade() -> None:
 @with_exit_codes
 def current(as_json: Json = False) -> None:
     """The schema's revision, and the newest one."""
+    from curavani import schema
+    from curavani.services import connected_to_any
+
     with connected_to_any() as connection:
         state = schema.state(connection)
     if as_json:
@@ -50,6 +66,9 @@ def current(as_json: Json = False) -> None:
 @with_exit_codes
 def check(as_json: Json = False) -> None:
     """Whether the schema is what this program needs; ends with 1 if not."""
+    from curavani import schema
+    from curavani.services import connected_to_any
+
     with connected_to_any() as connection:
         state = schema.state(connection)
         found = schema.differences(connection) if state.up_to_date and not state.newer else []
@@ -57,8 +76,7 @@ def check(as_json: Json = False) -> None:
         print_json({"up_to_date": state.up_to_date, "differences": found})
         raise typer.Exit(TROUBLE if found or not state.up_to_date else 0)
     if not state.up_to_date:
-        talk("The schema is missing or old. Run: curavani db upgrade")
-        raise typer.Exit(TROUBLE)
+        end("The schema is missing or old. Run: curavani db upgrade", TROUBLE)
     for difference in found:
         typer.echo(difference)
     if found:
@@ -75,12 +93,17 @@ def serve(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, envvar="WEB_CONCURRENCY", help="Processes.")] = 1,
 ) -> None:
-    """Runs a service with its background work, by gunicorn. Ends in good order on SIGTERM and Ctrl-C."""
+    """Runs a service with its background work, by gunicorn.
+
+    Ends in good order on SIGTERM and Ctrl-C.
+    """
+    from curavani.services import SERVICES
+
     entry = SERVICES[service]
     settings = entry.bootstrap.read_service_settings(os.environ)
     _require_schema()
     if service == "patient":
-        from patient_service.bootstrap import require_digest_key  # noqa: PLC0415 - the other image has no storage client
+        from patient_service.bootstrap import require_digest_key
 
         require_digest_key(settings)
     listening = _listen(host, port or _PORTS[entry.name])
@@ -101,8 +124,10 @@ def _folder_for_metrics() -> str:
     try:
         return tempfile.mkdtemp(prefix="curavani-metrics-")
     except OSError:
-        talk("No folder for temporary files can be written. Make one writable, such as /tmp, or name it by TMPDIR.")
-        raise typer.Exit(USAGE) from None
+        end(
+            "No folder for temporary files can be written. Make one writable, such as /tmp, or name it by TMPDIR.",
+            USAGE,
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -112,8 +137,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
-        talk(f"Cannot listen on {host}, port {port}: {reason}. Choose another --port, or end what listens there.")
-        raise typer.Exit(USAGE) from None
+        end(f"Cannot listen on {host}, port {port}: {reason}. Choose another --port, or end what listens there.", USAGE)
     listening.set_inheritable(True)
     return listening
 
@@ -122,6 +146,8 @@ def _require_schema() -> None:
     """Raises `DatabaseNotMigrated`. A database that is away, or whose tables are to be taken over first, is waited for
     by the service itself.
     """
+    from curavani.services import connected
+
     try:
         with connected():
             return
@@ -133,7 +159,13 @@ def _require_schema() -> None:
 
 @with_exit_codes
 def doctor(as_json: Json = False) -> None:
-    """One line per dependency and import: ok, or what to do. Exit 1: something waits for a person; 3: does not work."""
+    """One line per dependency and import: ok, or what to do.
+
+    Ends with 1 where something waits for a person, with 3 where something
+    does not work.
+    """
+    from curavani.doctor import examine
+
     found = examine(os.environ)
     if as_json:
         print_json([entry.as_json() for entry in found])

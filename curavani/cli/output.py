@@ -6,16 +6,11 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
 from shared.core.errors import (
     CuravaniError,
@@ -23,27 +18,35 @@ from shared.core.errors import (
     LockHeld,
     NotAllowedError,
     NotFound,
-    RejectedError,
     SettingsError,
     TransientError,
 )
 from shared.core.json_values import json_default
-from shared.fields.validation import InvalidInput
-from shared.words.codes import describe
+from shared.words.codes import explain
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewState
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 TROUBLE = 1
 USAGE = 2
 UNAVAILABLE = 3
 INTERRUPTED = 130
 
+FEW = 50
+"""Rows of a table for people, unless they ask for more."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_BOUNDLESS = 10_000
 _SHORT = 24
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
-_HIDDEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+# What steers a terminal, turns the direction of text, or cannot be seen at all.
+_UNSEEN = (
+    "\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_CONTROL = re.compile(f"[\x00-\x1f{_UNSEEN}]")
+_HIDDEN = re.compile(f"[{_UNSEEN}]")
 _STYLES: Mapping[str, str] = {
     "ok": "green",
     FileStatus.SUCCESS: "green",
@@ -59,14 +62,6 @@ _STYLES: Mapping[str, str] = {
     "error": "red",
     "settings": "red",
 }
-
-
-def out() -> Console:
-    """The console for data: as wide as the terminal; where there is none, a row is one line, however long.
-
-    Colours appear on a terminal only, and not with `NO_COLOR`.
-    """
-    return Console(width=None if sys.stdout.isatty() else _BOUNDLESS, highlight=False)
 
 
 def talk(message: str) -> None:
@@ -87,24 +82,50 @@ def print_json(value: object) -> None:
     """Prints data for programs."""
     text = json.dumps(value, ensure_ascii=False, indent=2, default=json_default)
     # Inside of JSON's strings, where alone they can be, it has its own way of writing them.
-    typer.echo(_HIDDEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    typer.echo(_HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
-    """Prints data for people. Long columns fold where the terminal is narrow; nothing is cut off."""
-    cells = [[shown(cell) for cell in row] for row in rows]
+def print_table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, most: int | None = FEW
+) -> None:
+    """Prints data for people: at most so many rows, and how many more there are.
+
+    On a terminal, columns stand below each other and fold where it is narrow; nothing is cut off. Elsewhere a row is a
+    line, and its cells have a tab between them.
+    """
+    cells = [[shown(cell) for cell in row] for row in rows[:most]]
+    heading = printable(title) if title else ""
+    if sys.stdout.isatty():
+        _print_on_terminal(columns, cells, heading)
+    else:
+        lines = ["\t".join(row) for row in ([columns] if any(columns) else []) + cells]
+        typer.echo("\n".join([heading, *lines, ""] if heading else lines))
+    if len(rows) > len(cells):
+        talk(f"{len(cells)} of {len(rows)} rows. All of them: --json")
+
+
+def terminal() -> "Console":
+    """The person's terminal. Colours appear unless `NO_COLOR` is set."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def _print_on_terminal(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=box.SIMPLE_HEAD, show_header=any(columns), header_style="bold", padding=(0, 1, 0, 0))
     table.show_edge = table.pad_edge = False
     for number, name in enumerate(columns):
-        longest = max((len(row[number]) for row in cells), default=0)
+        longest = max((len(row[number]) for row in rows), default=0)
         table.add_column(name, no_wrap=longest <= _SHORT, overflow="fold")
-    for row in cells:
+    for row in rows:
         table.add_row(*[Text(cell, style=_STYLES.get(cell, "")) for cell in row])
-    console = out()
-    if not console.is_terminal:
-        console.width = max(1, Measurement.get(console, console.options, table).maximum)
+    console = terminal()
     if title:
-        console.print(Text(printable(title), style="bold italic"), soft_wrap=True)
+        console.print(Text(title, style="bold italic"), soft_wrap=True)
     console.print(table)
     if title:
         console.print()
@@ -115,7 +136,7 @@ def shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     if isinstance(value, (dict, list)):
         return printable(json.dumps(value, ensure_ascii=False, default=json_default))
     return printable(str(value))
@@ -123,51 +144,70 @@ def shown(value: object) -> str:
 
 def printable(text: str, *, keep: str = "") -> str:
     """The text with control characters made visible: an object's name may hold escape sequences."""
-    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else f"\\x{ord(found[0]):02x}", text)
+    return _CONTROL.sub(lambda found: found[0] if found[0] in keep else _visible(found[0]), text)
+
+
+def _visible(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number <= 0xFF else f"\\u{number:04x}"
 
 
 def examples(*commands: str) -> str:
     """The end of a command's help: how it is typed. A test holds that each one is understood."""
-    return "\n\n".join(["Examples:", *[f"  {command}" for command in commands]])
+    # The first line tells that these are not to be filled up into a paragraph.
+    return "\n".join(["\b", "Examples:", *[f"  {command}" for command in commands]])
 
 
 def with_exit_codes(command: Callable[P, R]) -> Callable[P, R]:
-    """Turns our failures into a sentence on stderr and the documented exit code; never a traceback for them."""
+    """Turns our failures into a sentence on stderr and the documented exit code; never a traceback for them. What is
+    logged meanwhile goes to stderr, too.
+    """
 
     @wraps(command)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _exit_codes():
+        from curavani.logs import log_to_stderr
+
+        log_to_stderr()
+        with exit_codes():
             return command(*args, **kwargs)
 
     return guarded
 
 
 @contextmanager
-def _exit_codes() -> Iterator[None]:
+def exit_codes() -> Iterator[None]:
+    """Ends the command as documented where the block fails in one of our ways."""
     try:
         yield
-    except SettingsError as error:
-        end(f"{error}\ndocs/settings.md lists them all; `curavani doctor` looks at every part.", USAGE)
-    except (NotFound, NotAllowedError, InvalidInput) as error:
-        end(error.message, USAGE)
-    except LockHeld as error:
-        end(f"Another process is importing just now: {error.holder}. Wait for it, or use --wait.", UNAVAILABLE)
-    except DatabaseNotMigrated as error:
-        end(f"{error.code}: {describe(error.code).english}", UNAVAILABLE)
-    except TransientError as error:
-        advice = "`curavani doctor` tells which part is away."
-        end(f"{error.code}: {describe(error.code).english} {advice}", UNAVAILABLE)
-    except RejectedError as error:
-        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
     except CuravaniError as error:
-        end(f"{error.code}: {describe(error.code).english}", TROUBLE)
+        end(*_ending(error))
     except KeyboardInterrupt:
         end("Stopped. Nothing is half done: what was in hand is finished or starts anew.", INTERRUPTED)
 
 
+def _ending(error: CuravaniError) -> tuple[str, int]:
+    """What to say about a failure, and the exit code."""
+    from shared.fields.validation import InvalidInput
+
+    meaning = f"{error.code}: {explain(error.code, error.detail).english}"
+    match error:
+        case SettingsError():
+            return f"{error}\ndocs/settings.md lists them all; `curavani doctor` looks at every part.", USAGE
+        case NotFound() | NotAllowedError() | InvalidInput():
+            return error.message, USAGE
+        case LockHeld():
+            return f"Another process is importing just now: {error.holder}. Wait for it, or use --wait.", UNAVAILABLE
+        case DatabaseNotMigrated():
+            return meaning, UNAVAILABLE
+        case TransientError():
+            return f"{meaning} `curavani doctor` tells which part is away.", UNAVAILABLE
+        case _:
+            return f"Error: {meaning}", TROUBLE
+
+
 def end(message: str, code: int) -> NoReturn:
     """Says why, and ends the command with this exit code."""
-    talk(message)
+    talk(f"Error: {message}" if code in (USAGE, UNAVAILABLE) else message)
     raise typer.Exit(code)
 
 

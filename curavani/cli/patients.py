@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import (
     TROUBLE,
     USAGE,
@@ -22,21 +22,12 @@ from curavani.cli.output import (
     typed_again,
     with_exit_codes,
 )
-from curavani.cli.services import SERVICES, connected, numbered, settings_of
-from patient_service.certificates import Certificate, Decisions, certificate_page
-from patient_service.export import Exporter, export_page
-from patient_service.restrictions import Restriction, lift, restrict
-from patient_service.retention import due_patients
-from patient_service.use_cases import list_consents
 from shared.core.errors import NotFound
 from shared.core.json_values import json_default
-from shared.core.settings import RetentionSettings
-from shared.database.engine import transaction
-from shared.database.revision import require_revision
-from shared.history.accesses import Seen, record_accesses
-from shared.words.statuses import Access
+from shared.words.statuses import Access, Restriction
 
 if TYPE_CHECKING:
+    from patient_service.certificates import Certificate
     from patient_service.erasure import Erasure
 
 app = typer.Typer(no_args_is_help=True, help="Evidence of consent, keeping, and erasure.")
@@ -50,7 +41,13 @@ PatientId = Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="The patien
 @app.command(epilog=examples("curavani patients consent 17", "curavani patients consent 17 --json"))
 @with_exit_codes
 def consent(patient_id: PatientId, as_json: Json = False) -> None:
-    """The evidence of consent: every document, with when, from where and by which file."""
+    """The evidence of consent: every document.
+
+    With when, from where and by which file.
+    """
+    from curavani.services import SERVICES, connected
+    from patient_service.use_cases import list_consents
+
     patient = SERVICES["patient"]
     with connected() as connection:
         rows = list_consents(connection, patient_id)
@@ -72,7 +69,15 @@ def export(
         Path | None, typer.Option(dir_okay=False, help="Write it here, and a page for the person beside it.")
     ] = None,
 ) -> None:
-    """Everything held about a patient, for them (Art. 15 and 20 GDPR): JSON, and a page that a person can read."""
+    """Everything held about a patient (Art. 15, 20 GDPR).
+
+    JSON, and a page that a person can read.
+    """
+    from curavani.services import SERVICES
+    from patient_service.export import Exporter, export_page
+    from shared.database.engine import transaction
+    from shared.history.accesses import Seen, record_accesses
+
     with _erasure() as erasure, transaction(erasure.engine) as connection:
         held = Exporter(erasure.copies).collect(connection, patient_id)
         seen = [Seen(Access.EXPORT, patient_id)]
@@ -102,7 +107,10 @@ Kind = Annotated[Restriction, typer.Option(help="Processing restricted (Art. 18)
 @app.command("restrict", epilog=examples("curavani patients restrict 17 --kind withdrawn --reason 'letter of 3 May'"))
 @with_exit_codes
 def set_mark(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
-    """From now on the patient's data is kept and may be erased, and nothing else."""
+    """From now on the data is kept or erased, nothing else."""
+    from curavani.services import connected
+    from patient_service.restrictions import restrict
+
     with connected() as connection:
         restrict(connection, patient_id, kind, reason, operator())
     talk(f"Patient {patient_id} is {kind}.")
@@ -112,6 +120,9 @@ def set_mark(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
 @with_exit_codes
 def take_back(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
     """Takes a mark back; that it was there stays on record."""
+    from curavani.services import connected
+    from patient_service.restrictions import lift
+
     with connected() as connection:
         lift(connection, patient_id, kind, reason, operator())
     talk(f"Patient {patient_id} is not {kind} any more.")
@@ -120,7 +131,14 @@ def take_back(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
 @app.command(epilog=examples("curavani patients due", "curavani patients due --json"))
 @with_exit_codes
 def due(as_json: Json = False) -> None:
-    """Who has passed PATIENT_RETENTION_DAYS since the last registration, change or contact. Erases nobody."""
+    """Who has passed PATIENT_RETENTION_DAYS. Erases nobody.
+
+    Counted since the last registration, change or contact.
+    """
+    from curavani.services import connected, settings_of
+    from patient_service.retention import due_patients
+    from shared.core.settings import RetentionSettings
+
     days = settings_of(RetentionSettings)[RetentionSettings].patient_days
     with connected() as connection:
         found = due_patients(connection, days)
@@ -150,11 +168,15 @@ def erase(
     others: Annotated[str, typer.Option(help="Patients of an open question who are somebody else: 12,13.")] = "",
     page: Annotated[Path | None, typer.Option(help="Writes the certificate as a page to print, too.")] = None,
 ) -> None:
-    """Erases every copy of a patient's data and prints the certificate. It cannot be undone.
+    """Erases every copy of a patient's data. No undo.
 
-    What may be the person's and may be somebody else's is named before and in the certificate, which is complete once
-    all of it is decided, with --also and --keep, now or later. Exit 1 as long as it is not complete.
+    Prints the certificate. What may be the person's and may be somebody
+    else's is named before and in the certificate, which is complete once all
+    of it is decided, with --also and --keep, now or later. Ends with 1 as
+    long as it is not complete.
     """
+    from patient_service.certificates import Decisions, certificate_page
+
     decisions = Decisions(_files(also, "also"), _files(keep, "keep"), _patients(others))
     with _erasure() as erasure:
         if not yes:
@@ -170,6 +192,8 @@ def erase(
 
 
 def _files(text: str, option: str) -> list[int]:
+    from curavani.services import numbered
+
     found = [numbered(part) for part in text.split(",") if part.strip()]
     if any(entry.name != "patient" for entry, _ in found):
         raise typer.BadParameter(f"--{option} takes numbers of registrations, like P7")
@@ -192,7 +216,7 @@ def _tell_doubts(erasure: "Erasure", patient_id: int) -> None:
             )
 
 
-def _what_is_left(certificate: Certificate) -> str:
+def _what_is_left(certificate: "Certificate") -> str:
     left = []
     if certificate["doubtful"]:
         left.append(f"May be the person's: {_p(certificate['doubtful'])}. Look at each, then run this again with"
@@ -207,19 +231,22 @@ def _p(numbers: Iterable[int]) -> str:
     return ", ".join(f"P{number}" for number in numbers)
 
 
-def _numbered(certificate: Certificate) -> dict[str, object]:
+def _numbered(certificate: "Certificate") -> dict[str, object]:
     files = {name: [f"P{number}" for number in numbers] for name, numbers in _file_lists(certificate)}
     return {**certificate, **files}
 
 
-def _file_lists(certificate: Certificate) -> list[tuple[str, list[int]]]:
+def _file_lists(certificate: "Certificate") -> list[tuple[str, list[int]]]:
     return [("files", certificate["files"]), ("doubtful", certificate["doubtful"])]
 
 
 @app.command("re-erase", epilog=examples("curavani patients re-erase", "curavani patients re-erase --yes"))
 @with_exit_codes
 def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Erases again those whom a restored database backup has brought back, and prints the certificates."""
+    """Erases again whom a restored backup has brought back.
+
+    Prints the certificates.
+    """
     with _erasure() as erasure:
         returned = erasure.returned()
         if not returned:
@@ -233,7 +260,10 @@ def re_erase(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = F
 
 @contextmanager
 def _erasure() -> Iterator["Erasure"]:
-    from patient_service import bootstrap  # noqa: PLC0415 - the other service's image has no storage client
+    from curavani.services import settings_of
+    from patient_service import bootstrap
+    from shared.database.engine import transaction
+    from shared.database.revision import require_revision
 
     parts = bootstrap.build_parts(settings_of(*bootstrap.IMPORT_GROUPS))
     try:

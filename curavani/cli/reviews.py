@@ -1,24 +1,24 @@
 """`curavani reviews`: what a person has to decide."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.engine import Connection
 
-from curavani.cli.imports import FEW, Json, Limit
+from curavani.cli.options import Json, Limit, most_of
 from curavani.cli.output import examples, operator, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, ServiceEntry, connected, review_numbered
 from shared.core.errors import NotFound
-from shared.reviews.reviews import find_review, list_reviews
-from shared.reviews.stored import review_json
-from shared.reviews.subjects import ConflictSubject, DuplicateSubject, ProposedDeletion, Subject
-from shared.reviews.values import CHOICES, Resolution, Review
 from shared.words.statuses import ReviewState
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from curavani.services import ServiceEntry
+    from shared.reviews.subjects import ProposedDeletion, Subject
+    from shared.reviews.values import Review
 
 app = typer.Typer(no_args_is_help=True, help="What waits for a person's decision.")
 
 Number = Annotated[str, typer.Argument(help="PE3 or TE3")]
-_ALL = 2**31 - 1
 
 
 @app.command("list", epilog=examples("curavani reviews list", "curavani reviews list --all --json"))
@@ -29,22 +29,28 @@ def list_command(
     as_json: Json = False,
 ) -> None:
     """Reviews, oldest first."""
+    from curavani.services import SERVICES, connected
+    from shared.reviews.reviews import list_reviews
+
     found: list[tuple[ServiceEntry, Review]] = []
     in_all = 0
-    most = limit or (_ALL if as_json else FEW)
+    most = most_of(limit, as_json=as_json)
     state = None if everything else ReviewState.OPEN
     with connected() as connection:
         for entry in SERVICES.values():
             reviews, total = list_reviews(connection, entry.kernel, state=state, limit=most)
             found += [(entry, review) for review in reviews]
             in_all += total
+    found = sorted(found, key=lambda it: it[1].created_at)[:most]
     if as_json:
         print_json([_as_json(entry, review) for entry, review in found])
         return
     if not found:
         talk("Nothing waits for a decision.")
         return
-    print_table(("id", "kind", "state", "row", "file", "choices"), [_row(entry, review) for entry, review in found])
+    print_table(
+        ("id", "kind", "state", "row", "file", "choices"), [_row(entry, review) for entry, review in found], most=None
+    )
     if in_all > len(found):
         talk(f"{len(found)} of {in_all} reviews. More: --limit {in_all}")
 
@@ -53,6 +59,9 @@ def list_command(
 @with_exit_codes
 def show(number: Number, as_json: Json = False) -> None:
     """One review with what it is about."""
+    from curavani.services import connected, review_numbered
+    from shared.reviews.stored import review_json
+
     entry, review_id = review_numbered(number)
     with connected() as connection:
         review = _find(connection, entry, review_id)
@@ -88,6 +97,9 @@ def resolve(
     comment: Annotated[str | None, typer.Option(help="Kept with the decision.")] = None,
 ) -> None:
     """Decides a review."""
+    from curavani.services import connected, review_numbered
+    from shared.reviews.values import Resolution
+
     entry, review_id = review_numbered(number)
     resolution = Resolution(choose, operator(), comment, into, tuple(only) if only else None)
     with connected() as connection:
@@ -103,11 +115,13 @@ def resolve(
 def undo(
     number: Number, comment: Annotated[str | None, typer.Option(help="Why; kept with the review.")] = None
 ) -> None:
-    """Undoes a decision: the rows are as before it, and the review is open again.
+    """Undoes a decision: the review is open again.
 
-    A merge is final. Ends with 2, and changes nothing, where a row was
+    The rows are as before it. A merge is final. Ends with 2, and changes nothing, where a row was
     changed since.
     """
+    from curavani.services import connected, review_numbered
+
     entry, review_id = review_numbered(number)
     with connected() as connection:
         _find(connection, entry, review_id)
@@ -116,7 +130,9 @@ def undo(
     talk(f"{number} is open again. Decide it: curavani reviews show {number}")
 
 
-def _find(connection: Connection, entry: ServiceEntry, review_id: int) -> Review:
+def _find(connection: "Connection", entry: "ServiceEntry", review_id: int) -> "Review":
+    from shared.reviews.reviews import find_review
+
     try:
         return find_review(connection, entry.kernel, review_id)
     except NotFound:
@@ -124,24 +140,30 @@ def _find(connection: Connection, entry: ServiceEntry, review_id: int) -> Review
         raise NotFound(f"There is no review {number}. Known ones: curavani reviews list --all") from None
 
 
-def _as_json(entry: ServiceEntry, review: Review) -> dict[str, object]:
+def _as_json(entry: "ServiceEntry", review: "Review") -> dict[str, object]:
     """The review as people and programs see it, with the numbers that they type."""
+    from shared.reviews.stored import review_json
+
     return review_json(review) | {
         "id": entry.kernel.review_number(review.id),
         "import_id": entry.number(review.import_id),
     }
 
 
-def _row(entry: ServiceEntry, review: Review) -> tuple[object, ...]:
+def _row(entry: "ServiceEntry", review: "Review") -> tuple[object, ...]:
     number, file = entry.kernel.review_number(review.id), entry.number(review.import_id)
     return number, review.kind, review.choice or review.state, review.entity_id, file, _choices(review)
 
 
-def _choices(review: Review) -> str:
+def _choices(review: "Review") -> str:
+    from shared.reviews.values import CHOICES
+
     return ", ".join(CHOICES[review.kind])
 
 
-def _print_subject(subject: Subject) -> None:
+def _print_subject(subject: "Subject") -> None:
+    from shared.reviews.subjects import ConflictSubject, DuplicateSubject
+
     if isinstance(subject, DuplicateSubject):
         sides = ["this record" if side.entity_id is None else f"row {side.entity_id}" for side in subject.sides]
         rows = [("*" if it.differs else "", it.field, *it.values) for it in subject.fields]
@@ -157,7 +179,7 @@ def _print_subject(subject: Subject) -> None:
         print_table(("row", "name", "place", "now"), deletions, title=title)
 
 
-def _of_held(held: ProposedDeletion) -> tuple[str, str, str]:
+def _of_held(held: "ProposedDeletion") -> tuple[str, str, str]:
     if held.row is None:
         return "", "", "does not exist any more"
     name, place = (" ".join(str(held.row[it]) for it in names if held.row[it]) for names in (_NAME, _PLACE))

@@ -4,10 +4,8 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import examples, print_json, print_table, talk, with_exit_codes
-from curavani.cli.services import SERVICES, connected
-from shared.history.sessions import end_sessions_of, list_sessions
 
 app = typer.Typer(no_args_is_help=True, help="Who is signed in to the consoles.")
 
@@ -17,7 +15,10 @@ _COLUMNS = ("service", "name", "began_at", "seen_at")
 @app.command("list", epilog=examples("curavani sessions list", "curavani sessions list --json"))
 @with_exit_codes
 def show(as_json: Json = False) -> None:
-    """Who is signed in where, since when, and when they last asked for a page."""
+    """Who is signed in where, since when, and last seen when."""
+    from curavani.services import SERVICES, connected
+    from shared.history.sessions import list_sessions
+
     with connected() as connection:
         found = [
             {"service": entry.name, **row}
@@ -33,7 +34,13 @@ def show(as_json: Json = False) -> None:
 @app.command(epilog=examples("curavani sessions end Olga"))
 @with_exit_codes
 def end(name: Annotated[str, typer.Argument(help="The token's name.")]) -> None:
-    """Ends every session of a name, on both consoles. They may sign in again as long as their token is valid."""
+    """Ends every session of a name, on both consoles.
+
+    They may sign in again as long as their token is valid.
+    """
+    from curavani.services import SERVICES, connected
+    from shared.history.sessions import end_sessions_of
+
     with connected() as connection:
         ended = sum(end_sessions_of(connection, entry.kernel, name) for entry in SERVICES.values())
     talk(f"{ended} session{'' if ended == 1 else 's'} ended.")

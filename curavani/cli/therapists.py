@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from curavani.cli.imports import Json
+from curavani.cli.options import Json
 from curavani.cli.output import (
     USAGE,
     end,
@@ -17,8 +17,6 @@ from curavani.cli.output import (
     typed_again,
     with_exit_codes,
 )
-from curavani.cli.services import connected, database
-from therapist_service import erasure, suppressions
 
 app = typer.Typer(no_args_is_help=True, help="Erasure of one therapist, and whom imports leave out.")
 
@@ -32,7 +30,13 @@ def erase(
     therapist_id: TherapistId,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
 ) -> None:
-    """Erases every copy of a therapist's data and prints the certificate; imports leave the person out from now on."""
+    """Erases every copy of a therapist's data.
+
+    Prints the certificate; imports leave the person out from now on.
+    """
+    from curavani.services import database
+    from therapist_service import erasure
+
     if not yes and typed_again("therapist") != str(therapist_id):
         end("That is not the number; nothing was erased.", USAGE)
     engine = database()
@@ -46,6 +50,9 @@ def erase(
 @with_exit_codes
 def allow(erasure_id: ErasureId) -> None:
     """Lets imports bring back whom this erasure has kept out."""
+    from curavani.services import connected
+    from therapist_service import suppressions
+
     with connected() as connection:
         suppressions.allow(connection, erasure_id, operator())
     talk("The next scrape that lists the person brings them back.")
@@ -56,7 +63,14 @@ def allow(erasure_id: ErasureId) -> None:
 )
 @with_exit_codes
 def list_erased(as_json: Json = False) -> None:
-    """Who is left out: the number of each erasure, when it was, and who did it; nothing else is known."""
+    """Who is left out of imports.
+
+    The number of each erasure, when it was, and who did it; nothing else is
+    known.
+    """
+    from curavani.services import connected
+    from therapist_service import suppressions
+
     with connected() as connection:
         found = suppressions.list_suppressions(connection)
     if as_json:

@@ -2,47 +2,49 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
-from functools import partial
+from pathlib import Path
+from typing import TextIO
 
-import requests
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from curavani.cli.output import out, print_table, talk
-from curavani.cli.services import SERVICES, ServiceEntry
+from curavani.cli.output import print_table, talk
 from curavani.demo.samples.registrations import generate_registrations, specification_example
 from curavani.demo.samples.scrapes import broken_scrapes, generate_scrapes
 from curavani.demo.samples.scrapes import specification_example as therapist_example
-from curavani.demo.stack import BUCKET, TOKENS, DemoStack
+from curavani.demo.serving import require_ports, serve
+from curavani.demo.stack import BUCKET, DemoStack
+from curavani.services import SERVICES, ServiceEntry
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings, read_settings
-from shared.database.engine import transaction
+from shared.database.engine import create_engine, transaction
 from shared.database.locks import LockName, hold
-from shared.words.codes import describe
+from shared.state.reading import read_snapshot
+from shared.words.codes import Code, describe
 from shared.words.statuses import FileStatus, RecordOutcome, Work
-from standins.local import wait_until
 
 _REGISTRATIONS = 12
 _FIRST_SCRAPE = date(2025, 7, 9)
-_PORTS = {"patient": 8001, "therapist": 8002}
 _SHOWN = 15
-_START_SECONDS = 60
 
 
-def run_demo(*, once: bool, seed: int, therapists: int) -> int:
-    """Runs the demo; returns the exit code. Without `once` it serves both services until Ctrl-C."""
+def run_demo(*, once: bool, seed: int, therapists: int, log: Path | None) -> int:
+    """Runs the demo; returns the exit code. Without `once` it serves both services until Ctrl-C.
+
+    The log goes to the file, or to one that is gone with the demo.
+    """
+    if not once:
+        require_ports()
     # The default would end this process only, and leave its servers and folders behind.
     ending = _Ending()
     signal.signal(signal.SIGTERM, ending)
     talk("Starting PostgreSQL, a storage emulator, a mail sink and a mock broker …")
-    with DemoStack() as stack, (stack.folder / "log").open("w", encoding="utf-8") as log:
-        # The tables tell what happened; the log's lines would only hide them.
-        configure_logging(LogSettings.model_validate({}), stream=log)
+    with DemoStack() as stack, _log_in(log or stack.folder / "demo.log") as opened:
         # Google's client library finds the emulator by this variable, and by nothing else.
         os.environ["STORAGE_EMULATOR_HOST"] = stack.storage.host
         _fill(stack, seed, therapists)
@@ -51,9 +53,23 @@ def run_demo(*, once: bool, seed: int, therapists: int) -> int:
             _import_twice(entry, stack, ending)
         ending.look()
         _print_mails(stack)
-        if not once:
-            _serve(stack)
+        waiting = _print_waiting(stack)
+        if log or not once:
+            talk(f"The log is in {opened.name}")
+        if once:
+            talk("Next: make serve (or: curavani demo) keeps all this running, to be mended in the console.")
+        else:
+            serve(stack, opened, waiting)
     return 0
+
+
+@contextmanager
+def _log_in(path: Path) -> Iterator[TextIO]:
+    """The tables tell what happened; the log's lines would only hide them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8") as opened:
+        configure_logging(LogSettings.model_validate({}), stream=opened)
+        yield opened
 
 
 class _Ending:
@@ -126,7 +142,8 @@ def _print_files(connection: Connection, entry: ServiceEntry) -> None:
     title = f"{entry.name} import: {len(files)} files came in"
     print_table(("became", "code", "files", "what it means"), rows, title=title)
     records = {name: sum(row[f"{name}_count"] for row in files) for name in RecordOutcome}
-    print_table(("record", "number"), [(name, number) for name, number in records.items() if number])
+    counted = [(name, number) for name, number in records.items() if number]
+    print_table(("became", "records"), counted, title="Records in them")
     _print_trouble(files, entry)
     sent, waiting = _events(connection, entry)
     talk(f"Events: {sent} sent to the broker, {waiting} waiting.")
@@ -140,7 +157,7 @@ def _print_trouble(files: Sequence[RowMapping], entry: ServiceEntry) -> None:
 
 
 _MEANING: Mapping[str, str] = {
-    FileStatus.SUCCESS: "Imported; the file's copy is kept.",
+    FileStatus.SUCCESS: "Imported.",
     FileStatus.PARTIAL: "Imported, but some records failed or wait for a decision.",
     FileStatus.SKIPPED: "Known already.",
 }
@@ -175,38 +192,29 @@ def _print_mails(stack: DemoStack) -> None:
     print_table(("mail to", "subject"), rows, title="Mails that were sent")
 
 
-def _answers(port: int) -> bool:
+def _print_waiting(stack: DemoStack) -> int:
+    """What a person has to do now; returns the number of the registration that only a person can put right."""
+    rows: list[tuple[str, int, str]] = []
+    engine = create_engine(stack.environment["DATABASE_URL"], application_name="curavani demo", pool_size=1)
     try:
-        return requests.get(f"http://127.0.0.1:{port}/readyz", timeout=1).ok
-    except requests.RequestException:
-        return False
-
-
-def _serve(stack: DemoStack) -> None:
-    environment = {**os.environ, **stack.environment}
-    processes = [
-        subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "curavani", "serve", name, "--port", str(port)],
-            env={**environment, "CONSOLE_BASE_URL": f"http://127.0.0.1:{port}"},
-        )
-        for name, port in _PORTS.items()
-    ]
-    try:
-        for name, port in _PORTS.items():
-            # An address that does not answer yet would be taken for a broken one.
-            wait_until(partial(_answers, port), _START_SECONDS)
-            out().print(f"{name} service: console http://127.0.0.1:{port}/console, API http://127.0.0.1:{port}/docs")
-        print_table(
-            ("who", "token"), list(TOKENS.items()), title="Tokens for both, also to sign in: may read, write, operate"
-        )
-        talk("Ctrl-C ends everything.")
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        for process in processes:
-            process.wait()
-    except KeyboardInterrupt:
-        talk("Ending …")
+        with transaction(engine) as connection:
+            for entry in SERVICES.values():
+                snapshot = read_snapshot(connection, entry.kernel)
+                failed, decisions = snapshot.files.get(FileStatus.FAILED, 0), sum(snapshot.open_reviews.values())
+                what, mending = _MENDING[entry.name]
+                rows += [(what, failed, mending)] if failed else []
+                rows += [(f"decisions about {entry.name}s", decisions, _DECIDING)] if decisions else []
+            tracking = SERVICES["patient"].kernel.import_tracking.c
+            wrong = sa.select(tracking.id).where(tracking.error_code == Code.VALIDATION_FAILED).limit(1)
+            number: int = connection.execute(wrong).scalar_one()
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
+        engine.dispose()
+    print_table(("what", "number", "what to do"), rows, title="What waits for somebody now")
+    return number
+
+
+_MENDING = {
+    "patient": ("failed registrations", "Somebody waits behind each: correct it in the console, or discard it."),
+    "therapist": ("failed scrapes", "Have the scraper send it again, retry it, or discard it."),
+}
+_DECIDING = "Look at both sides in the console, and choose."

@@ -13,9 +13,9 @@ from standins.mock_broker import MockBroker
 from standins.postgres import EmbeddedPostgres
 from standins.storage_emulator import StorageEmulator
 
-_PEOPLE = {"rita": "read", "wilma": "write", "olga": "operate"}
+PEOPLE = {"lena": "look", "wilma": "write", "olga": "operate"}
 BUCKET = "curavani-demo"
-TOKENS = {name: f"demo-token-that-may-{role}-here" for name, role in _PEOPLE.items()}
+TOKENS = {name: f"demo-token-that-may-{role}-here" for name, role in PEOPLE.items()}
 """Of people who may do ever more, for a stack that listens on this machine only."""
 _DATABASE = "curavani"
 
@@ -81,5 +81,5 @@ class DemoStack:
             "SMTP_HOST": self.mail.host,
             "SMTP_PORT": str(self.mail.port),
             "SMTP_USE_TLS": "false",
-            "API_TOKENS": ",".join(f"{name}:{role}:{TOKENS[name]}" for name, role in _PEOPLE.items()),
+            "API_TOKENS": ",".join(f"{name}:{role}:{TOKENS[name]}" for name, role in PEOPLE.items()),
         }

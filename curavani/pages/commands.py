@@ -47,7 +47,7 @@ def _section(path: str, command: TyperCommand) -> str:
     records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
     rows = [f"| `{_cell(name)}` | {_cell(text)} |" for name, text in filter(None, records) if name != "--help"]
     table = "\n| | |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
-    lines = "\n".join(line.strip() for line in (command.epilog or "").split("\n\n")[1:])
+    lines = "\n".join(line.strip() for line in (command.epilog or "").split("\n")[2:])
     return f"\n## {path}\n\n`{path} {usage}`\n\n{command.help}\n{table}\n```\n{lines}\n```\n"
 
 

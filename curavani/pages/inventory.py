@@ -207,8 +207,8 @@ KERNEL: Mapping[str, Stored] = {
         },
     ),
     "operator_actions": Stored(
-        "Was Mitarbeitende an Dateien, Fragen und Personen getan haben, mit Begründung.", "unbefristet",
-        "Begründungen zu den Dateien der Person werden geleert",
+        "Was Mitarbeitende an Dateien, Fragen und Personen getan haben, mit Begründung und Notizen.", "unbefristet",
+        "Begründungen und Notizen zu den Dateien der Person werden geleert",
         {
             Data.PERSON: ("entity_id",),
             Data.STAFF: ("actor", "reason"),

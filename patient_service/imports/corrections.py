@@ -6,7 +6,7 @@ can give a consent for somebody else.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
@@ -15,8 +15,15 @@ from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy, import_registration
 from patient_service.imports.person_locks import lock_person
-from patient_service.imports.registration import Registration, Upload, parse_registration
+from patient_service.imports.registration import (
+    FORM_NAMES,
+    Registration,
+    Upload,
+    parse_registration,
+    registration_by_hand,
+)
 from patient_service.models import import_corrections, kernel
+from patient_service.patient import SELF_REPORTED
 from shared.core.errors import CopyGone, Finding, NotAllowedError, RejectedError
 from shared.database.copy import copy_rows
 from shared.database.engine import transaction
@@ -26,9 +33,10 @@ from shared.imports.mend import begin_correction
 from shared.imports.retry import RetryRule
 from shared.text.strict_json import escaped, is_storable
 from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import Action, FileStatus
 
 _RULE = "corrected"
+_BY_HAND = "entered_by_hand"
 _EVIDENCE = ("consent_metadata", "registration_token", "registration_timestamp")
 _NOT_CORRECTABLE = (Code.FILE_TOO_LARGE, Code.ERASED_REGISTRATION, Code.TOKEN_MISMATCH, Code.SIGNATURE_INVALID)
 _ABSENT = object()
@@ -88,6 +96,41 @@ class Corrections:
             endings.settle(connection, import_id, settlement)
             endings.heal(connection, import_id)
 
+    def check_entry(self, values: Mapping[str, object], row: RowMapping) -> Sequence[Finding]:
+        """What keeps these values from being entered for the row's file; nothing, where nothing does."""
+        try:
+            registration_by_hand(values, None, _upload(row))
+        except RejectedError as error:
+            return error.findings
+        return ()
+
+    def enter(self, import_id: int, values: Mapping[str, object], reason: str, actor: str) -> None:
+        """Takes in what a person entered for a failed file, with the consent that its copy holds, if that can be read.
+
+        The person is found as by any registration: a known one gets what was entered. A file without a copy is
+        discarded and stays in the bucket. Raises as `correct`.
+        """
+        with transaction(self.engine) as connection:
+            row = ledger.find(connection, kernel, import_id)
+        _require_failed(row)
+        if not can_be_entered(row):
+            raise NotAllowedError(f"File {kernel.number(import_id)} is of an erased person", Code.NOT_CORRECTABLE)
+        content = self.copies.read(row["local_path"]) if row["local_path"] else None
+        document = _document_or_none(content)
+        registration = registration_by_hand(values, document, _upload(row))
+        file = RegistrationFile(content or b"", row["file_hash"] or "", row["local_path"] or "")
+        with transaction(self.engine) as connection:
+            lock_person(connection, registration.person.name_key, registration.person.email_key, [registration.token])
+            begin_correction(connection, kernel, import_id, actor, reason, action=Action.ENTER)
+            policy = replace(self.policy, update_known=True)
+            settlement = import_registration(connection, import_id, file, registration, policy, rule=_BY_HAND)
+            if content is None:
+                settlement = replace(settlement, status=FileStatus.DISCARDED, noted={"discard_reason": reason})
+            _keep(connection, import_id, list(_entered(document, values)), reason, actor)
+            endings = Endings(kernel, RetryRule())
+            endings.settle(connection, import_id, settlement)
+            endings.heal(connection, import_id)
+
     def _content(self, row: RowMapping) -> bytes:
         content = self.copies.read(row["local_path"]) if row["local_path"] else None
         if content is None:
@@ -123,10 +166,19 @@ def is_correctable(row: RowMapping) -> bool:
     return row["error_code"] not in _NOT_CORRECTABLE
 
 
+def can_be_entered(row: RowMapping) -> bool:
+    """Whether the person of a file that failed like this may be entered by hand: anybody but one who was erased."""
+    return bool(row["error_code"] != Code.ERASED_REGISTRATION)
+
+
+def _require_failed(row: RowMapping) -> None:
+    if row["status"] != FileStatus.FAILED:
+        raise NotAllowedError(f"File {kernel.number(row['id'])} is {row['status']} and cannot be corrected")
+
+
 def _require_correctable(row: RowMapping) -> None:
     number = kernel.number(row["id"])
-    if row["status"] != FileStatus.FAILED:
-        raise NotAllowedError(f"File {number} is {row['status']} and cannot be corrected")
+    _require_failed(row)
     if not is_correctable(row):
         message = f"File {number} failed with {row['error_code']} and cannot be corrected"
         raise NotAllowedError(message, Code.NOT_CORRECTABLE)
@@ -134,8 +186,27 @@ def _require_correctable(row: RowMapping) -> None:
 
 def _registration(document: Mapping[str, object], row: RowMapping) -> Registration:
     """The document as a file of this row says it; nobody signs a correction. Raises `RejectedError`."""
-    upload = Upload(row["uploaded_at"] or row["first_seen_at"], int(row["file_version"] or 0))
-    return parse_registration(_as_bytes(document), row["file_name"] or "", upload)
+    return parse_registration(_as_bytes(document), row["file_name"] or "", _upload(row))
+
+
+def _upload(row: RowMapping) -> Upload:
+    return Upload(row["uploaded_at"] or row["first_seen_at"], int(row["file_version"] or 0))
+
+
+def _document_or_none(content: bytes | None) -> Mapping[str, object] | None:
+    try:
+        return read_document(content) if content is not None else None
+    except RejectedError:
+        return None
+
+
+def _entered(document: Mapping[str, object] | None, values: Mapping[str, object]) -> Iterator[Change]:
+    """Where a file that can be read says something else of the person than was entered."""
+    said = (document or {}).get("patient_data")
+    if isinstance(said, dict):
+        own = {FORM_NAMES.get(name, name): value for name, value in said.items()}
+        known = {name: value for name, value in own.items() if name in SELF_REPORTED and value not in (None, "")}
+        yield from _differences(known, dict(values), "/patient_data")
 
 
 def _as_bytes(document: Mapping[str, object]) -> bytes:

@@ -18,9 +18,10 @@ LEAST_TOKEN = 8
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """`token` is None where the name does not follow the pattern."""
+    """`token` is None where the name does not follow the pattern; `person` is who it names, last name first."""
 
     token: str | None
+    person: str | None = None
 
     @property
     def follows_pattern(self) -> bool:
@@ -47,4 +48,4 @@ def stands_for(name_token: str, token: str) -> bool:
 def parse_name(name: str) -> ParsedName:
     """Reads the name leniently: any prefix, umlauts, hyphens, several underscores."""
     match = _PATTERN.fullmatch(name.rsplit("/", 1)[-1])
-    return ParsedName(match["token"] if match else None)
+    return ParsedName(match["token"], match["person"].replace("_", " ")) if match else ParsedName(None)

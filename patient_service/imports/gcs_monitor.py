@@ -97,8 +97,8 @@ class RegistrationSource:
                         raise RejectedError(Code.ERASED_REGISTRATION) from None
                 raise
 
-    def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
-        return import_registration(connection, file.id, *content, self.policy)
+    def apply(self, connection: Connection, opened: Sequence[tuple[File, Content]]) -> list[Settlement]:
+        return [import_registration(connection, file.id, *content, self.policy) for file, content in opened]
 
     def size(self, _content: Content) -> int:
         return 1

@@ -144,6 +144,8 @@ def _keep_consent(
     connection: Connection, import_id: int, patient_id: int, file: RegistrationFile, registration: Registration
 ) -> None:
     consent = registration.consent
+    if consent is None:
+        return
     row = {
         "patient_id": patient_id,
         "registration_token": registration.token,

@@ -69,13 +69,13 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Registration:
     """A valid registration. `patient` has every field of a new patient, `given` names those that the form filled;
-    `person` is who it is about.
+    `person` is who it is about. One without `consent` was entered by hand from a file that nobody can read.
     """
 
     patient: Values
     given: frozenset[str]
     person: Person
-    consent: Consent
+    consent: Consent | None
     token: str | None
     registered_at: datetime | None
     order: Order
@@ -126,6 +126,41 @@ def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> R
         order=Order(next(iter(told), upload.at), upload),
         findings=(*remarks, *timestamp_remarks),
     )
+
+
+def registration_by_hand(values: Values, document: Mapping[str, object] | None, upload: Upload) -> Registration:
+    """What a person entered for a file that came by `upload`, with the evidence that its document holds, if it has one
+    that can be read. Raises `InvalidInput` for values that the API would refuse.
+    """
+    patient = validate(PatientCreate, values)
+    consent, token, registered_at = _evidence(document or {})
+    moments = [moment for moment in (registered_at, consent and consent.given_at) if moment]
+    told = [moment for moment in moments if can_be_true(moment, upload.at)]
+    return Registration(
+        patient=patient.model_dump(),
+        given=frozenset(patient.model_fields_set),
+        person=_person(patient.model_dump()),
+        consent=consent,
+        token=token,
+        registered_at=registered_at,
+        order=Order(next(iter(told), upload.at), upload),
+        findings=() if consent else (Finding("/consent_metadata", Code.CONSENT_UNREADABLE),),
+    )
+
+
+def _evidence(document: Mapping[str, object]) -> tuple[Consent | None, str | None, datetime | None]:
+    """Consent, token and time, each where it can be read."""
+    if unstorable_pointers(document):
+        return None, None, None
+    try:
+        token = _text(document, "registration_token", "/registration_token", LONGEST_TOKEN)
+    except RejectedError:
+        token = None
+    try:
+        consent = _consent(_section(document, "consent_metadata"))
+    except RejectedError:
+        consent = None
+    return consent, token, _registered_at(document)[0]
 
 
 def can_be_true(moment: datetime, uploaded_at: datetime) -> bool:

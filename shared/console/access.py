@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import Forbidden
 
-from shared.console import sessions
+from shared.console import resume, sessions
 from shared.core.tokens import ApiToken, Role
 from shared.http import limits
 from shared.http.auth import DEVELOPMENT, EVERYBODY, needed_role
@@ -31,7 +31,11 @@ def admit() -> ResponseReturnValue | None:
         # Asking again from a page of our own brings it along.
         return render_template("console/again.html", address=_asked_for())
     if sessions.has_begun():
+        typed = resume.typed_before_the_end()
         sessions.end()
+        if typed:
+            kept = resume.as_hidden(typed)
+            return render_template("console/sign_in.html", problem=None, destination=_asked_for(), kept=kept), 401
         flash(gettext("Your session has ended. Please sign in again."), "info")
     return redirect(url_for("console.sign_in", next=_asked_for() if request.method == "GET" else None))
 

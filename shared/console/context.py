@@ -23,6 +23,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "service_title": words.SERVICES[service.kernel.service_name],
             "service_name": service.kernel.service_name,
             "person": g.get("caller"),
+            "caller_name": g.caller.name if "caller" in g else "",
             "sign_in_is_off": service.serving.api_auth == "off",
             "sections": [section for section in sections if may(section.role)],
             "here": _section_in_hand(),

@@ -1,19 +1,19 @@
 """Correcting a failed file on its page: what the file says, what is wrong in it, and the form that puts it right."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import forms, words
+from shared.console.excerpts import excerpt_of
 from shared.console.language import meaning
 from shared.console.person_form import FieldGroup
-from shared.core.clock import today
-from shared.core.errors import CopyGone, Finding, NotAllowedError, RejectedError, TransientError
+from shared.console.resume import is_shown_again, keeps_typed
+from shared.core.errors import Finding, NotAllowedError, RejectedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.declaration import Field
@@ -22,23 +22,24 @@ from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
 from shared.http.imports_api import DiscardIn
 from shared.http.service import current_service
-from shared.imports import ledger
+from shared.imports import ledger, story
 from shared.text.json_faults import Position, fault_of, text_of
 from shared.words.statuses import FileStatus
 
 _ADDRESS = "/<int:import_id>/correct"
-_AROUND = 40
 _WHOLE = "document"
 """The input that holds the text of a file that cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correcting:
-    """What only a service knows of correcting its files.
+    """What only a service knows of correcting its files, and of entering their people by hand.
 
     `section` is the pointer of the person's fields in a document, `aliases` are other names that they have there.
-    `is_possible` says of a file's row whether it can be corrected at all. `read` gives the document in a file's
-    content, `check` finds what is wrong in one that stands for a file's, and `correct` imports it.
+    `is_possible` says of a file's row whether it can be corrected at all, `is_enterable` whether its person can be
+    entered. `read` gives the document in a file's content, `read_remains` what is left of one in a broken file.
+    `check` finds what is wrong in a document that stands for a file's, and `correct` imports it; `check_entry` and
+    `enter` do the same with what a person entered. `mix_up` gives the two sides of a file that says it is two people's.
     """
 
     groups: Sequence[FieldGroup]
@@ -49,6 +50,11 @@ class Correcting:
     read: Callable[[bytes], Mapping[str, object]]
     check: Callable[[Mapping[str, object], RowMapping], Sequence[Finding]]
     correct: Callable[[int, Mapping[str, object], str, str], None]
+    is_enterable: Callable[[RowMapping], bool]
+    read_remains: Callable[[bytes], Mapping[str, object]]
+    check_entry: Callable[[Mapping[str, object], RowMapping], Sequence[Finding]]
+    enter: Callable[[int, Mapping[str, object], str, str], None]
+    mix_up: Callable[[Connection, RowMapping, Mapping[str, object], str], tuple[object, object] | None]
 
     @property
     def fields(self) -> list[Field]:
@@ -73,39 +79,6 @@ class Correcting:
         return {**document, self.section.removeprefix("/"): kept | said}
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The person whose registration failed, as far as the file says, and what is wrong."""
-
-    name: str
-    age: int | None
-    facts: tuple[tuple[str, str], ...]
-    problems: tuple[tuple[str, str], ...]
-
-
-def waiting_in(correcting: Correcting, row: RowMapping) -> Waiting | None:
-    """Who waits because this file failed; None where nobody can tell."""
-    if row["status"] != FileStatus.FAILED or not correcting.is_possible(row):
-        return None
-    try:
-        document = correcting.read(correcting.content_of(row["id"]))
-    except (CopyGone, RejectedError, TransientError):
-        return None
-    person = correcting.person_in(document)
-    of_fields, others = _problems(correcting, document, row, forms.texts_of(correcting.fields, person))
-    labels = {field.name: field.label for field in correcting.fields}
-    facts = [(labels[name], words.value(person.get(name))) for name in ("telefon", "email", "geburtsdatum")]
-    return Waiting(
-        name=" ".join(str(person[name]) for name in ("vorname", "nachname") if person.get(name)),
-        age=_age(person.get("geburtsdatum")),
-        facts=tuple((label, value) for label, value in facts if value),
-        problems=(
-            *((labels[name], problem) for name, problems in of_fields.items() for problem in problems),
-            *(("", problem) for problem in others),
-        ),
-    )
-
-
 def add_correcting(routes: Blueprint, correcting: Correcting) -> None:
     """The page of correcting a file, below the files' own."""
     pages = _Pages(correcting)
@@ -125,14 +98,20 @@ class _Pages:
             return self._as_text(row, text_of(content), fault_of(content))
         return self._as_form(row, document, forms.texts_of(self.correcting.fields, self.correcting.person_in(document)))
 
+    @keeps_typed
     def correct(self, import_id: int) -> ResponseReturnValue:
         """Imports what was put right; shows the form again, as it was filled in, where something is still wrong."""
-        row, content = self._file(import_id)
         typed = request.form
+        try:
+            row, content = self._file(import_id)
+        except NotAllowedError:
+            return overtaken(import_id, self.correcting.fields), 409
         try:
             original = self.correcting.read(content)
         except RejectedError:
             text = typed.get(_WHOLE, "")
+            if is_shown_again():
+                return self._as_text(row, text, None)
             try:
                 document = self.correcting.read(text.encode())
             except RejectedError:
@@ -142,17 +121,21 @@ class _Pages:
         before = self.correcting.person_in(original)
         changes = forms.values_of(self.correcting.fields, texts, before)
         document = self.correcting.with_changes(original, changes)
+        if is_shown_again():
+            return self._as_form(row, document, texts)
         return self._import(row, document) or (self._as_form(row, document, texts), 400)
 
     def _import(self, row: RowMapping, document: Mapping[str, object]) -> ResponseReturnValue | None:
         """Leads to the imported file; None where something is still wrong."""
-        reason = _reason()
+        reason = given_reason()
         if reason is None:
             return None
         try:
             self.correcting.correct(row["id"], document, reason, actor())
         except RejectedError:
             return None
+        except NotAllowedError:
+            return overtaken(row["id"], self.correcting.fields), 409
         flash(gettext("File %(number)s is corrected and imported.", number=words.number(row["id"])), "done")
         return redirect(url_for("console.imports.show", import_id=row["id"]))
 
@@ -165,7 +148,7 @@ class _Pages:
         return row, self.correcting.content_of(import_id)
 
     def _as_form(self, row: RowMapping, document: Mapping[str, object], texts: Mapping[str, str]) -> str:
-        of_fields, others = _problems(self.correcting, document, row, texts)
+        of_fields, others = problems_in(self.correcting, document, row, texts)
         made = forms.inputs(self.correcting.fields, texts, of_fields)
         return render_template(
             "console/correct.html",
@@ -179,7 +162,7 @@ class _Pages:
             text=None,
             excerpt=None,
             others=others,
-            **_said(),
+            **said_with_it(),
         )
 
     def _as_text(
@@ -189,28 +172,14 @@ class _Pages:
         others = [f"{meaning(finding.code)} ({finding.pointer})" for finding in findings]
         return render_template(
             "console/correct.html", file=row, wrong=[], groups=[], evidence={}, text=text, others=others,
-            excerpt=_excerpt(text, fault) if fault else None, **_said(),
+            excerpt=excerpt_of(text, fault) if fault else None, **said_with_it(),
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """The place at which a text cannot be read, with some of its line around it."""
-
-    place: Position
-    before: str
-    at: str
-    after: str
-
-
-def _excerpt(text: str, place: Position) -> Excerpt:
-    line, index = [*text.split("\n"), ""][place.line - 1], place.column - 1
-    return Excerpt(place, line[max(0, index - _AROUND) : index], line[index : index + 1], line[index + 1 :][:_AROUND])
-
-
-def _problems(
+def problems_in(
     correcting: Correcting, document: Mapping[str, object], row: RowMapping, texts: Mapping[str, str]
 ) -> tuple[dict[str, list[str]], list[str]]:
+    """What is wrong in the document that stands for the row's file, as sentences: by field, and all else."""
     findings = correcting.check(document, row)
     renamed = [
         Finding(finding.pointer.replace(f"{correcting.section}/{alias}", f"{correcting.section}/{name}"), finding.code)
@@ -220,28 +189,30 @@ def _problems(
     return forms.problems_of(correcting.fields, dict.fromkeys(renamed), correcting.section, texts)
 
 
-def _reason() -> str | None:
+def given_reason() -> str | None:
+    """Why somebody corrects or enters; None where they did not say, or too much."""
     try:
         return validate(DiscardIn, {"reason": request.form.get("reason", "")}).reason
     except InvalidInput:
         return None
 
 
-def _said() -> dict[str, object]:
+def said_with_it() -> dict[str, object]:
     """The reason as it was typed, and whether it is what keeps the form from being taken."""
-    posted = request.method == "POST"
+    posted = request.method == "POST" and not is_shown_again()
     return {
         "reason": request.form.get("reason", ""),
-        "needs_reason": posted and _reason() is None,
+        "needs_reason": posted and given_reason() is None,
         "longest": LONGEST_REMARK,
     }
 
 
-def _age(born: object) -> int | None:
-    try:
-        day = date.fromisoformat(str(born))
-    except ValueError:
-        return None
-    present = today()
-    age = present.year - day.year - ((present.month, present.day) < (day.month, day.day))
-    return age if 0 <= age <= 120 else None
+def overtaken(import_id: int, fields: Iterable[Field]) -> str:
+    """Says what somebody else did with the file meanwhile, and keeps what was typed for reading."""
+    service = current_service()
+    with transaction(service.engine) as connection:
+        row = ledger.find(connection, service.kernel, import_id)
+        done = story.actions(connection, service.kernel, import_id)
+    texts = {field.label: request.form.get(field.name, "") for field in fields}
+    typed = [(label, text) for label, text in texts.items() if text]
+    return render_template("console/overtaken.html", file=row, last=done[-1] if done else None, typed=typed)

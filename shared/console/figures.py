@@ -1,26 +1,15 @@
-"""What the overview shows beside the checks: the pass in hand, the latest failed files, and the last weeks."""
+"""What the overview shows beside the checks: the latest failed files, and the last weeks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from sqlalchemy.engine import Connection
 
 from shared.database.statements import KernelStatement
 from shared.database.tables import KernelTables
-from shared.state.snapshot import Snapshot
 
 WEEKS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class RunningPass:
-    """The pass in hand: files done and due so far, and when it is likely to end (None as long as nobody can say)."""
-
-    started_at: datetime
-    done: int
-    due: int
-    ends_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +33,6 @@ class Week:
     @property
     def files(self) -> int:
         return self.imported + self.failed + self.left_out
-
-
-def running_pass(snapshot: Snapshot) -> RunningPass | None:
-    """The pass in hand, whichever process runs it. Its progress is read from the ledger, where every file of a pass
-    stands as waiting before the first is imported."""
-    began, done = snapshot.running_since, snapshot.done_in_pass
-    if began is None:
-        return None
-    ends_at = snapshot.at + (snapshot.at - began) / done * snapshot.due if done else None
-    return RunningPass(began, done, done + snapshot.due, ends_at)
 
 
 def latest_failed(connection: Connection, kernel: KernelTables) -> Sequence[FailedFile]:

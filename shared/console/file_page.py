@@ -11,7 +11,7 @@ from shared.console import words
 from shared.console.language import gist
 from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
-from shared.imports import ledger, story
+from shared.imports import care, ledger, story
 from shared.imports.queries import Attempt, NextMove, attempts_at, next_move
 from shared.words.statuses import Action, FileStatus, RecordOutcome
 
@@ -50,6 +50,8 @@ def file_page(connection: Connection, kernel: KernelTables, row: RowMapping, pag
             row, attempts_at(connection, kernel, import_id), story.actions(connection, kernel, import_id), reviews
         ),
         "next_step": next_step(row),
+        "notes": care.notes(connection, kernel, import_id),
+        "carer": care.carers(connection, kernel, [import_id]).get(import_id),
         "can_be_mended": row["status"] in ledger.RETRYABLE,
         "finding_groups": story.finding_groups(connection, kernel, import_id),
         "outcomes": outcomes,
@@ -71,7 +73,7 @@ def steps(
     row: RowMapping, attempts: Sequence[Attempt], actions: Sequence[RowMapping], reviews: Sequence[RowMapping]
 ) -> list[Step]:
     """The file's way, oldest first."""
-    found = [*_of_the_file(row), *_of_attempts(attempts[:-1]), *map(_action, actions), *_of_reviews(reviews)]
+    found = [*_of_the_file(row), *_of_attempts(attempts[:-1]), *_of_actions(actions), *_of_reviews(reviews)]
     return sorted(found, key=lambda step: step.at)
 
 
@@ -124,15 +126,13 @@ def _result(row: RowMapping, status: str) -> str:
     return result + (f": {gist(row['error_code'])}" if row["error_code"] else "")
 
 
-def _action(action: RowMapping) -> Step:
-    name = words.actor_name(action["actor"])
-    texts = {
-        Action.RETRY: gettext("%(name)s asked for another attempt", name=name),
-        Action.DISCARD: gettext("%(name)s discarded the file", name=name),
-        Action.CORRECT: gettext("%(name)s corrected the file", name=name),
-    }
-    tone: words.Tone = "warn" if action["action"] == Action.DISCARD else "busy"
-    return Step(action["at"], texts.get(action["action"], f"{name}: {action['action']}"), tone, action["reason"])
+def _of_actions(actions: Sequence[RowMapping]) -> Iterator[Step]:
+    """All but the notes, which stand by themselves."""
+    tones: Mapping[str, words.Tone] = {Action.DISCARD: "warn", Action.ENTER: "good", Action.CORRECT: "good"}
+    for action in actions:
+        if action["action"] != Action.NOTE:
+            what = f"{words.actor_name(action['actor'])} {words.action(action['action'])}"
+            yield Step(action["at"], what, tones.get(action["action"], "busy"), action["reason"])
 
 
 def _of_reviews(reviews: Sequence[RowMapping]) -> Iterator[Step]:

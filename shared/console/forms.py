@@ -57,7 +57,7 @@ def inputs(
 
 def texts_of(fields: Iterable[Field], values: Mapping[str, object]) -> dict[str, str]:
     """What the inputs show of these values, whatever they are: those of a broken file need not fit their field."""
-    return {field.name: _text(values.get(field.name)) for field in fields}
+    return {field.name: text_of(values.get(field.name)) for field in fields}
 
 
 def values_of(fields: Iterable[Field], texts: Mapping[str, str], before: Mapping[str, object]) -> dict[str, object]:
@@ -65,7 +65,7 @@ def values_of(fields: Iterable[Field], texts: Mapping[str, str], before: Mapping
     return {
         field.name: _value(field, texts[field.name])
         for field in fields
-        if field.name in texts and _lines(texts[field.name]) != _lines(_text(before.get(field.name)))
+        if field.name in texts and _lines(texts[field.name]) != _lines(text_of(before.get(field.name)))
     }
 
 
@@ -131,8 +131,8 @@ def _hint(field: Field) -> str:
     return ""
 
 
-def _text(value: object) -> str:
-    """A value as it is typed."""
+def text_of(value: object) -> str:
+    """A value, whatever it is, as it is typed."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -140,14 +140,14 @@ def _text(value: object) -> str:
     if isinstance(value, date):
         return f"{value:%d.%m.%Y}"
     if isinstance(value, list):
-        return "\n".join(_text(entry) for entry in value)
+        return "\n".join(text_of(entry) for entry in value)
     if isinstance(value, dict):
         return "\n".join(f"{key}: {_inline(inner)}" for key, inner in value.items())
     return _as_german_day(str(value))
 
 
 def _inline(value: object) -> str:
-    return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+    return ", ".join(map(text_of, value)) if isinstance(value, list) else text_of(value)
 
 
 def _as_german_day(text: str) -> str:

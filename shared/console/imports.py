@@ -1,7 +1,7 @@
 """The files that the import knows: the list, and mending what failed. One file's page is `file_page`."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -11,9 +11,13 @@ from flask_babel import gettext, lazy_gettext, ngettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console.access import may
-from shared.console.corrections import Correcting, add_correcting, waiting_in
+from shared.console.by_hand import add_entering
+from shared.console.care import Show, add_care
+from shared.console.corrections import Correcting, add_correcting
 from shared.console.file_page import file_page
+from shared.console.resume import is_shown_again, keeps_typed
 from shared.console.sections import Section
+from shared.console.waiting import waiting_in
 from shared.console.words import FILE_STATES, number
 from shared.core.clock import GERMANY
 from shared.core.errors import NotAllowedError, NotFound
@@ -22,10 +26,11 @@ from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput, validate
 from shared.http.accesses import note_files, note_list
 from shared.http.auth import actor, needs
+from shared.http.bodies import LONGEST_REMARK
 from shared.http.imports_api import DiscardIn
 from shared.http.requests import paging, word
 from shared.http.service import current_service
-from shared.imports import ledger, mend, story
+from shared.imports import care, ledger, mend, story
 from shared.imports.queries import list_imports
 from shared.state.reading import read_snapshot
 from shared.words.codes import Code
@@ -54,14 +59,17 @@ def imports_section(correcting: Correcting | None) -> Section:
     """The section at `/console/imports`; `correcting`, where the service's files can be corrected."""
     routes = Blueprint("imports", __name__)
     routes.get("", endpoint="index")(needs(Role.LOOK)(_list))
-    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(_showing(correcting)))
+    show = _showing(correcting)
+    routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(show))
     routes.post("/run", endpoint="run")(_run)
     routes.post("/retry-failed", endpoint="retry_failed")(_retry_failed)
     routes.post(f"{_ONE}/retry", endpoint="retry")(_retry)
     routes.get(f"{_ONE}/discard", endpoint="ask_discard")(_ask_discard)
     routes.post(f"{_ONE}/discard", endpoint="discard")(_discard)
+    add_care(routes, show)
     if correcting:
         add_correcting(routes, correcting)
+        add_entering(routes, correcting)
     return Section(routes, lazy_gettext("Imports"))
 
 
@@ -85,6 +93,7 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
             offset=page.offset,
             limit=page.limit,
         )
+        carers = care.carers(connection, service.kernel, [row["id"] for row in rows])
         codes = story.codes_in_use(connection, service.kernel)
         failed, doubted = _failed(connection, filters) if may(Role.OPERATE) else (0, 0)
     note_list()
@@ -96,6 +105,7 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
         pages=max(-(-total // page.limit), 1),
         filters=filters,
         codes=codes,
+        carers=carers,
         failed=failed,
         doubted=doubted,
         problem=problem,
@@ -149,21 +159,33 @@ def _midnight(day: date | None, later: int = 0) -> datetime | None:
     return datetime.combine(day + timedelta(days=later), time(), GERMANY)
 
 
-def _showing(correcting: Correcting | None) -> Callable[[int], str]:
-    def show(import_id: int) -> str:
+def _showing(correcting: Correcting | None) -> Show:
+    def show(import_id: int, note: str = "", problem: str | None = None) -> str:
         service = current_service()
         with transaction(service.engine) as connection:
             row = ledger.find(connection, service.kernel, import_id)
             values = file_page(connection, service.kernel, row, paging())
-        values["can_be_corrected"] = _is_correctable(correcting, row)
-        values["waiting"] = waiting_in(correcting, row) if correcting and may(Role.READ) else None
-        return render_template("console/file.html", **values)
+            waiting = waiting_in(connection, correcting, row) if correcting and may(Role.READ) else None
+        return render_template(
+            "console/file.html",
+            **values,
+            waiting=waiting,
+            can_be_corrected=_is_correctable(correcting, row),
+            can_be_entered=_is_enterable(correcting, row),
+            note=note,
+            note_problem=problem,
+            longest=LONGEST_REMARK,
+        )
 
     return show
 
 
 def _is_correctable(correcting: Correcting | None, row: RowMapping) -> bool:
     return correcting is not None and row["status"] == FileStatus.FAILED and correcting.is_possible(row)
+
+
+def _is_enterable(correcting: Correcting | None, row: RowMapping) -> bool:
+    return correcting is not None and row["status"] == FileStatus.FAILED and correcting.is_enterable(row)
 
 
 @needs(Role.OPERATE)
@@ -206,9 +228,12 @@ def _ask_discard(import_id: int) -> str:
 
 
 @needs(Role.OPERATE)
+@keeps_typed
 def _discard(import_id: int) -> ResponseReturnValue:
     service, given = current_service(), request.form
     wish = {"reason": given.get("reason", ""), "delete_source": given.get("delete_source") == "yes"}
+    if is_shown_again():
+        return _discard_page(import_id, wish)
     try:
         discard = validate(DiscardIn, wish)
     except InvalidInput:

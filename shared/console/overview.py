@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
 
 from shared.console import plot, words
-from shared.console.figures import Week, latest_failed, running_pass, weeks
+from shared.console.figures import Week, latest_failed, weeks
 from shared.console.language import meaning
 from shared.core.clock import today
 from shared.core.dependencies import Check
@@ -16,7 +16,9 @@ from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.auth import needs
 from shared.http.service import Service, current_service
+from shared.imports import care
 from shared.state.health import import_health
+from shared.state.progress import running_pass
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code
@@ -64,6 +66,7 @@ def _overview() -> str:
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
         failed = latest_failed(connection, service.kernel)
+        carers = care.carers(connection, service.kernel, [file.id for file in failed])
         history = weeks(connection, service.kernel, today())
         due = service.count_due(connection)
     checks = [*import_health(snapshot, service.expected), *outside]
@@ -72,6 +75,7 @@ def _overview() -> str:
         snapshot=snapshot,
         running=running_pass(snapshot),
         failed=failed,
+        carers=carers,
         failed_total=_failed_files(snapshot),
         due=due,
         weeks=history,

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from shared.console import person_words, words
 from shared.console.access import may
 from shared.console.erasures import Erasing, add_erasing
-from shared.console.person_form import Editing, FieldGroup, add_editing
+from shared.console.person_form import Editing, FieldGroup, Move, add_editing
 from shared.console.sections import Section
 from shared.core.json_values import json_default
 from shared.core.tokens import Role
@@ -88,6 +88,10 @@ class People:
     answering: Answering | None = None
     restricting: Restricting | None = None
     due: Callable[[Connection], Sequence[Due]] | None = None
+    moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
+    """The common changes of each status."""
+    outlook: Callable[[Mapping[str, object]], Sequence[object]] | None = None
+    """What the next pass would do to what we changed in a row, where the source comes again."""
 
     def names(self, connection: Connection, ids: Collection[int]) -> dict[int, str]:
         """The names of those who are there."""
@@ -109,7 +113,7 @@ def full_name(person: Person) -> str:
 
 def blank_fields(person: Person, group: FieldGroup) -> list[str]:
     """The names of the group's fields that hold nothing."""
-    return [words.field(field) for field in group.fields if not words.value(getattr(person, field))]
+    return [words.field(name) for name in group.fields if not words.value(getattr(person, name))]
 
 
 def people_section(people: People) -> Section:
@@ -186,6 +190,8 @@ class _Pages:
             history=history,
             consents=consents,
             marks=marks,
+            moves=self._people.moves.get(str(vars(row)["status"]), ()),
+            outlook=self._people.outlook(vars(row)) if self._people.outlook else (),
             blank_fields=blank_fields,
             person_words=person_words,
         )

@@ -12,7 +12,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection
 
-from shared.console import forms, words
+from shared.console import forms, person_words, words
+from shared.console.resume import is_shown_again, keeps_typed
+from shared.core.clock import today
 from shared.core.errors import RejectedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -20,6 +22,7 @@ from shared.fields.declaration import Field
 from shared.http.accesses import note_created
 from shared.http.auth import actor, needs
 from shared.http.service import current_service
+from shared.people.timeline import history_of
 
 _WAS = "was_"
 """Before a field's name: the hidden input with what it said when the form was opened."""
@@ -31,6 +34,26 @@ class FieldGroup:
 
     heading: LazyString
     fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A common change of somebody's status, as one button: the fields that it writes (None blanks one), a field that
+    takes the day of today, and one that is asked for."""
+
+    label: LazyString
+    changes: Mapping[str, str | None]
+    dated: str | None = None
+    asked: str | None = None
+
+    def inputs(self, row: object) -> list[tuple[str, str]]:
+        """The hidden inputs of its form: what it writes, and what each field said when the page was made."""
+        changes: dict[str, object] = dict(self.changes)
+        if self.dated is not None:
+            changes[self.dated] = today()
+        touched = [*changes, *([self.asked] if self.asked else [])]
+        was = {f"{_WAS}{name}": forms.text_of(getattr(row, name)) for name in touched}
+        return [*((name, forms.text_of(value)) for name, value in changes.items()), *was.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +87,12 @@ class _Pages:
         fields = self._fields()
         return self._form(None, forms.texts_of(fields, {field.name: field.default for field in fields}))
 
+    @keeps_typed
     def create(self) -> ResponseReturnValue:
         fields = self._fields()
         typed = _typed(fields)
+        if is_shown_again():
+            return self._form(None, typed)
         values = forms.values_of(fields, typed, {})
         try:
             with transaction(current_service().engine) as connection:
@@ -82,21 +108,26 @@ class _Pages:
             row = self.editing.lock(connection, entity_id)
         return self._form(entity_id, forms.texts_of(self._fields(), vars(row)))
 
+    @keeps_typed
     def edit(self, entity_id: int) -> ResponseReturnValue:
+        """Writes what was touched of the fields that the form has, which need not be all."""
         fields = self._fields()
         typed, was = _typed(fields), _typed(fields, _WAS)
-        touched = [field for field in fields if typed[field.name] != was[field.name]]
+        touched = [f for f in fields if f.name in typed and typed[f.name] != was.get(f.name)]
+        clashes: list[Field] = []
         try:
             with transaction(current_service().engine) as connection:
                 row = vars(self.editing.lock(connection, entity_id))
                 now = forms.texts_of(fields, row)
-                clashes = [f for f in touched if now[f.name] not in (was[f.name], typed[f.name])]
-                if not clashes:
+                clashes = [f for f in touched if now[f.name] not in (was.get(f.name), typed[f.name])]
+                if not clashes and not is_shown_again():
                     values = forms.values_of(touched, typed, row)
                     self.editing.update(connection, entity_id, values, actor())
         except RejectedError as error:
             of_fields, others = forms.problems_of(fields, error.findings, "", typed)
-            return self._form(entity_id, typed, of_fields, others, was=was), 400
+            return self._form(entity_id, now | typed, of_fields, others, was=now | was), 400
+        if is_shown_again():
+            return self._form(entity_id, now | typed, was=now | was)
         if clashes:
             texts = now | {field.name: typed[field.name] for field in touched}
             problems = {field.name: [_clash(now[field.name])] for field in clashes}
@@ -117,6 +148,10 @@ class _Pages:
         *,
         was: Mapping[str, str] | None = None,
     ) -> str:
+        service, history = current_service(), None
+        if entity_id is not None:
+            with transaction(service.engine) as connection:
+                history = history_of(connection, service.kernel, entity_id)
         made = forms.inputs(self._fields(), texts, of_fields or {})
         return render_template(
             "console/person_form.html",
@@ -125,12 +160,15 @@ class _Pages:
             was={} if entity_id is None else {f"{_WAS}{name}": text for name, text in (was or texts).items()},
             wrong=bool(of_fields),
             others=others,
+            history=history,
+            person_words=person_words,
         )
 
 
 def _typed(fields: Sequence[Field], before: str = "") -> dict[str, str]:
     """A browser ends lines with CR LF, and drops nothing else."""
-    return {field.name: request.form.get(f"{before}{field.name}", "").replace("\r\n", "\n") for field in fields}
+    given = {field.name: request.form.get(f"{before}{field.name}") for field in fields}
+    return {name: text.replace("\r\n", "\n") for name, text in given.items() if text is not None}
 
 
 def _clash(text: str) -> str:

@@ -57,11 +57,24 @@ def what(happening: Happening) -> str:
     return str(gettext("changed"))
 
 
-def choice_of(happening: Happening) -> str:
-    """What a person decided or undid; empty for anything else. What they wrote with it stands at the review."""
-    if happening.kind != "action" or happening.word not in (Action.RESOLVE, Action.UNDO):
+def said_with_it(happening: Happening) -> str:
+    """What a person decided or undid, or wrote about the person's file; empty for anything else."""
+    if happening.kind != "action" or happening.rule is None:
         return ""
-    return words.choice(happening.rule or "")
+    if happening.word in (Action.RESOLVE, Action.UNDO):
+        return words.choice(happening.rule)
+    return happening.rule if happening.word in (Action.NOTE, Action.CORRECT, Action.ENTER) else ""
+
+
+def fate(if_same: str, if_new: str) -> str:
+    """What becomes of a field that we changed: `kept`, `taken` or `asked`, in either case."""
+    if if_same == "taken":
+        return str(gettext("Our value is overwritten."))
+    if if_new == "asked":
+        return str(gettext("Our value stays. Only if the source says something new, we are asked."))
+    if if_new == "taken":
+        return str(gettext("Our value stays, until the source says something new."))
+    return str(gettext("Our value stays."))
 
 
 def tone(happening: Happening) -> words.Tone:

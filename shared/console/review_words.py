@@ -6,8 +6,9 @@ from typing import Literal
 
 from flask_babel import LazyString, gettext, lazy_gettext
 
-from shared.reviews.subjects import ConflictSubject, DuplicateSubject, HeldDeletionsSubject, Subject
-from shared.reviews.values import HeldRecordDetail, Review
+from shared.console import words
+from shared.reviews.subjects import ConflictSubject, DuplicateSubject, HeldDeletionsSubject, Side, Subject
+from shared.reviews.values import DuplicateDetail, HeldRecordDetail, Review
 from shared.words.statuses import ReviewChoice, ReviewKind
 
 EXPLANATIONS: Mapping[tuple[ReviewKind, str], LazyString] = {
@@ -45,11 +46,37 @@ class Option:
     is_final: bool = False
 
 
-def explanation(review: Review, service_name: str) -> str:
-    """What is asked, for somebody who sees the first review of its kind."""
+_WHY: Mapping[str | None, LazyString] = {
+    "same_email": lazy_gettext("has the same e-mail address as %(others)s, but another name"),
+    "same_name_and_birth_date": lazy_gettext(
+        "has the same name and birth date as %(others)s, but another e-mail address or none"
+    ),
+    "same_token": lazy_gettext("carries the same mark as one of %(others)s, but says it is somebody else"),
+    "several_matches": lazy_gettext("fits more than one entry by name and e-mail address: %(others)s"),
+}
+
+
+def explanation(review: Review, service_name: str, subject: Subject | None) -> str:
+    """What is asked, and why, for somebody who sees the first review of its kind."""
     if isinstance(review.detail, HeldRecordDetail) and not review.detail.candidates:
         return str(_RESEMBLES_ERASED)
+    if isinstance(subject, DuplicateSubject) and len(subject.sides) > 1:
+        others = ", ".join(_name(side) for side in subject.sides[1:])
+        if isinstance(review.detail, DuplicateDetail) and review.detail.rule in _WHY:
+            why = str(_WHY[review.detail.rule]) % {"others": others}
+            return str(gettext("The registration of %(who)s %(why)s. Is it the same person?",
+                               who=_name(subject.sides[0]), why=why))  # fmt: skip
+        if isinstance(review.detail, HeldRecordDetail):
+            same = ", ".join(words.field(each.field) for each in subject.fields if not each.differs)
+            return str(gettext("The doctors' search lists %(who)s. That may be %(others)s: the same are %(same)s. "
+                               "Nothing was written. Who is it?",
+                               who=_name(subject.sides[0]), others=others, same=same or "–"))  # fmt: skip
     return str(EXPLANATIONS.get((review.kind, service_name), ""))
+
+
+def _name(side: Side) -> str:
+    name = " ".join(str(side.values[part]) for part in ("vorname", "nachname") if side.values.get(part))
+    return name if side.entity_id is None else f"{name} ({side.entity_id})"
 
 
 def shape(subject: Subject | None) -> Shape:

@@ -1,6 +1,6 @@
 """Reviews: the list, one review with all it is about, resolving it, and undoing that."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,6 +12,9 @@ from shared.console import review_words
 from shared.console.access import may
 from shared.console.language import meaning
 from shared.console.people import People
+from shared.console.resume import is_shown_again, keeps_typed
+from shared.console.review_batches import Batches
+from shared.console.review_list import grouped, people_in
 from shared.console.sections import Section
 from shared.console.words import review_number
 from shared.core.errors import NotAllowedError
@@ -21,16 +24,17 @@ from shared.fields.validation import InvalidInput, validate
 from shared.http.accesses import note_list
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
-from shared.http.requests import paging, word
+from shared.http.requests import PageQuery, paging, word
 from shared.http.reviews_api import ResolveIn, note_review
 from shared.http.service import current_service
-from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews
+from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews, next_open
 from shared.reviews.subjects import Subject
 from shared.reviews.values import Resolution, Review
 from shared.words.statuses import ReviewChoice, ReviewKind, ReviewState
 
 _ONE = "/<int:review_id>"
 _ALL = "all"
+_ON_A_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ def reviews_section(reviews: ServiceReviews) -> Section:
     routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(pages.show))
     routes.post(f"{_ONE}/resolve", endpoint="resolve")(needs(Role.OPERATE)(pages.resolve))
     routes.post(f"{_ONE}/undo", endpoint="undo")(needs(Role.OPERATE)(pages.undo))
+    Batches(reviews.people, reviews.resolve).add_to(routes)
     return Section(routes, lazy_gettext("Reviews"))
 
 
@@ -71,7 +76,7 @@ class _Pages:
         self._reviews = reviews
 
     def index(self) -> str:
-        service, page = current_service(), paging()
+        service, page = current_service(), PageQuery(page=paging().page, limit=_ON_A_PAGE)
         state, kind = word("state"), word("kind")
         state = state if state and state in (*ReviewState, _ALL) else ReviewState.OPEN
         kind = kind if kind in tuple(ReviewKind) else None
@@ -81,29 +86,31 @@ class _Pages:
                 service.kernel,
                 state=None if state == _ALL else ReviewState(state),
                 kind=ReviewKind(kind) if kind else None,
+                newest_decided_first=True,
                 offset=page.offset,
                 limit=page.limit,
             )
-            names = self._reviews.people.names(connection, _about(reviews)) if may(Role.READ) else {}
+            names = self._reviews.people.names(connection, people_in(reviews)) if may(Role.READ) else None
         note_list()
         return render_template(
             "console/reviews.html",
-            reviews=reviews,
-            names=names,
+            groups=grouped(reviews, names),
             total=total,
             page=page.page,
             pages=max(-(-total // page.limit), 1),
             state=state,
             kind=kind,
-            review_words=review_words,
         )
 
     def show(self, review_id: int) -> str:
         return self._page(review_id)
 
+    @keeps_typed
     def resolve(self, review_id: int) -> ResponseReturnValue:
         """Decides; what cannot be done is said on the same page, with what was filled in."""
         given = _given()
+        if is_shown_again():
+            return self._page(review_id, given)
         try:
             resolution = _resolution(given)
             with transaction(current_service().engine) as connection:
@@ -116,7 +123,14 @@ class _Pages:
             problem = gettext("Somebody else has decided this in the meantime. Nothing was done.")
             return self._page(review_id, problem=problem), 409
         flash(gettext("Review %(number)s is decided.", number=review_number(review_id)), "done")
-        return redirect(url_for("console.reviews.show", review_id=review_id))
+        return redirect(self._next(review_id) if "next" in request.form else _address(review_id))
+
+    def _next(self, review_id: int) -> str:
+        """The next one to decide, or the list where nothing waits any more."""
+        service = current_service()
+        with transaction(service.engine) as connection:
+            following, _ = next_open(connection, service.kernel, review_id)
+        return url_for("console.reviews.index") if following is None else _address(following)
 
     def undo(self, review_id: int) -> ResponseReturnValue:
         comment = request.form.get("comment", "").strip()[:LONGEST_REMARK] or None
@@ -137,6 +151,7 @@ class _Pages:
         with transaction(service.engine) as connection:
             review = find_review(connection, service.kernel, review_id)
             subject = self._reviews.subject_of(connection, review) if may(Role.READ) else None
+            following, left = next_open(connection, service.kernel, review_id)
         if subject is not None:
             note_review(review)
         return render_template(
@@ -147,13 +162,15 @@ class _Pages:
             options=review_words.options(service.kernel.service_name, subject),
             given=given or Given(),
             problem=problem,
+            following=following,
+            left=left,
             longest=LONGEST_REMARK,
             review_words=review_words,
         )
 
 
-def _about(reviews: Iterable[Review]) -> set[int]:
-    return {review.entity_id for review in reviews if review.entity_id is not None}
+def _address(review_id: int) -> str:
+    return url_for("console.reviews.show", review_id=review_id)
 
 
 def _given() -> Given:

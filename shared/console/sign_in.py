@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import NotFound
 
-from shared.console import sessions
+from shared.console import resume, sessions
 from shared.console.access import operator
 from shared.console.language import LANGUAGES
 from shared.core.logs import get_logger
@@ -42,7 +42,8 @@ def _enter() -> ResponseReturnValue:
         return _page(gettext("There is no such access key. Please check it, or ask for one.")), 401
     sessions.begin(token)
     log.info("console_signed_in", caller=token.name, role=token.role.name.lower())
-    return redirect(_destination())
+    typed = resume.carried()
+    return resume.way_back(_destination(), typed) if typed else redirect(_destination())
 
 
 def _leave() -> ResponseReturnValue:
@@ -60,7 +61,8 @@ def _choose_language() -> ResponseReturnValue:
 
 
 def _page(problem: str | None = None) -> str:
-    return render_template("console/sign_in.html", problem=problem, destination=_destination())
+    kept = resume.as_hidden(resume.carried())
+    return render_template("console/sign_in.html", problem=problem, destination=_destination(), kept=kept)
 
 
 def _destination() -> str:

@@ -94,6 +94,7 @@ RULES: Mapping[str, LazyString] = {
     "answered": lazy_gettext("Somebody here has decided so before."),
     "none": lazy_gettext("Nobody known is meant."),
     "corrected": lazy_gettext("A person corrected the file."),
+    "entered_by_hand": lazy_gettext("A person entered this by hand."),
 }
 
 _ACCESSES: Mapping[str, LazyString] = {
@@ -149,6 +150,10 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.RETRY: lazy_gettext("asked for another attempt"),
     Action.DISCARD: lazy_gettext("discarded the file"),
     Action.CORRECT: lazy_gettext("corrected the file"),
+    Action.ENTER: lazy_gettext("entered the person of the file by hand"),
+    Action.NOTE: lazy_gettext("noted"),
+    Action.TAKE: lazy_gettext("takes care of it"),
+    Action.GIVE_BACK: lazy_gettext("does not take care of it any more"),
     Action.RESOLVE: lazy_gettext("decided"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),

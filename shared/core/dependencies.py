@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from shared.core.errors import CuravaniError
 from shared.core.logs import get_logger
@@ -20,7 +20,7 @@ ANSWER_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Check:
     """One thing that has to be well. `code` says what is not, or why it does not count; a check that is `ok` may carry
-    one, too. `number` and `seconds` say how many, and for how long.
+    one, too. `number` and `seconds` say how many, and for how long, `reason` what more is known of the trouble.
     """
 
     name: str
@@ -28,10 +28,10 @@ class Check:
     code: str | None = None
     number: int | None = None
     seconds: int | None = None
+    reason: str | None = None
 
     def as_json(self) -> dict[str, object]:
-        shown = {"ok": self.ok, "code": self.code, "number": self.number, "seconds": self.seconds}
-        return {name: value for name, value in shown.items() if value is not None}
+        return {name: value for name, value in asdict(self).items() if name != "name" and value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def ask(dependency: Dependency) -> Check:
     try:
         dependency.probe()
     except CuravaniError as error:
-        return Check(dependency.name, ok=False, code=error.code)
+        return Check(dependency.name, ok=False, code=error.code, reason=error.detail)
     except Exception:
         # A fault in a probe must not take down the page that tells of it.
         log.exception("probe_crashed", reason=dependency.name)

@@ -27,12 +27,16 @@ class Finding:
 
 
 class CuravaniError(Exception):
-    """Base of all our exceptions; `code` is the word of a `shared.words.codes.Code`."""
+    """Base of all our exceptions; `code` is the word of a `shared.words.codes.Code`.
+
+    `detail` says more of the same: another code, or what the other side calls it.
+    """
 
     code: Code = Code.INTERNAL_ERROR
 
-    def __init__(self, code: Code | None = None) -> None:
+    def __init__(self, code: Code | None = None, *, detail: str | None = None) -> None:
         self.code = code or type(self).code
+        self.detail = detail
         super().__init__(self.code)
 
 
@@ -79,6 +83,12 @@ class DatabaseForbidden(DatabaseUnavailable):
     """PostgreSQL refuses the login, or a right that our statements need."""
 
     code = Code.DATABASE_FORBIDDEN
+
+
+class PoolerInTransactionMode(DatabaseUnavailable):
+    """A pooler between us and PostgreSQL changes sessions between transactions, so that no lock would hold."""
+
+    code = Code.POOLER_IN_TRANSACTION_MODE
 
 
 class DatabaseFull(DatabaseUnavailable):
@@ -185,3 +195,17 @@ class CopyGone(CuravaniError):
     """The file's content is not kept (any more), so nobody can look at it or correct it."""
 
     code = Code.COPY_GONE
+
+
+class NotYet(CuravaniError):
+    """The item is not ready, as a file that is still being written: this attempt does not count.
+
+    `reason` is the word under which the pass counts it, `seconds` how soon another look is worth while.
+    """
+
+    code = Code.FILE_CHANGING
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__()
+        self.reason = reason
+        self.seconds = seconds

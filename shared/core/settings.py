@@ -22,8 +22,6 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from shared.core.errors import SettingsError
 from shared.core.networks import Network, parse_networks, parse_origins
@@ -35,6 +33,10 @@ G = TypeVar("G", bound="SettingsGroup")
 def _postgresql_url(value: SecretStr) -> SecretStr:
     if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("must start with postgresql://")
+    # Here, because who reads no such setting needs no library for databases, and it takes long to load.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         make_url(value.get_secret_value())
     except (ValueError, ArgumentError):
@@ -310,6 +312,10 @@ class KafkaSettings(SettingsGroup):
         missing = [name for name, value in wanted.items() if value is None]
         if self.security_protocol.startswith("SASL") and missing:
             raise ValueError(f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL")
+        given = [name for name, value in wanted.items() if value is not None]
+        if given and not self.security_protocol.startswith("SASL"):
+            # The client would leave them aside, and log in nowhere.
+            raise ValueError(f"{', '.join(given)}: given, but KAFKA_SECURITY_PROTOCOL is none with SASL")
         if self.ssl_ca_location is not None and not Path(self.ssl_ca_location).is_file():
             raise ValueError("KAFKA_SSL_CA_LOCATION: no such file")
         return self

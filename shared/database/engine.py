@@ -1,25 +1,19 @@
 """The engine, and the one place where PostgreSQL's errors become ours."""
 
-import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg.rows import TupleRow
 from sqlalchemy.engine import Connection, Engine, make_url
 
-from shared.core.errors import (
-    CuravaniError,
-    DatabaseForbidden,
-    DatabaseFull,
-    DatabaseNotMigrated,
-    DatabaseReadOnly,
-    DatabaseUnavailable,
-    RightMissing,
-    TryAgain,
-)
+from shared.core.errors import CuravaniError, DatabaseReadOnly, DatabaseUnavailable
 from shared.database.json_text import json_text
+from shared.database.troubles import failure_of, is_out_of_connections
+from shared.words.codes import Code
 
 # A server that vanished without closing the connection (power, network) must be noticed within seconds,
 # on both sides: the client to report it, the server to set the dead process's locks free.
@@ -40,6 +34,10 @@ _SESSION = {
     "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "10min",
 }
+CONNECTION_PATIENCE_SECONDS = 10.0
+"""So long a connection is waited for, one of this process's own or one of the server's, before it is an outage."""
+_BETWEEN_TRIES_SECONDS = 0.2
+
 # Not every version of PostgreSQL knows every one. Statements, where startup parameters would do: poolers refuse those.
 _SETTLE = """
     SELECT set_config(name, wanted ->> name, false)
@@ -56,7 +54,7 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> En
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=10,
+        pool_timeout=CONNECTION_PATIENCE_SECONDS,
         connect_args={
             "connect_timeout": 5,
             "application_name": application_name,
@@ -64,8 +62,23 @@ def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> En
             **_KEEPALIVES,
         },
     )
+    sa.event.listen(engine, "do_connect", _connect)
     sa.event.listen(engine, "connect", _settle)
     return engine
+
+
+def _connect(
+    _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
+) -> psycopg.Connection[TupleRow]:
+    """Opens a connection. Where the server has none left, somebody else's may end in a moment: that is waited for."""
+    deadline = time.monotonic() + CONNECTION_PATIENCE_SECONDS
+    while True:
+        try:
+            return psycopg.connect(**parameters)
+        except psycopg.OperationalError as error:
+            if not is_out_of_connections(str(error)) or time.monotonic() > deadline:
+                raise
+        time.sleep(_BETWEEN_TRIES_SECONDS)
 
 
 def _settle(driver: psycopg.Connection[TupleRow], _record: object) -> None:
@@ -101,7 +114,8 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except sa.exc.TimeoutError as error:
-        raise DatabaseUnavailable from error
+        # All of this process's own are in use, and none came back in time.
+        raise DatabaseUnavailable(detail=Code.TOO_MANY_CONNECTIONS) from error
     except sa.exc.DBAPIError as error:
         failure = _failure(error.orig, is_lost=error.connection_invalidated)
         if failure is None:
@@ -115,37 +129,9 @@ def translated_errors() -> Iterator[None]:
         raise failure from None
 
 
-_BY_STATE: Mapping[str, type[CuravaniError]] = {
-    "42P01": DatabaseNotMigrated,
-    "3F000": DatabaseNotMigrated,
-    "25006": DatabaseReadOnly,
-    "53100": DatabaseFull,
-    "42501": RightMissing,
-}
-_FORBIDDEN = "28"
-_REFUSED_LOGIN = re.compile(
-    r"FATAL:.*(authentication failed|pg_hba\.conf|role .* does not exist|permission denied|not permitted to log in)",
-    re.DOTALL,
-)
-"""Of a login that was refused the client library gives no SQLSTATE, only the server's text."""
-_OUTAGES = ("08", "53", "57P")
-"""The connection, the server's resources, and a server that starts or shuts down."""
-_AGAIN = "40"
-
-
 def _failure(error: BaseException | None, *, is_lost: bool) -> CuravaniError | None:
-    """What an error of the driver is to us, None for a bug.
-
-    Decided by SQLSTATE, or by the connection's being lost. The driver's classes will not do: an index limit and a
-    cancelled statement are `OperationalError` as well, and those are the statement's own.
-    """
-    state = (error.sqlstate or "") if isinstance(error, psycopg.Error) else ""
-    if state in _BY_STATE:
-        return _BY_STATE[state]()
-    if state.startswith(_AGAIN):
-        return TryAgain()
-    if state.startswith(_FORBIDDEN) or (not state and _REFUSED_LOGIN.search(str(error))):
-        return DatabaseForbidden()
-    # Without a state the server said nothing: it was not there, or has gone.
-    unanswered = not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-    return DatabaseUnavailable() if is_lost or unanswered or state.startswith(_OUTAGES) else None
+    if not isinstance(error, psycopg.Error):
+        return DatabaseUnavailable() if is_lost else None
+    state = error.sqlstate or ""
+    is_unanswered = not state and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return failure_of(state, str(error), is_unanswered=is_unanswered, is_lost=is_lost)

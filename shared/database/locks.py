@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from shared.core.errors import LockHeld, LockLost
+from shared.core.errors import LockHeld, LockLost, PoolerInTransactionMode
 from shared.database.driver import driver_of
 from shared.database.engine import translated_errors
+from shared.database.pooler import require_own_sessions, server_process
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,15 @@ class LockName:
 class LockedConnection:
     """The connection that holds a lock. Every transaction of the guarded work is opened here."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, server: int) -> None:
         self._connection = connection
+        self._server = server
+
+    def require_same_session(self) -> None:
+        """Raises `PoolerInTransactionMode` where another session of the server answers than the one with the lock."""
+        with self.transaction() as connection:
+            if server_process(connection) != self._server:
+                raise PoolerInTransactionMode
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -83,26 +91,22 @@ class LockedConnection:
 def hold(engine: Engine, name: LockName) -> Iterator[LockedConnection]:
     """Holds the lock for the length of the block.
 
-    Raises `LockHeld` at once where another session has it, with that session's host and process id.
+    Raises `LockHeld` at once where another session has it, with that session's host and process id, and
+    `PoolerInTransactionMode` where nobody's lock would hold.
     """
+    require_own_sessions(engine)
     with translated_errors():
         connection = engine.connect()
         try:
-            _acquire(connection, name)
+            server = _acquire(connection, name)
         except BaseException:
             connection.close()
             raise
     try:
-        yield LockedConnection(connection)
+        yield LockedConnection(connection, server)
         _unlock(connection)
     finally:
         _end(connection)
-
-
-def wait_for(engine: Engine, name: LockName) -> None:
-    """Returns once the lock was free for a moment; somebody else may have it again by then."""
-    with translated_errors(), engine.begin() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:n, 0))"), {"n": str(name)})
 
 
 def holder(connection: Connection, name: LockName) -> str | None:
@@ -149,7 +153,8 @@ _SETTLE_IN = sa.text(
 )
 
 
-def _acquire(connection: Connection, name: LockName) -> None:
+def _acquire(connection: Connection, name: LockName) -> int:
+    """Takes the lock. Returns the process of the server that has it."""
     with connection.begin():
         taken = connection.execute(
             sa.text("SELECT pg_try_advisory_lock(hashtextextended(:n, 0))"), {"n": str(name)}
@@ -157,6 +162,7 @@ def _acquire(connection: Connection, name: LockName) -> None:
         if not taken:
             raise LockHeld(holder(connection, name) or "another process")
         connection.execute(_SETTLE_IN, {"process": identity()[:63]})
+        return server_process(connection)
 
 
 def _unlock(connection: Connection) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, MetaData, Table
@@ -23,12 +22,10 @@ from shared.words.statuses import (
     RecordOutcome,
     ReviewKind,
     ReviewState,
+    ServiceName,
     Work,
     WorkerState,
 )
-
-ServiceName = Literal["patient", "therapist"]
-"""A service's word, also on the command line and in the ledger's total."""
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",

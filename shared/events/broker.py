@@ -15,6 +15,7 @@ from confluent_kafka import Producer as Client
 from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
 from shared.events.envelope import Message
+from shared.events.troubles import broker_trouble, more_telling
 from shared.words.codes import Code
 
 log = get_logger(__name__)
@@ -33,7 +34,6 @@ _REFUSALS = {
     KafkaError.MSG_SIZE_TOO_LARGE: Code.EVENT_TOO_LARGE,
     KafkaError.RECORD_LIST_TOO_LARGE: Code.EVENT_TOO_LARGE,
     KafkaError.INVALID_MSG_SIZE: Code.EVENT_TOO_LARGE,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: Code.TOPIC_NOT_ALLOWED,
     KafkaError.INVALID_MSG: Code.EVENT_REFUSED,
     KafkaError.INVALID_RECORD: Code.EVENT_REFUSED,
     KafkaError.INVALID_TIMESTAMP: Code.EVENT_REFUSED,
@@ -42,14 +42,15 @@ _REFUSALS = {
 }
 """Answers that the same message would get again. Every other failure may pass, and costs the event nothing."""
 
-_MISSING_TOPIC = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own public name for it
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the same
-    }
-)
+_OF_THE_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART: Code.TOPIC_MISSING,
+    KafkaError.TOPIC_EXCEPTION: Code.TOPIC_MISSING,
+    KafkaError._UNKNOWN_TOPIC: Code.TOPIC_MISSING,  # noqa: SLF001 - the client's own public name for it
+    KafkaError._UNKNOWN_PARTITION: Code.TOPIC_MISSING,  # noqa: SLF001 - the same
+    # Rights are given per topic: every event fares the same, and all of them go once the right is given.
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: Code.TOPIC_NOT_ALLOWED,
+}
+"""Answers that say something of the topic, and nothing of the event."""
 
 
 class Parcel(NamedTuple):
@@ -98,12 +99,14 @@ class Producer:
         each other do not belong in the same call.
         """
         receipt = Receipt()
-        if self._probed or self._probe(parcels, receipt):
+        if self._probed or self._probe(receipt):
             self._enqueue(parcels, receipt)
             self._await(receipt, stopping)
         if receipt.problem or receipt.refused:
             self.close()
             receipt.reason = self._telling_error or receipt.reason
+            if receipt.problem == Code.BROKER_UNAVAILABLE:
+                receipt.problem = broker_trouble(receipt.reason)
         else:
             self._telling_error = None
         return receipt
@@ -123,7 +126,7 @@ class Producer:
         finally:
             self._client.close()
 
-    def _probe(self, parcels: Sequence[Parcel], receipt: Receipt) -> bool:
+    def _probe(self, receipt: Receipt) -> bool:
         """Whether brokers answer and have the topic. Without it a missing topic looks like a slow broker."""
         try:
             known = self._client.list_topics(self._topic, timeout=PROBE_SECONDS)
@@ -131,11 +134,7 @@ class Producer:
             self._fail(receipt, exception.args[0])
             return False
         error = known.topics[self._topic].error
-        if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            # Without the right to see it, nothing can be sent to find out: the first message stands for all.
-            self._refuse(receipt, parcels[0].row_id, error)
-            return False
-        if error is not None and error.code() in _MISSING_TOPIC:
+        if error is not None and error.code() in _OF_THE_TOPIC:
             self._fail(receipt, error)
             return False
         self._probed = True
@@ -155,10 +154,7 @@ class Producer:
                 if code == Code.EVENT_TOO_LARGE:
                     receipt.impossible[parcel.row_id] = code
                     continue
-                if code == Code.TOPIC_NOT_ALLOWED:
-                    self._refuse(receipt, parcel.row_id, error)
-                else:
-                    self._fail(receipt, error)
+                self._fail(receipt, error)
                 return
 
     def _produce(self, parcel: Parcel, receipt: Receipt) -> None:
@@ -202,17 +198,12 @@ class Producer:
         receipt.reason = error.name()
 
     def _fail(self, receipt: Receipt, error: KafkaError) -> None:
-        if error.code() in _MISSING_TOPIC:
-            receipt.problem = Code.TOPIC_MISSING
-        else:
-            receipt.problem = receipt.problem or Code.BROKER_UNAVAILABLE
+        receipt.problem = _OF_THE_TOPIC.get(error.code()) or receipt.problem or Code.BROKER_UNAVAILABLE
         receipt.reason = receipt.reason or error.name()
 
     def _note_error(self, error: KafkaError) -> None:
         log.debug("kafka_error", reason=error.name())
-        # That all brokers are down follows every other error, and hides what is wrong with them.
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - public name
-            self._telling_error = error.name()
+        self._telling_error = more_telling(self._telling_error, error.name())
 
 
 def connection_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:

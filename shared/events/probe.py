@@ -8,13 +8,14 @@ from shared.core.dependencies import Dependency
 from shared.core.errors import CuravaniError, TransientError
 from shared.core.settings import KafkaSettings
 from shared.events.broker import client_configuration
+from shared.events.troubles import broker_trouble, more_telling
 from shared.words.codes import Code
 
 _SECONDS = 3.0
 
 
 class BrokerUnavailable(TransientError):
-    """No broker answers, or none lets us in."""
+    """No broker answers, or none lets us in: `code` says which, `detail` is the client library's own name for it."""
 
     code = Code.BROKER_UNAVAILABLE
 
@@ -49,19 +50,28 @@ def ask_brokers(settings: KafkaSettings, topic: str) -> None:
 
     Raises `BrokerUnavailable`, or a `CuravaniError` with the code `topic_missing` or `topic_not_allowed`.
     """
-    # Its log would repeat, with addresses in it, what the exception says.
-    client = Producer({**client_configuration(settings, "curavani-probe"), "log_level": 0, "error_cb": _ignore})
+    said: list[str] = []
+    # Its log would repeat, with addresses in it, what the errors say.
+    client = Producer(
+        {
+            **client_configuration(settings, "curavani-probe"),
+            "log_level": 0,
+            "error_cb": lambda error: said.append(error.name()),
+        }
+    )
     try:
         known = client.list_topics(topic, timeout=_SECONDS)
-    except KafkaException:
-        raise BrokerUnavailable from None
+    except KafkaException as exception:
+        # Of the connections' errors the client tells when it is asked.
+        client.poll(0)
+        telling: str | None = None
+        for name in said:
+            telling = more_telling(telling, name)
+        reason = telling or exception.args[0].name()
+        raise BrokerUnavailable(broker_trouble(reason), detail=reason) from None
     finally:
         client.close()
     error = known.topics[topic].error
     if error is not None:
         is_forbidden = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
         raise CuravaniError(Code.TOPIC_NOT_ALLOWED if is_forbidden else Code.TOPIC_MISSING)
-
-
-def _ignore(_error: KafkaError) -> None:
-    """What it would say comes as an exception."""

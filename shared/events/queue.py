@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import resolve_problem
-from shared.core.clock import now
 from shared.database.tables import KernelTables
 
 KEEP_SENT = timedelta(days=7)
@@ -46,7 +45,7 @@ class QueuedEvent(NamedTuple):
 
 
 def topic_problem(topic: str) -> str:
-    """The fingerprint of the alert about a topic that is missing."""
+    """The fingerprint of the alert about a topic that is missing, or that we may not write to."""
     return f"topic:{topic}"
 
 
@@ -91,11 +90,10 @@ def park(connection: Connection, kernel: KernelTables, row_id: int, code: str) -
     connection.execute(sa.update(table).where(table.c.id == row_id).values(parked_code=code))
 
 
-def is_parked(connection: Connection, kernel: KernelTables, code: str | None = None) -> bool:
-    """Whether any event is parked, or one with this code."""
+def is_parked(connection: Connection, kernel: KernelTables) -> bool:
+    """Whether any event is parked."""
     table = kernel.event_outbox
-    parked = table.c.parked_code.is_not(None) if code is None else table.c.parked_code == code
-    exists = sa.exists().where(table.c.sent_at.is_(None), parked)
+    exists = sa.exists().where(table.c.sent_at.is_(None), table.c.parked_code.is_not(None))
     return bool(connection.execute(sa.select(exists)).scalar_one())
 
 
@@ -116,7 +114,7 @@ def forget_deleted(connection: Connection, kernel: KernelTables, deletions: Sequ
 def prune(connection: Connection, kernel: KernelTables) -> None:
     """Forgets what was sent before `KEEP_SENT`, a part of it at a time."""
     table = kernel.event_outbox
-    old = sa.select(table.c.id).where(table.c.sent_at < now() - KEEP_SENT).limit(_PRUNE_AT_ONCE)
+    old = sa.select(table.c.id).where(table.c.sent_at < sa.func.now() - KEEP_SENT).limit(_PRUNE_AT_ONCE)
     connection.execute(sa.delete(table).where(table.c.id.in_(old)))
 
 

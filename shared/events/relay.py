@@ -14,9 +14,9 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import raise_problem, resolve_problem
-from shared.core.clock import now
 from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
+from shared.database.clock import moment_of
 from shared.database.locks import LockedConnection
 from shared.database.tables import KernelTables
 from shared.events.broker import Parcel, Producer
@@ -26,7 +26,6 @@ from shared.events.queue import (
     BROKER_PROBLEM,
     QueuedEvent,
     forget_deleted,
-    is_parked,
     mark_sent,
     next_events,
     park,
@@ -34,7 +33,7 @@ from shared.events.queue import (
     prune,
     topic_problem,
 )
-from shared.words.codes import Code
+from shared.events.troubles import BROKER_TROUBLES
 from shared.words.statuses import Work
 from shared.workers.leader import Job
 
@@ -159,9 +158,6 @@ class EventRelay:
         suspects = [event for event in events if event.id in receipt.refused]
         if len(suspects) == 1:
             delivery.refused |= receipt.refused
-            if Code.TOPIC_NOT_ALLOWED in receipt.refused.values():
-                # Rights are given per topic: whatever comes after it would fare the same and end up parked, too.
-                delivery.problem = Code.TOPIC_NOT_ALLOWED
         else:
             middle = len(suspects) // 2
             self._send(suspects[:middle], stopping, delivery)
@@ -198,20 +194,19 @@ class EventRelay:
         if delivery.confirmed and not self._working:
             resolve_problem(connection, self._kernel, BROKER_PROBLEM)
             resolve_problem(connection, self._kernel, topic_problem(topic))
-        if delivery.problem == Code.TOPIC_MISSING:
-            self._raise(connection, Code.TOPIC_MISSING, topic_problem(topic), {"topic": topic})
-        elif delivery.problem == Code.BROKER_UNAVAILABLE and self._overdue(events, delivery):
-            self._raise(connection, Code.BROKER_UNAVAILABLE, BROKER_PROBLEM, {"reason": delivery.reason})
+        if delivery.problem is None:
+            return
+        if delivery.problem not in BROKER_TROUBLES:
+            self._raise(connection, delivery.problem, topic_problem(topic), {"topic": topic})
+        elif self._overdue(connection, events, delivery):
+            self._raise(connection, delivery.problem, BROKER_PROBLEM, {"reason": delivery.reason})
 
-    def _overdue(self, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
+    def _overdue(self, connection: Connection, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
         done = {*delivery.confirmed, *delivery.refused}
         oldest = next((event.created_at for event in events if event.id not in done), None)
-        return oldest is not None and now() - oldest > TOLERATED_WAIT
+        return oldest is not None and moment_of(connection) - oldest > TOLERATED_WAIT
 
     def _park(self, connection: Connection, event: QueuedEvent, code: str) -> None:
-        if code == Code.TOPIC_NOT_ALLOWED and is_parked(connection, self._kernel, code):
-            # One event stands for the topic; the others wait, and go once the right is given.
-            return
         park(connection, self._kernel, event.id, code)
         log.error("event_parked", event_id=event.event_id, entity_id=event.key, code=code, number=event.id)
         about = {"event_row": event.id, "event_id": event.event_id, "entity": event.key}

@@ -72,7 +72,7 @@ def _gone(error: CopyGone) -> Answer:
 
 
 def _unavailable(error: CuravaniError) -> Answer:
-    log.warning("request_failed", code=error.code)
+    log.warning("request_failed", code=error.code, reason=error.detail)
     return _answer(ErrorOut(message=describe(error.code).english)), 503
 
 

@@ -5,6 +5,7 @@ from flask import Blueprint, Response, jsonify
 from shared.core.dependencies import Check
 from shared.core.errors import CuravaniError
 from shared.database.engine import transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
 from shared.http.auth import EVERYBODY, needs
 from shared.http.service import Service, current_service
@@ -33,10 +34,12 @@ def _readyz() -> Answer:
     """Whether requests can be answered. A failed import is no reason to send nobody here."""
     service = current_service()
     try:
+        require_own_sessions(service.engine)
         with transaction(service.engine) as connection:
             require_revision(connection)
     except CuravaniError as error:
-        return jsonify(status="unready", service=service.name, failing="database", code=error.code), 503
+        known = Check("database", ok=False, code=error.code, reason=error.detail).as_json()
+        return jsonify(status="unready", service=service.name, failing="database", **known), 503
     return jsonify(status="ready", service=service.name), 200
 
 
@@ -59,9 +62,10 @@ def _import_health() -> Answer:
 
 def _from_the_database(service: Service) -> list[Check]:
     try:
+        require_own_sessions(service.engine)
         with transaction(service.engine) as connection:
             require_revision(connection)
             snapshot = read_snapshot(connection, service.kernel)
     except CuravaniError as error:
-        return [Check("database", ok=False, code=error.code)]
+        return [Check("database", ok=False, code=error.code, reason=error.detail)]
     return [Check("database", ok=True), *import_health(snapshot, service.expected)]

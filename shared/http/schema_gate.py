@@ -1,11 +1,12 @@
-"""Keeps requests from tables that are not ours, or have not come far enough."""
+"""Keeps requests from tables that are not ours, or have not come far enough, and from poolers that no lock survives."""
 
 import threading
 
 from flask import Flask, request
 
-from shared.core.errors import DatabaseUnavailable
+from shared.core.errors import DatabaseUnavailable, PoolerInTransactionMode
 from shared.database.engine import transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
 from shared.http.service import Service
 
@@ -26,8 +27,11 @@ def require_our_schema(app: Flask, service: Service) -> None:
         if found.is_set() or not is_guarded:
             return
         try:
+            require_own_sessions(service.engine)
             with transaction(service.engine) as connection:
                 require_revision(connection)
+        except PoolerInTransactionMode:
+            raise
         except DatabaseUnavailable:
             return
         found.set()

@@ -1,6 +1,6 @@
 """Writing down how attempts end, and telling people of what waits for them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -28,22 +28,25 @@ class Endings:
     kernel: KernelTables
     retry_rule: RetryRule
 
-    def settle(
-        self, connection: Connection, import_id: int, settlement: Settlement, duration_ms: int | None = None
-    ) -> FileStatus:
+    def settle(self, connection: Connection, import_id: int, settlement: Settlement) -> None:
         """The end that the source, or the file's own fault, has led to. A failure is told to people, once."""
-        ledger.settle(connection, self.kernel, import_id, settlement, duration_ms=duration_ms)
-        if settlement.status == FileStatus.FAILED:
-            code, fingerprint = str(settlement.error_code), file_fingerprint(self.kernel, import_id)
-            raise_problem(connection, self.kernel, code=code, fingerprint=fingerprint, import_id=import_id)
-            log.error("file_failed", import_id=import_id, code=code)
-        return settlement.status
+        self.settle_all(connection, {import_id: settlement})
+
+    def settle_all(self, connection: Connection, settlements: Mapping[int, Settlement]) -> None:
+        """The same of several files together."""
+        ledger.settle_all(connection, self.kernel, settlements)
+        for import_id, settlement in settlements.items():
+            if settlement.status == FileStatus.FAILED:
+                code, fingerprint = str(settlement.error_code), file_fingerprint(self.kernel, import_id)
+                raise_problem(connection, self.kernel, code=code, fingerprint=fingerprint, import_id=import_id)
+                log.error("file_failed", import_id=import_id, code=code)
 
     def put_off(self, connection: Connection, import_id: int, code: str, attempts: int) -> FileStatus:
         """The world's fault: tried again later, until the attempts of this round are used up."""
         delay = self.retry_rule.delay_after(attempts)
         if delay is None:
-            return self.settle(connection, import_id, Settlement(FileStatus.FAILED, code))
+            self.settle(connection, import_id, Settlement(FileStatus.FAILED, code))
+            return FileStatus.FAILED
         ledger.postpone(connection, self.kernel, import_id, code, delay)
         log.warning("file_postponed", import_id=import_id, code=code, attempts=attempts)
         return FileStatus.RETRYING

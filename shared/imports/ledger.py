@@ -5,6 +5,7 @@ States: `pending` (seen, or asked for again) → `success` | `partial` | `skippe
 `import_attempts`, which nothing overwrites. Every function works in the caller's transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -104,30 +105,31 @@ def take_back(connection: Connection, kernel: KernelTables, import_id: int) -> N
     _TAKE_BACK.of(kernel.schema)(connection, id=import_id)
 
 
-def settle(
-    connection: Connection,
-    kernel: KernelTables,
-    import_id: int,
-    settlement: Settlement,
-    *,
-    duration_ms: int | None = None,
-) -> None:
+def settle(connection: Connection, kernel: KernelTables, import_id: int, settlement: Settlement) -> None:
     """Ends the file's way for now, and its attempt.
 
     The counts have to cover every record; the database refuses them otherwise. Raises `Withdrawn`: a discarded file's
     import is rolled back with the caller's transaction.
     """
+    settle_all(connection, kernel, {import_id: settlement})
+
+
+def settle_all(connection: Connection, kernel: KernelTables, settlements: Mapping[int, Settlement]) -> None:
+    """The same of several files together. Raises `Withdrawn` where one of them was discarded."""
+    _end(connection, kernel, {import_id: _ended(kernel, one) for import_id, one in settlements.items()})
+
+
+def _ended(kernel: KernelTables, settlement: Settlement) -> dict[str, object]:
     counts = {f"{outcome}_count": settlement.counts.get(outcome, 0) for outcome in RecordOutcome}
-    values: dict[str, object] = {
+    return {
         **counts,
         **settlement.noted,
         kernel.total_column.name: sum(counts.values()),
         "status": settlement.status,
         "error_code": settlement.error_code,
         "next_attempt_at": None,
-        "duration_ms": duration_ms,
+        "duration_ms": settlement.duration_ms,
     }
-    _end(connection, kernel, import_id, values)
 
 
 def recount(connection: Connection, kernel: KernelTables, changes: Mapping[int, Counts]) -> list[FileStatus]:
@@ -148,8 +150,7 @@ def recount(connection: Connection, kernel: KernelTables, changes: Mapping[int, 
 def postpone(connection: Connection, kernel: KernelTables, import_id: int, code: str, delay_seconds: float) -> None:
     """A transient failure: tried again after the delay. Raises `Withdrawn`."""
     due = now() + timedelta(seconds=delay_seconds)
-    values = {"status": FileStatus.RETRYING, "error_code": code, "next_attempt_at": due}
-    _end(connection, kernel, import_id, values)
+    _end(connection, kernel, {import_id: {"status": FileStatus.RETRYING, "error_code": code, "next_attempt_at": due}})
 
 
 def file_fingerprint(kernel: KernelTables, import_id: int) -> str:
@@ -164,12 +165,16 @@ def next_due(connection: Connection, kernel: KernelTables) -> datetime | None:
     return connection.execute(sa.select(sa.func.min(table.c.next_attempt_at)).where(waiting)).scalar()
 
 
-def _end(connection: Connection, kernel: KernelTables, import_id: int, values: Mapping[str, object]) -> None:
-    """Writes how the attempt ended, unless a person has discarded the file since it began."""
-    written = {f"new_{name}": value for name, value in values.items()}
-    ended = _write_end(kernel, *values)(connection, import_id=import_id, new_processed_at=now(), **written)
-    if ended.fetchone() is None:
-        raise Withdrawn
+def _end(connection: Connection, kernel: KernelTables, ends: Mapping[int, Mapping[str, object]]) -> None:
+    """Writes how the attempts ended, unless a person has discarded one of the files since it began."""
+    by_columns: dict[tuple[str, ...], list[Mapping[str, object]]] = defaultdict(list)
+    for import_id, values in ends.items():
+        by_columns[tuple(values)].append({"id": import_id, **values})
+    for names, rows in by_columns.items():
+        ids = [row["id"] for row in rows]
+        ended = _write_ends(kernel, *names)(connection, ids=ids, rows=json_text(rows), moment=now())
+        if len(ended.fetchall()) < len(rows):
+            raise Withdrawn
 
 
 # An attempt that was interrupted or taken back keeps its number, so that no two of a file have the same.
@@ -231,26 +236,27 @@ _TAKE_BACK = KernelStatement("""
 
 
 @lru_cache(maxsize=64)
-def _write_end(kernel: KernelTables, *names: str) -> Statement:
-    """Ends a file and its attempt in one statement; finds nothing where the file does not wait any more."""
-    table, attempts = kernel.import_tracking, kernel.import_attempts
-    written = ("processed_at", *names)
-    ended = (
-        sa.update(table)
-        .where(table.c.id == sa.bindparam("import_id"), sa.or_(*[table.c.status == word for word in WAITING]))
-        .values({name: sa.bindparam(f"new_{name}") for name in written} | {"interruptions": 0})
-        .returning(table.c.id)
-        .cte("ended")
-    )
-    kept = (
-        sa.update(attempts)
-        .where(attempts.c.import_id == sa.bindparam("import_id"), attempts.c.ended_at.is_(None))
-        .values(
-            ended_at=sa.func.clock_timestamp(), status=sa.bindparam("new_status"), code=sa.bindparam("new_error_code")
+def _write_ends(kernel: KernelTables, *names: str) -> Statement:
+    """Ends files and their attempts in one statement; does not find those files that do not wait any more."""
+    schema = kernel.schema
+    return Statement(f"""
+        WITH given AS MATERIALIZED (
+          SELECT * FROM jsonb_populate_recordset(NULL::{schema}.import_tracking, CAST(:rows AS jsonb))
+        ), ended AS (
+          UPDATE {schema}.import_tracking AS file SET processed_at = :moment, interruptions = 0,
+            {", ".join(f"{name} = given.{name}" for name in names)}
+          FROM given
+          WHERE file.id = given.id AND file.id = ANY(CAST(:ids AS bigint[])) AND file.status IN ('pending', 'retrying')
+          RETURNING file.id
+        ), kept AS (
+          UPDATE {schema}.import_attempts AS attempt
+          SET ended_at = clock_timestamp(), status = given.status, code = given.error_code
+          FROM given
+          WHERE attempt.import_id = given.id AND attempt.import_id = ANY(CAST(:ids AS bigint[]))
+            AND attempt.ended_at IS NULL
         )
-        .cte("kept")
-    )
-    return Statement(sa.select(ended.c.id).add_cte(kept))
+        SELECT id FROM ended
+    """)
 
 
 @lru_cache(maxsize=64)

@@ -27,7 +27,7 @@ def retry(connection: Connection, kernel: KernelTables, import_ids: Iterable[int
     Raises `NotFound`, or `NotAllowedError` for a file that is imported or discarded; then none is touched.
     """
     wanted = sorted(set(import_ids))
-    for row in _lock(connection, kernel, wanted):
+    for row in lock_files(connection, kernel, wanted):
         if row["status"] not in RETRYABLE:
             raise NotAllowedError(f"File {kernel.number(row['id'])} is {row['status']} and cannot be retried")
     table = kernel.import_tracking
@@ -66,7 +66,7 @@ def discard(
     """
     if delete_source and not kernel.releases_sources:
         raise NotAllowedError("Scraped files stay in their folder; discard the file without deleting its source")
-    (row,) = _lock(connection, kernel, [import_id])
+    (row,) = lock_files(connection, kernel, [import_id])
     if row["status"] not in RETRYABLE:
         raise NotAllowedError(f"File {kernel.number(import_id)} is {row['status']} and cannot be discarded")
     table = kernel.import_tracking
@@ -85,13 +85,21 @@ def discard(
         wake(connection, kernel)
 
 
-def begin_correction(connection: Connection, kernel: KernelTables, import_id: int, actor: str, reason: str) -> None:
-    """Begins the attempt at a failed file with what a person has put right in it; the caller ends it.
+def begin_correction(
+    connection: Connection,
+    kernel: KernelTables,
+    import_id: int,
+    actor: str,
+    reason: str,
+    *,
+    action: Action = Action.CORRECT,
+) -> None:
+    """Begins the attempt at a failed file with what a person has put right or entered for it; the caller ends it.
 
     Only the transaction that does both is to be committed. Raises `NotFound`, or `NotAllowedError` for a file that has
     not failed, or is being tried again.
     """
-    (row,) = _lock(connection, kernel, [import_id])
+    (row,) = lock_files(connection, kernel, [import_id])
     if row["status"] != FileStatus.FAILED:
         raise NotAllowedError(f"File {kernel.number(import_id)} is {row['status']} and cannot be corrected")
     table = kernel.import_tracking
@@ -99,7 +107,7 @@ def begin_correction(connection: Connection, kernel: KernelTables, import_id: in
     ledger.begin(connection, kernel, [import_id])
     # What follows is an import: unlike a mere count of attempts it has to survive a crash of the server.
     connection.execute(sa.text("SET LOCAL synchronous_commit TO DEFAULT"))
-    record_action(connection, kernel, Action.CORRECT, actor, import_id=import_id, reason=reason)
+    record_action(connection, kernel, action, actor, import_id=import_id, reason=reason)
     # The importer takes the source away, as after any import.
     wake(connection, kernel)
 
@@ -109,7 +117,8 @@ def wake(connection: Connection, kernel: KernelTables) -> None:
     connection.execute(sa.select(sa.func.pg_notify(kernel.channel("import"), "")))
 
 
-def _lock(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:
+def lock_files(connection: Connection, kernel: KernelTables, wanted: Sequence[int]) -> Sequence[RowMapping]:
+    """The files' rows in the order of their numbers, locked. Raises `NotFound`."""
     table = kernel.import_tracking
     statement = sa.select(table).where(table.c.id.in_(wanted)).order_by(table.c.id).with_for_update()
     rows = connection.execute(statement).mappings().all()

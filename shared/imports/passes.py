@@ -1,13 +1,14 @@
 """One pass of an import: what it met, and its row in `import_passes`, which tells of every pass, also of empty ones."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from shared.database.statements import KernelStatement
 from shared.database.tables import KernelTables
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, PassTrigger
@@ -50,6 +51,35 @@ class PassReport:
     def has_trouble(self) -> bool:
         """Whether something of this pass failed, is tried again, is held, waits for its delete, or may not be read."""
         return any(self.counts[status] for status in TROUBLE)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPass:
+    """What the row of a pass says at its end; `error_code` is why it could not be completed."""
+
+    error_code: str | None
+    counts: Mapping[str, int]
+    ignored: Mapping[str, int]
+
+
+def newest_pass(connection: Connection, kernel: KernelTables) -> int:
+    """The number of the pass that began last; 0 before the first."""
+    return int(_NEWEST.of(kernel.schema).one(connection).id)
+
+
+def first_pass_after(connection: Connection, kernel: KernelTables, number: int) -> EndedPass | None:
+    """The first pass after that one, once it has ended. One that was cut off does not count: another one follows."""
+    row = _FIRST_AFTER.of(kernel.schema)(connection, number=number, cut_off=Code.INTERRUPTED).fetchone()
+    return EndedPass(*row) if row else None
+
+
+_NEWEST = KernelStatement("SELECT coalesce(max(id), 0) AS id FROM {schema}.import_passes")
+_FIRST_AFTER = KernelStatement("""
+    SELECT error_code, counts, ignored
+      FROM {schema}.import_passes
+     WHERE id > :number AND finished_at IS NOT NULL AND error_code IS DISTINCT FROM :cut_off
+     ORDER BY id LIMIT 1
+""")
 
 
 def close_interrupted(connection: Connection, kernel: KernelTables) -> bool:

@@ -8,14 +8,19 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.core.errors import Finding
 from shared.database.tables import KernelTables
+from shared.fields.validation import InvalidInput
 from shared.imports import ledger
-from shared.words.codes import describe
+from shared.text.keys import search_words
+from shared.words.codes import Code, describe
 from shared.words.statuses import AttemptStatus, FileStatus
 
 HIDDEN = ("source_key", "local_path", "bucket", "round_attempts", "interruptions", "delete_source")
 """Columns of the ledger that are its own business."""
 _MANY = 1000
+_MOST_WORDS = 20
+"""Of a search: each is one look through all names."""
 
 
 def list_imports(
@@ -26,21 +31,37 @@ def list_imports(
     code: str | None = None,
     since: datetime | None = None,
     before: datetime | None = None,
+    search: str | None = None,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[RowMapping], int]:
     """A page of files, newest first, and how many there are in all; `since` and `before` bound when they were first
-    seen."""
+    seen, and each word of `search` occurs in their names. Raises `InvalidInput` for too many words.
+    """
     table = kernel.import_tracking
     columns, conditions = table.c, []
     conditions += [columns.status == status] if status is not None else []
     conditions += [columns.error_code == code] if code is not None else []
     conditions += [columns.first_seen_at >= since] if since is not None else []
     conditions += [columns.first_seen_at < before] if before is not None else []
+    conditions += _named_with(columns.file_name, search) if search is not None else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
     page = sa.select(table).where(*conditions).order_by(table.c.id.desc()).offset(offset).limit(limit)
     return list(connection.execute(page).mappings()), total
 
+
+def _named_with(name: sa.ColumnElement[str], search: str) -> list[sa.ColumnElement[bool]]:
+    wanted = search_words(search)
+    if len(wanted) > _MOST_WORDS:
+        raise InvalidInput(f"Search for at most {_MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])
+    # Where the database's locale is "C", letters beyond ASCII keep their case.
+    spelled: sa.ColumnElement[str] = sa.func.lower(sa.func.translate(sa.func.normalize(name), "ÄÖÜ", "äöü"))
+    for umlaut, spelling in _SPELLINGS.items():
+        spelled = sa.func.replace(spelled, umlaut, spelling)
+    return [spelled.contains(word, autoescape=True) for word in wanted]
+
+
+_SPELLINGS = {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}
 
 Entries = list[dict[str, object]]
 """What a program is shown of rows: names and values."""

@@ -1,7 +1,7 @@
 """What is kept of a file's records: the outcome of each, and the findings of the latest attempt."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection
@@ -66,9 +66,15 @@ class Remarks:
 
 def write_findings(connection: Connection, kernel: KernelTables, import_id: int, findings: Sequence[Finding]) -> None:
     """Keeps the findings of the present attempt. Pointers come from the file: overlong ones are cut, NUL is dropped."""
+    write_all_findings(connection, kernel, {import_id: findings})
+
+
+def write_all_findings(connection: Connection, kernel: KernelTables, findings: Mapping[int, Sequence[Finding]]) -> None:
+    """The same of several files together."""
     rows = [
         (import_id, finding.record_index, _storable(finding.pointer), finding.code, finding.records)
-        for finding in findings
+        for import_id, of_file in findings.items()
+        for finding in of_file
     ]
     columns = ("import_id", "record_index", "pointer", "code", "records")
     copy_rows(connection, kernel.import_findings, columns, rows)
@@ -76,9 +82,15 @@ def write_findings(connection: Connection, kernel: KernelTables, import_id: int,
 
 def write_outcomes(connection: Connection, kernel: KernelTables, import_id: int, outcomes: Sequence[Outcome]) -> None:
     """Keeps what became of the records; `unchanged` ones are counted, not kept one by one."""
+    write_all_outcomes(connection, kernel, {import_id: outcomes})
+
+
+def write_all_outcomes(connection: Connection, kernel: KernelTables, outcomes: Mapping[int, Sequence[Outcome]]) -> None:
+    """The same of several files together."""
     rows = [
         (import_id, outcome.record_index, outcome.entity_id, outcome.outcome, outcome.code, outcome.rule)
-        for outcome in outcomes
+        for import_id, of_file in outcomes.items()
+        for outcome in of_file
         if outcome.outcome != RecordOutcome.UNCHANGED
     ]
     columns = ("import_id", "record_index", "entity_id", "outcome", "code", "rule")

@@ -74,7 +74,7 @@ class Group(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """How a file ended: its status, the code if there is one, its counts per record outcome.
+    """How a file ended: its status, the code if there is one, its counts per record outcome, how long it took.
 
     `noted` are further columns of the ledger that are known by then. Where it is not `final`, some of its records are
     counted as held until the source concludes the file's group.
@@ -85,26 +85,13 @@ class Settlement:
     counts: Mapping[str, int] = field(default_factory=dict)
     noted: Mapping[str, object] = field(default_factory=dict)
     final: bool = True
+    duration_ms: int | None = None
 
 
 class SourceGone(CuravaniError):
     """The item left the source before it was read, and nothing is left of it: there is nothing to import."""
 
     code = Code.SOURCE_GONE
-
-
-class NotYet(CuravaniError):
-    """The item is not ready, as a file that is still being written: this attempt does not count.
-
-    `reason` is the word under which the pass counts it, `seconds` how soon another look is worth while.
-    """
-
-    code = Code.FILE_CHANGING
-
-    def __init__(self, reason: str, seconds: float) -> None:
-        super().__init__()
-        self.reason = reason
-        self.seconds = seconds
 
 
 class Source(Protocol[Item, Content]):
@@ -132,8 +119,11 @@ class Source(Protocol[Item, Content]):
     def open(self, locked: LockedConnection, claim: Claim[Item]) -> Content:
         """Reads and checks the item. Raises `SourceGone`, `NotYet`, `RejectedError` or `TransientError`."""
 
-    def apply(self, connection: Connection, file: File, content: Content) -> Settlement:
-        """Imports it in the caller's transaction. Raises `RejectedError`: then nothing is committed."""
+    def apply(self, connection: Connection, opened: Sequence[tuple[File, Content]]) -> list[Settlement]:
+        """Imports the files of a batch in the caller's transaction, each after those before it; returns how each ended.
+
+        Raises `RejectedError` for one of them: then nothing is committed.
+        """
 
     def size(self, content: Content) -> int:
         """How many records it has."""

@@ -8,7 +8,7 @@ from email.utils import make_msgid
 
 from shared.core.settings import MailSettings
 from shared.mail.digest_text import GIST, detail_of, digest_text, state_of
-from shared.words.codes import describe
+from shared.words.codes import explain
 from shared.words.statuses import AlertKind
 
 _IMPORTS = {"patient": "Patienten-Import", "therapist": "Therapeuten-Import"}
@@ -78,7 +78,8 @@ def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) ->
     state = _STATES.get(alert.kind, alert.kind)
     lines = [f"{about}: {alert.code}" + (f" ({state})" if state else "")]
     if alert.kind != AlertKind.RESOLVED:
-        lines.append(describe(alert.code).german)
+        reason = alert.detail.get("reason")
+        lines.append(explain(alert.code, None if reason is None else str(reason)).german)
     if "field" in alert.detail:
         lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))
     if "number" in alert.detail:

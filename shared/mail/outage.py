@@ -13,11 +13,11 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from shared.core.clock import now
+from shared.core.errors import DatabaseUnavailable
 from shared.core.logs import get_logger
 from shared.core.settings import MailSettings
 from shared.mail.messages import Alert, compose
 from shared.mail.smtp import MailUnavailable, send
-from shared.words.codes import Code
 from shared.words.statuses import AlertKind
 
 log = get_logger(__name__)
@@ -55,8 +55,8 @@ class OutageMail:
     _tried: datetime | None = None
     _sent: datetime | None = None
 
-    def tell(self, code: Code = Code.DATABASE_UNAVAILABLE) -> None:
-        """To be called again and again while the database is away, for the reason of `code`.
+    def tell(self, error: DatabaseUnavailable) -> None:
+        """To be called again and again while the database is away, with what says why.
 
         Never raises for a mail that cannot be sent.
         """
@@ -73,17 +73,17 @@ class OutageMail:
         self._tried = moment
         with self._claim() as mine:
             if mine:
-                self._send(code)
+                self._send(error)
 
-    def _send(self, code: Code) -> None:
-        alerts = [Alert(AlertKind.PROBLEM, code, None)]
+    def _send(self, error: DatabaseUnavailable) -> None:
+        alerts = [Alert(AlertKind.PROBLEM, error.code, None, {"reason": error.detail})]
         try:
             send(self.settings, compose(self.settings, self.service_name, alerts, self.console_base_url, self.clock()))
-        except MailUnavailable as error:
-            log.warning("mail_failed", code=error.code, number=1)
+        except MailUnavailable as failure:
+            log.warning("mail_failed", code=failure.code, number=1)
             return
         self._sent = self.clock()
-        log.info("outage_mail_sent", code=code)
+        log.info("outage_mail_sent", code=error.code)
 
     def _recent(self, moment: datetime | None, span: timedelta) -> bool:
         # A time to come is that of a clock that was set back since: it holds nothing up.

@@ -22,6 +22,9 @@ RAISED_AFTER = timedelta(minutes=2)
 SILENCE = frozenset(
     {
         Code.NO_LEADER,
+        Code.NO_RELAY,
+        Code.NO_MAILER,
+        Code.NO_CONTACT_READER,
         Code.NO_PASS,
         Code.NO_SCRAPE,
         Code.DELETE_PENDING_LONG,

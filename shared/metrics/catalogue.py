@@ -82,6 +82,12 @@ REVIEWS = Metric("curavani_reviews_open", "gauge", "Reviews that wait for a pers
 LOCK_HELD = Metric(
     "curavani_worker_lock_held", "gauge", "1 where some process holds the lock of this work.", ("worker",)
 )
+LED = Metric(
+    "curavani_worker_led",
+    "gauge",
+    "1 where some process does this work; absent where nobody has to.",
+    ("worker",),
+)
 WORKERS = Metric(
     "curavani_worker_processes", "gauge", "Processes with a fresh heartbeat, by work and state.", ("worker", "state")
 )
@@ -123,7 +129,7 @@ REFUSALS = Metric(
 OF_THE_DATABASE: tuple[Metric, ...] = (
     DATABASE_UP, IMPORT_ENABLED, INTERVAL, LAST_COMPLETION, LAST_SUCCESS, LAST_DURATION, FILES, RECORDS,
     OLDEST_PENDING, DELETES_PENDING, OLDEST_DELETE, LAST_NEW_SCRAPE, EVENTS_WAITING, EVENTS_AGE, EVENTS_PARKED,
-    ALERTS_WAITING, ALERTS_AGE, PROBLEMS, REVIEWS, LOCK_HELD, WORKERS,
+    ALERTS_WAITING, ALERTS_AGE, PROBLEMS, REVIEWS, LOCK_HELD, LED, WORKERS,
 )  # fmt: skip
 """Read from the database at each scrape: every worker of every replica gives the same answer."""
 

@@ -14,9 +14,9 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from shared.database.tables import ServiceName
 from shared.metrics import catalogue
 from shared.metrics.catalogue import ATTEMPT_OUTCOMES, REFUSAL_REASONS, STAGE_NAMES, Metric
+from shared.words.statuses import ServiceName
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """The library's own variable. It reads it when it is imported, so it has to be set before a process starts."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.database.tables import KernelTables
+from shared.words.statuses import Action
 
 _MANY = 500
 
@@ -110,7 +111,7 @@ def _reviews(connection: Connection, kernel: KernelTables, entity_id: int) -> It
 def _actions(connection: Connection, kernel: KernelTables, entity_id: int) -> Iterable[Happening]:
     table, reviews = kernel.operator_actions, kernel.reviews
     about = sa.select(reviews.c.id).where(_is_about(reviews, entity_id))
-    mine = sa.or_(table.c.entity_id == entity_id, table.c.review_id.in_(about))
+    mine = sa.or_(table.c.entity_id == entity_id, table.c.review_id.in_(about), _at_own_file(kernel, entity_id))
     statement = sa.select(table).where(mine).order_by(table.c.id.desc()).limit(_MANY)
     for row in connection.execute(statement).mappings():
         yield Happening(
@@ -122,6 +123,17 @@ def _actions(connection: Connection, kernel: KernelTables, entity_id: int) -> It
             import_id=row["import_id"],
             review_id=row["review_id"],
         )
+
+
+def _at_own_file(kernel: KernelTables, entity_id: int) -> sa.ColumnElement[bool]:
+    """What people noted, corrected or entered of a file that is about this person alone."""
+    actions, outcomes, tracking = kernel.operator_actions.c, kernel.import_outcomes.c, kernel.import_tracking.c
+    own = (
+        sa.select(outcomes.import_id)
+        .join_from(kernel.import_outcomes, kernel.import_tracking, tracking.id == outcomes.import_id)
+        .where(outcomes.entity_id == entity_id, kernel.total_column == 1)
+    )
+    return sa.and_(actions.action.in_((Action.NOTE, Action.CORRECT, Action.ENTER)), actions.import_id.in_(own))
 
 
 def _events(connection: Connection, kernel: KernelTables, entity_id: int) -> Iterable[Happening]:

@@ -4,7 +4,7 @@ Everything happens in sets and in the caller's transaction. An event exists exac
 `import:ID`, `api:NAME` or `cli:NAME`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Generic, TypeVar
@@ -42,11 +42,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A row before and afterwards, and the names of the columns that differ, in the order they were given."""
+    """A row before and afterwards, the names of the columns that differ, in the order they were given, and by whom."""
 
     before: Row
     after: dict[str, Any]
     written: list[str]
+    actor: str
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,35 @@ class PersonWriter(Generic[P]):
         """
         if not rows:
             return []
-        kernel = self.people.kernel
-        moment, ids = self._new_ids.one(connection, count=len(rows))
-        times = {"created_at": moment, "updated_at": moment}
-        complete = [
-            {**row, **self.following(row), "id": number, **times} for row, number in zip(rows, ids, strict=True)
-        ]
+        ids = self.reserve_ids(connection, len(rows))
+        self.create_under(connection, dict(zip(ids, rows, strict=True)))
+        record_for_each(connection, self.people.kernel, Action.CREATE, actor, ids)
+        return ids
+
+    def reserve_ids(self, connection: Connection, count: int) -> list[int]:
+        """So many ids that nobody has yet."""
+        return list(self._new_ids.one(connection, count=count)[0])
+
+    def create_under(self, connection: Connection, rows: Mapping[int, Values]) -> None:
+        """Inserts validated rows of the same columns under ids that were reserved. Who did it the caller keeps."""
+        if not rows:
+            return
+        complete = [{**row, **self.following(row), "id": number} for number, row in rows.items()]
         columns = tuple(complete[0])
         copy_rows(connection, self.people.table, columns, ([row[name] for name in columns] for row in complete))
-        self._announce(connection, [Announcement(f"{kernel.service_name}.created", number) for number in ids])
-        record_for_each(connection, kernel, Action.CREATE, actor, ids)
-        return list(ids)
+        created = f"{self.people.kernel.service_name}.created"
+        self._announce(connection, [Announcement(created, number) for number in rows])
 
     def update(self, connection: Connection, changes: Sequence[Change], actor: str) -> list[Row]:
         """Writes the changes of rows that the caller has locked; returns them as they are afterwards.
 
         Only columns that some change of the batch names are written. Values equal to the present ones are no change.
         """
-        planned = [self._plan(change) for change in changes]
+        return self.update_all(connection, [(change, actor) for change in changes])
+
+    def update_all(self, connection: Connection, changes: Sequence[tuple[Change, str]]) -> list[Row]:
+        """The same of changes by several actors, each with its own."""
+        planned = [self._plan(change, actor) for change, actor in changes]
         content = frozenset(self.people.fields.content)
         changed = [plan for plan in planned if not content.isdisjoint(plan.written)]
         if changed:
@@ -95,7 +107,7 @@ class PersonWriter(Generic[P]):
                 plan.written.append("updated_at")
         self._write(connection, [plan for plan in planned if plan.written])
         history = [
-            FieldChange(plan.before["id"], name, plan.before[name], plan.after[name], actor)
+            FieldChange(plan.before["id"], name, plan.before[name], plan.after[name], plan.actor)
             for plan in changed
             for name in plan.written
             if name in content
@@ -112,12 +124,12 @@ class PersonWriter(Generic[P]):
         write_events(connection, kernel, [deleted(kernel, number) for number in gone])
         record_for_each(connection, kernel, Action.DELETE, actor, gone)
 
-    def _plan(self, change: Change) -> _Plan:
+    def _plan(self, change: Change, actor: str) -> _Plan:
         before = change.before
         written = _differing(before, {**change.fields, **change.technical})
         after = {**before, **written}
         written |= _differing(before, self.following(after))
-        return _Plan(before, {**after, **written}, list(written))
+        return _Plan(before, {**after, **written}, list(written), actor)
 
     def _announcement(self, plan: _Plan) -> Announcement:
         event_type, details = self.event_of_change(plan.before, plan.after)
@@ -142,11 +154,9 @@ class PersonWriter(Generic[P]):
 
     @cached_property
     def _new_ids(self) -> Statement:
-        """The transaction's time, so that all that it writes carries the same one, and so many fresh ids."""
+        """So many fresh ids."""
         sequence = f"CAST(pg_get_serial_sequence('{self.people.table.fullname}', 'id') AS regclass)"
-        return Statement(
-            f"SELECT now(), ARRAY(SELECT nextval(name) FROM generate_series(1, :count), {sequence} AS name)"
-        )
+        return Statement(f"SELECT ARRAY(SELECT nextval(name) FROM generate_series(1, :count), {sequence} AS name)")
 
 
 def _differing(before: Row, wanted: Values) -> dict[str, object]:

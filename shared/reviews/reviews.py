@@ -79,16 +79,29 @@ def list_reviews(
     *,
     state: ReviewState | None = ReviewState.OPEN,
     kind: ReviewKind | None = None,
+    newest_decided_first: bool = False,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[Review], int]:
-    """A page of reviews, oldest first, and how many there are in all."""
+    """A page of reviews, and how many there are in all: oldest first, or the open ones, oldest first, before those that
+    were decided last."""
     table = kernel.reviews
     conditions = [table.c.state == state] if state else []
     conditions += [table.c.kind == kind] if kind else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
-    page = sa.select(table).where(*conditions).order_by(table.c.id).offset(offset).limit(limit)
+    order = [table.c.decided_at.desc().nulls_first()] if newest_decided_first else []
+    page = sa.select(table).where(*conditions).order_by(*order, table.c.id).offset(offset).limit(limit)
     return [read_review(row) for row in connection.execute(page).mappings()], total
+
+
+def next_open(connection: Connection, kernel: KernelTables, review_id: int) -> tuple[int | None, int]:
+    """Which open review comes after this one, from the first again after the last, and how many others are open."""
+    columns = kernel.reviews.c
+    others = (columns.state == ReviewState.OPEN, columns.id != review_id)
+    left = connection.execute(sa.select(sa.func.count()).select_from(kernel.reviews).where(*others)).scalar_one()
+    order = (columns.id < review_id, columns.id)
+    following = connection.execute(sa.select(columns.id).where(*others).order_by(*order).limit(1)).scalar()
+    return following, left
 
 
 def find_review(connection: Connection, kernel: KernelTables, review_id: int) -> Review:

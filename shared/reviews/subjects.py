@@ -4,7 +4,7 @@ Pure: the services read the rows, this puts them next to each other, and console
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.text.keys import clean_text
 
@@ -29,10 +29,12 @@ class ComparedField:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateSubject:
-    """The record in question (the first side) and those it resembles."""
+    """The record in question (the first side) and those it resembles. `merged` are those rows as they would be with the
+    record merged into them; of a merge that is done, the sides are as they were before it."""
 
     sides: tuple[Side, ...]
     fields: tuple[ComparedField, ...]
+    merged: tuple[Side, ...] = ()
 
     @property
     def candidates(self) -> tuple[int, ...]:
@@ -64,11 +66,14 @@ class ConflictSubject:
 @dataclass(frozen=True, slots=True)
 class ProposedDeletion:
     """One therapist that a file calls deleted; `row` is None where the row is gone, `reappeared` where a later file
-    lists the person, so that applying the deletion would leave them alone."""
+    lists the person, so that applying the deletion would leave them alone. `elsewhere` are rows of the same name, and
+    `worked_on` is what staff wrote."""
 
     entity_id: int
     row: Mapping[str, object] | None
     reappeared: bool
+    elsewhere: tuple[Side, ...] = ()
+    worked_on: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,10 @@ Subject = DuplicateSubject | ConflictSubject | HeldDeletionsSubject
 def side_by_side(fields: Iterable[str], sides: Sequence[Side]) -> tuple[ComparedField, ...]:
     """The fields that at least one side fills, in the given order."""
     compared = []
-    for field in fields:
-        values = tuple(side.values.get(field) for side in sides)
+    for name in fields:
+        values = tuple(side.values.get(name) for side in sides)
         if any(not _is_empty(value) for value in values):
-            compared.append(ComparedField(field, values, len({_comparable(value) for value in values}) > 1))
+            compared.append(ComparedField(name, values, len({_comparable(value) for value in values}) > 1))
     return tuple(compared)
 
 

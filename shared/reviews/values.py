@@ -104,13 +104,22 @@ class WrittenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Was:
+    """One side of a merge as it was before, as JSON values; a record of a file has no number."""
+
+    entity_id: int | None
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What resolving a review wrote, as far as an undo needs it: rows changed, and one that was made; and the row into
-    which a record was merged."""
+    which a record was merged, with both sides as they were."""
 
     rows: tuple[WrittenRow, ...] = ()
     created: int | None = None
     merged: int | None = None
+    were: tuple[Was, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 Health, the watch that raises alerts, the digest, the overview and `curavani doctor` read the same checks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from shared.core.dependencies import Check
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import FileStatus, Work
 
 DELETE_PENDING_LIMIT = timedelta(hours=24)
 """Storage may refuse deletes for a night; after a day somebody has to look at the rights."""
@@ -35,6 +35,14 @@ class Expectations:
     sends_events: bool = True
     sends_mail: bool = True
     expects_scrapes: bool = False
+    reads_contacts: bool = False
+
+    @property
+    def works(self) -> Sequence[Work]:
+        """The background work that some process of the service has to have in hand."""
+        imports = [Work.IMPORT] if self.enabled else []
+        contacts = [Work.CONTACTS] if self.reads_contacts else []
+        return [*imports, Work.RELAY, Work.MAILER, *contacts]
 
 
 def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]:
@@ -51,11 +59,26 @@ def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]
         _alerts(snapshot, expected),
         *_unknown_copies(snapshot),
     ]
+    leaders = list(_leaders(snapshot, expected))
     if not expected.enabled:
-        return [Check("import", ok=True, code=Code.DISABLED), *checks]
-    leader = Check("leader", ok=snapshot.is_led, code=None if snapshot.is_led else Code.NO_LEADER)
+        return [Check("import", ok=True, code=Code.DISABLED), *leaders, *checks]
     scrapes = [_scrapes(snapshot)] if expected.expects_scrapes else []
-    return [leader, _freshness(snapshot, expected.interval_seconds), *scrapes, *checks]
+    return [*leaders, _freshness(snapshot, expected.interval_seconds), *scrapes, *checks]
+
+
+_LEADERS: Mapping[Work, tuple[str, Code]] = {
+    Work.IMPORT: ("leader", Code.NO_LEADER),
+    Work.RELAY: ("relay_leader", Code.NO_RELAY),
+    Work.MAILER: ("mailer_leader", Code.NO_MAILER),
+    Work.CONTACTS: ("contacts_leader", Code.NO_CONTACT_READER),
+}
+
+
+def _leaders(snapshot: Snapshot, expected: Expectations) -> Iterator[Check]:
+    for work in expected.works:
+        name, code = _LEADERS[work]
+        is_led = snapshot.has_leader(work)
+        yield Check(name, ok=is_led, code=None if is_led else code)
 
 
 def _freshness(snapshot: Snapshot, interval_seconds: int) -> Check:

@@ -2,10 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from shared.database.tables import ServiceName
 from shared.state.snapshot import FinishedPass, Snapshot
 from shared.words.codes import describe
-from shared.words.statuses import FileStatus
+from shared.words.statuses import FileStatus, ServiceName
 
 
 def import_status(snapshot: Snapshot, interval_seconds: int, service_name: ServiceName) -> dict[str, object]:

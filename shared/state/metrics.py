@@ -12,6 +12,7 @@ from sqlalchemy.engine import Engine
 
 from shared.core.errors import CuravaniError
 from shared.database.engine import transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.tables import KernelTables
 from shared.metrics import catalogue
 from shared.metrics.catalogue import Metric
@@ -40,6 +41,7 @@ class StateCollector:
     def collect(self) -> Iterable[Family]:
         """Every family; of an unreachable database only that it is unreachable. Does not raise."""
         try:
+            require_own_sessions(self.engine)
             with transaction(self.engine) as connection:
                 connection.execute(_LONGEST_STATEMENT)
                 snapshot = read_snapshot(connection, self.kernel)
@@ -79,7 +81,11 @@ def measured(snapshot: Snapshot, expected: Expectations) -> dict[Metric, Values]
     }
     if expected.expects_scrapes:
         numbers[catalogue.LAST_NEW_SCRAPE] = _timestamp(snapshot.waiting_for_scrape_since)
-    return {metric: Values({(): number}) for metric, number in numbers.items()} | _by_word(snapshot)
+    led = Values({(work,): snapshot.has_leader(work) for work in expected.works})
+    return {metric: Values({(): number}) for metric, number in numbers.items()} | {
+        catalogue.LED: led,
+        **_by_word(snapshot),
+    }
 
 
 def _by_word(snapshot: Snapshot) -> dict[Metric, Values]:

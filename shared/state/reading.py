@@ -35,7 +35,7 @@ def read_snapshot(connection: Connection, kernel: KernelTables) -> Snapshot:
         last_pass=_last_pass(connection, schema),
         last_success_at=passes.last_success_at,
         unfinished_since=passes.unfinished_since,
-        done_in_pass=_since(passes.unfinished_since, connection, schema).files if passes.unfinished_since else 0,
+        in_pass=_since(passes.unfinished_since, connection, schema) if passes.unfinished_since else Tally(),
         files={FileStatus(row.status): row.files for row in ledger},
         records=_records(ledger),
         due=waiting.due,
@@ -159,7 +159,8 @@ _WAITING = KernelStatement("""
            (SELECT count(*) AS alerts, min(created_at) AS oldest_alert
               FROM {schema}.alert_outbox
              WHERE sent_at IS NULL AND (kind <> 'problem' OR resolved_at IS NULL) AND fingerprint <> :own) AS alerts,
-           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker) > 0 AS is_broker_told,
+           (SELECT count(*) AS problems, count(*) FILTER (WHERE fingerprint = :broker OR fingerprint LIKE 'topic:%') > 0
+                     AS is_broker_told,
                    coalesce(max((detail->>'number')::int) FILTER (WHERE code = 'copy_unknown'), 0) AS unknown_copies
               FROM {schema}.alert_outbox WHERE kind = 'problem' AND resolved_at IS NULL) AS problems
 """)

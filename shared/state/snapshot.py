@@ -82,8 +82,8 @@ class Snapshot:
     """When a pass last got through."""
     unfinished_since: datetime | None = None
     """When the newest pass began, if it has not ended: it runs, or its process died."""
-    done_in_pass: int = 0
-    """Files dealt with since then."""
+    in_pass: Tally = Tally()
+    """Since then."""
     files: Mapping[FileStatus, int] = field(default_factory=dict)
     records: Mapping[RecordOutcome, int] = field(default_factory=dict)
     """Records of all files ever."""
@@ -129,14 +129,22 @@ class Snapshot:
     @property
     def is_led_by_a_service(self) -> bool:
         """Whether a process that lives says that it leads the import."""
-        return any(_leads_import(beat) for beat in self.alive())
+        return any(_leads(beat, Work.IMPORT) for beat in self.alive())
+
+    def leaders(self, work: Work) -> set[str]:
+        """The processes that said last that they lead this work; their death is not known here."""
+        return {beat.process for beat in self.heartbeats if _leads(beat, work)}
+
+    def has_leader(self, work: Work) -> bool:
+        """Whether somebody does the work: a service, or a command, which gives no heartbeats."""
+        holder = self.lock_holders.get(work)
+        is_led_by_a_command = holder is not None and holder not in self.leaders(work)
+        return is_led_by_a_command or any(_leads(beat, work) for beat in self.alive())
 
     @property
     def is_led(self) -> bool:
-        """Whether somebody leads the import: a service, or a pass from the command line, which gives no heartbeats."""
-        holder = self.lock_holders.get(Work.IMPORT)
-        services = {beat.process for beat in self.heartbeats if _leads_import(beat)}
-        return self.is_led_by_a_service or (holder is not None and holder not in services)
+        """Whether somebody leads the import."""
+        return self.has_leader(Work.IMPORT)
 
     @property
     def is_started(self) -> bool:
@@ -160,5 +168,5 @@ class Snapshot:
         return self.new_scrape_at or self.installed_at
 
 
-def _leads_import(beat: Heartbeat) -> bool:
-    return beat.work is Work.IMPORT and beat.state is WorkerState.LEADING
+def _leads(beat: Heartbeat, work: Work) -> bool:
+    return beat.work is work and beat.state is WorkerState.LEADING

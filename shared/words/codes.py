@@ -3,6 +3,7 @@ and in English for the terminal.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Literal, Self
 
@@ -148,6 +149,10 @@ class Code(StrEnum):
         "PostgreSQL refuses the login, or a right on our tables. Check user, password and grants of DATABASE_URL.",
         "PostgreSQL lehnt die Anmeldung oder ein Recht ab. Bitte Benutzer, Kennwort und Rechte prüfen lassen.",
     )
+    POOLER_IN_TRANSACTION_MODE = _error(
+        "The pooler in front of PostgreSQL shares sessions between transactions, so that no lock holds and nothing is imported, sent or mailed. Set it to session mode (PgBouncer: pool_mode = session), or connect to PostgreSQL itself.",
+        "Der Pooler vor PostgreSQL teilt Sitzungen zwischen Transaktionen auf. Damit hält keine Sperre, daher wird nichts importiert, gesendet oder gemailt. Bitte auf Sitzungen umstellen lassen (PgBouncer: pool_mode = session) oder direkt mit PostgreSQL verbinden.",
+    )
     DATABASE_FULL = _error(
         "PostgreSQL's disk is full. Make room; nothing is lost, and imports go on by themselves.",
         "Die Platte der Datenbank ist voll. Bitte Platz schaffen; es geht nichts verloren, der Import läuft danach weiter.",
@@ -155,6 +160,31 @@ class Code(StrEnum):
     DATABASE_UNAVAILABLE = _error(
         "The database could not be reached. Nothing is lost; imports go on when it is back.",
         "Die Datenbank ist nicht erreichbar. Es geht nichts verloren; der Import läuft weiter, sobald sie zurück ist.",
+    )
+    # Of the database, what the codes above do not tell
+    SERVER_UNREACHABLE = _error(
+        "PostgreSQL does not answer at the address of DATABASE_URL: check address, network and whether the server runs.",
+        "PostgreSQL antwortet unter der Adresse in DATABASE_URL nicht. Bitte Adresse, Netz und Server prüfen lassen.",
+    )
+    SERVER_SHUTS_DOWN = _error(
+        "PostgreSQL is starting, shutting down or recovering.",
+        "PostgreSQL fährt gerade hoch oder herunter oder stellt sich wieder her.",
+    )
+    TOO_MANY_CONNECTIONS = _error(
+        "No connection to PostgreSQL was free within ten seconds: raise max_connections, or run fewer processes.",
+        "Zehn Sekunden lang war keine Verbindung zu PostgreSQL frei. Bitte max_connections erhöhen oder weniger Prozesse starten lassen.",
+    )
+    DATABASE_UNKNOWN = _error(
+        "PostgreSQL has no database of the name in DATABASE_URL.",
+        "PostgreSQL kennt keine Datenbank mit dem Namen in DATABASE_URL.",
+    )
+    LOGIN_REFUSED = _error(
+        "PostgreSQL refuses the login: user, password or pg_hba.conf.",
+        "PostgreSQL lehnt die Anmeldung ab: Benutzer, Kennwort oder pg_hba.conf.",
+    )
+    RIGHT_MISSING = _error(
+        "The user of DATABASE_URL may log in, but lacks a right.",
+        "Der Benutzer aus DATABASE_URL darf sich anmelden, ihm fehlt aber ein Recht.",
     )
     DISK_UNAVAILABLE = _error(
         "The local copy could not be written (disk full, read-only or folder missing). Make room or mend the folder; it is tried again by itself.",
@@ -245,6 +275,10 @@ class Code(StrEnum):
         "Consent, token and time of a registration are evidence and stay as they came. Correct only what the person says about themselves.",
         "Einwilligung, Kennzeichen und Zeitpunkt der Anmeldung sind Nachweise und bleiben, wie sie kamen. Korrigieren lassen sich nur die Angaben zur Person.",
     )
+    CONSENT_UNREADABLE = _finding(
+        "The person was entered by hand, and no consent could be read in the file. Ask the person for a new one.",
+        "Die Person wurde von Hand eingetragen, in der Datei war keine Einwilligung lesbar. Bitte die Einwilligung neu einholen.",
+    )
     DECISION_FINAL = _error(
         "This decision cannot be undone: it joined two records, or the person's data has been erased since. Correct the record by hand.",
         "Diese Entscheidung lässt sich nicht rückgängig machen: Zwei Einträge wurden zusammengeführt, oder die Daten wurden inzwischen gelöscht. Bitte den Eintrag von Hand berichtigen.",
@@ -331,6 +365,18 @@ class Code(StrEnum):
         "No process runs the import. Start the service; its log says why it ended.",
         "Kein Prozess führt den Import aus. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
+    NO_RELAY = _error(
+        "No process sends the events. Start the service; its log says why it ended.",
+        "Kein Prozess sendet die Ereignisse an die anderen Dienste. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
+    NO_MAILER = _error(
+        "No process sends the mails. Start the service; its log says why it ended.",
+        "Kein Prozess verschickt die Mails. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
+    NO_CONTACT_READER = _error(
+        "No process reads the communication service's events, so last contacts stay as they are. Start the service; its log says why it ended.",
+        "Kein Prozess liest, was der Kommunikationsdienst meldet; die letzten Kontakte bleiben stehen. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+    )
     NO_PASS = _error(
         "No pass has finished for twice the interval. Look at the service's log.",
         "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
@@ -385,6 +431,22 @@ class Code(StrEnum):
         "The Kafka brokers cannot be reached. Events wait in the database and are sent when they are back.",
         "Kafka ist nicht erreichbar. Ereignisse warten in der Datenbank und werden von selbst nachgesendet.",
     )
+    BROKER_ADDRESS_UNKNOWN = _error(
+        "No machine has the name of the Kafka brokers. Correct KAFKA_BOOTSTRAP_SERVERS, or the name that the brokers advertise. Events wait, and are sent by themselves.",
+        "Den Rechnernamen von Kafka gibt es nicht. Bitte KAFKA_BOOTSTRAP_SERVERS berichtigen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+    )
+    BROKER_TLS_FAILED = _error(
+        "The encrypted connection to the Kafka brokers fails: certificate, host name or CA do not fit, or the listener is none with TLS. Check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_LOCATION. Events wait, and are sent by themselves.",
+        "Die verschlüsselte Verbindung zu Kafka kommt nicht zustande. Bitte Zertifikat, KAFKA_SECURITY_PROTOCOL und KAFKA_SSL_CA_LOCATION prüfen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+    )
+    BROKER_LOGIN_REFUSED = _error(
+        "The Kafka brokers refuse the login. Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Events wait, and are sent by themselves.",
+        "Kafka lehnt die Anmeldung ab. Bitte Verfahren, Benutzer und Kennwort prüfen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+    )
+    BROKER_FORBIDDEN = _error(
+        "The Kafka brokers refuse a right that is none of a topic's: IdempotentWrite on the cluster, or Read on the consumer group. Grant it. Events wait, and are sent by themselves.",
+        "Kafka verweigert ein Recht (IdempotentWrite auf dem Cluster oder Read auf der Verbrauchergruppe). Bitte erteilen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+    )
     TOPIC_MISSING = _error(
         "The Kafka topic does not exist. Create it: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (of therapists: therapist-events). Events wait, and are sent by themselves.",
         "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Ereignisse warten und werden von selbst nachgesendet.",
@@ -398,8 +460,8 @@ class Code(StrEnum):
         "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte max.message.bytes des Themas erhöhen und das Ereignis freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",
     )
     TOPIC_NOT_ALLOWED = _error(
-        "The brokers do not allow writing to the topic. Grant the right; the other events are sent by themselves, the parked one by curavani events release (curavani events status shows its number).",
-        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte das Recht erteilen; die übrigen Ereignisse gehen von selbst, das zurückgestellte mit curavani events release (curavani events status nennt die Nummer).",
+        "The brokers do not allow writing to the topic. Grant the rights Write and Describe on it; events wait, and are sent by themselves.",
+        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte die Rechte Write und Describe erteilen lassen; Ereignisse warten und werden von selbst nachgesendet.",
     )
     EVENT_REFUSED = _error(
         "The brokers refuse an event for good, and later events of the same entry wait. Decide: curavani events release tries it again, curavani events drop gives it up (curavani events status shows its number).",
@@ -514,6 +576,25 @@ class Code(StrEnum):
 def describe(code: str) -> Code:
     """The meaning of `code`; an unknown one is described as an internal error, never a crash in a mail or page."""
     return _BY_WORD.get(code, Code.INTERNAL_ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A meaning for people, in both languages."""
+
+    english: str
+    german: str
+
+
+def explain(code: str, detail: str | None = None) -> Explanation:
+    """The meaning of `code`, and what more is known: another code, or what the other side calls it."""
+    meaning = describe(code)
+    if detail is None:
+        return Explanation(meaning.english, meaning.german)
+    known = _BY_WORD.get(detail)
+    if known is None:
+        return Explanation(f"{meaning.english} Reported: {detail}.", f"{meaning.german} Gemeldet: {detail}.")
+    return Explanation(f"{known.english} {meaning.english}", f"{known.german} {meaning.german}")
 
 
 _BY_WORD: Mapping[str, Code] = {code: code for code in Code}

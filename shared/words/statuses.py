@@ -4,6 +4,10 @@ Their values are what PostgreSQL and JSON carry; as texts they equal their value
 """
 
 from enum import StrEnum
+from typing import Literal
+
+ServiceName = Literal["patient", "therapist"]
+"""A service's word, also on the command line and in the ledger's total."""
 
 
 class FileStatus(StrEnum):
@@ -124,6 +128,10 @@ class Action(StrEnum):
     RETRY = "retry"
     DISCARD = "discard"
     CORRECT = "correct"
+    ENTER = "enter"
+    NOTE = "note"
+    TAKE = "take"
+    GIVE_BACK = "give_back"
     RESOLVE = "resolve"
     UNDO = "undo"
     MERGE = "merge"
@@ -145,3 +153,10 @@ class Access(StrEnum):
     CHANGE = "change"
     DELETE = "delete"
     EXPORT = "export"
+
+
+class Restriction(StrEnum):
+    """Which mark people set on a patient: processing restricted, or consent withdrawn."""
+
+    RESTRICTED = "restricted"
+    WITHDRAWN = "withdrawn"

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.engine import Engine
 
-from shared.core.errors import DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
+from shared.core.errors import CuravaniError, DatabaseNotMigrated, DatabaseUnavailable, LockHeld, TransientError
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
 from shared.database.locks import LockedConnection, LockName, end_holder, hold
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
-from shared.words.codes import Code
 from shared.words.statuses import WorkerState
 from shared.workers.heartbeats import Heartbeats, is_silent
 
@@ -37,7 +36,7 @@ class Job:
     worker: str
     channel: str
     turn: JobTurn
-    away: Callable[[Code], None] | None = None
+    away: Callable[[DatabaseUnavailable], None] | None = None
 
 
 class Leader:
@@ -66,10 +65,10 @@ class Leader:
             try:
                 self._lead_or_stand_by(stopping)
             except (TransientError, DatabaseNotMigrated) as error:
-                self._note_interruption(error.code)
+                self._note_interruption(error)
                 self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
                 if isinstance(error, DatabaseUnavailable) and self._job.away is not None:
-                    self._job.away(error.code)
+                    self._job.away(error)
             except Exception:
                 log.exception("worker_crashed", worker=self._job.worker)
                 self._heartbeats.set(self._job.worker, WorkerState.STANDBY)
@@ -96,10 +95,10 @@ class Leader:
             log.info("worker_stands_by", worker=self._job.worker)
         self._interrupted_by = None
 
-    def _note_interruption(self, code: str) -> None:
-        if code != self._interrupted_by:
-            log.warning("worker_interrupted", worker=self._job.worker, code=code)
-        self._interrupted_by = code
+    def _note_interruption(self, error: CuravaniError) -> None:
+        if error.code != self._interrupted_by:
+            log.warning("worker_interrupted", worker=self._job.worker, code=error.code, reason=error.detail)
+        self._interrupted_by = error.code
 
     def _lead(self, locked: LockedConnection, stopping: threading.Event) -> None:
         # A program that came before its schema waits for it, rather than failing halfway through a file.
@@ -110,6 +109,7 @@ class Leader:
         self._heartbeats.set(self._job.worker, WorkerState.LEADING)
         locked.listen(self._job.channel)
         while not stopping.is_set():
+            locked.require_same_session()
             remaining = self._job.turn(locked, stopping.is_set)
             # In slices, because a wait for notifications does not see `stopping`.
             while remaining > 0 and not stopping.is_set():

@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import select
 import socket
 import socketserver
@@ -232,7 +233,7 @@ def test_the_overview_shows_a_running_pass_and_what_fails_in_it_by_itself(visit,
         number = connection.execute(sa.text(row), {"name": names[1]}).scalar_one()
         services.storage.faults.clear()
         page.get_by_role("heading", name="Ein Durchlauf läuft").wait_for()
-        page.get_by_text("1 von 3 Dateien").wait_for()
+        page.get_by_text(re.compile("1 von 3 Dateien · .* je Minute · noch etwa")).wait_for()
     page.get_by_role("heading", name="Ein Durchlauf läuft").wait_for(state="detached")
     page.get_by_role("link", name=f"P{number}", exact=True).wait_for()
 

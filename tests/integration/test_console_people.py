@@ -166,7 +166,9 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     page = operator.page("/console/decisions/1").text
     assert "Patient 2" in page
     assert re.search(r"auch wo wir sie berichtigt hatten.*Status, Diagnose und andere eigene Vermerke bleiben", page)
-    assert page.index("Was sich unterscheidet") < page.index("Erika") < page.index("Was gleich ist")
+    assert "dieselbe E-Mail-Adresse wie Max Mustermann (1), aber einen anderen Namen" in page
+    differing = page.index("Was sich unterscheidet")
+    assert differing < page.index("Erika", differing) < page.index("Was gleich ist")
     answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
     assert answer.location == "/console/decisions/1"
     decided = operator.page("/console/decisions/1").text

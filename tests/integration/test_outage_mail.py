@@ -12,6 +12,7 @@ import pytest
 
 from curavani import schema
 from shared.core.clock import now
+from shared.core.errors import DatabaseUnavailable
 from shared.core.settings import MailSettings
 from shared.database.engine import create_engine
 from shared.mail.outage import EVERY, TOLERATED_OUTAGE, OutageMail
@@ -66,7 +67,7 @@ def tell_for(clock, span, *processes):
     """All of them hear of the outage every 30 seconds."""
     for _ in range(int(span / timedelta(seconds=30)) + 1):
         for each in processes:
-            each.tell()
+            each.tell(DatabaseUnavailable())
         clock.forward(timedelta(seconds=30))
 
 
@@ -83,11 +84,11 @@ def test_the_mail_says_in_german_what_is_the_matter_and_nothing_else(process, cl
 
 def test_a_restart_of_the_database_is_worth_no_mail(process, clock, sink):
     outage = process()
-    outage.tell()
+    outage.tell(DatabaseUnavailable())
     clock.forward(TOLERATED_OUTAGE / 2)
-    outage.tell()
+    outage.tell(DatabaseUnavailable())
     clock.forward(timedelta(hours=5))
-    outage.tell()
+    outage.tell(DatabaseUnavailable())
     assert sink.messages == []
 
 

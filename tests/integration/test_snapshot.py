@@ -185,13 +185,13 @@ def test_the_passes_that_matter_are_the_newest_the_last_that_ended_and_the_last_
         found.at - 5 * hour, found.at - 4 * hour, found.at, "storage_unavailable", {"failed": 2}
     )
     assert (found.first_pass_at, found.last_success_at) == (found.at - 9 * hour, found.at - 8 * hour)
-    assert (found.unfinished_since, found.done_in_pass) == (found.at - hour, 2)
+    assert (found.unfinished_since, found.in_pass.files) == (found.at - hour, 2)
 
 
 def test_a_pass_that_ended_is_not_unfinished_whatever_was_before(snapshot_after):
     row = "INSERT INTO import_passes (trigger, actor, finished_at)"
     found = snapshot_after(f"{row} VALUES ('schedule', 'x', NULL)", f"{row} VALUES ('schedule', 'x', now())")
-    assert (found.unfinished_since, found.done_in_pass) == (None, 0)
+    assert (found.unfinished_since, found.in_pass.files) == (None, 0)
 
 
 @pytest.mark.parametrize(

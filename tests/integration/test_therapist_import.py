@@ -10,8 +10,8 @@ from shared.fields.validation import InvalidInput
 from shared.imports import mend
 from shared.reviews.values import Resolution
 from standins.local import wait_until
-from therapist_service.imports.known_rows import Candidates, listed
 from therapist_service.imports.mapping import map_record
+from therapist_service.imports.register import Register, arrival
 from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
@@ -441,9 +441,10 @@ def test_of_a_postal_code_only_those_who_resemble_a_record_are_read(therapists, 
     therapists.run()
     record = map_record(make_therapist(7, id="praxis999", basic_info={"first_name": "Kunibert"}), 0)
     with therapists.engine.begin() as connection:
-        found = Candidates(connection, 0, "52XXX", [listed(record, "52XXX")])
-    assert [known.row_id for known in found.of(listed(record, "52XXX"))] == [7]
-    assert len(found._rows) == 1
+        register = Register(connection)
+        register.meet([arrival(record, "52XXX")])
+    assert [entry.id for entry in register.of(arrival(record, "52XXX").listed)] == [7]
+    assert len(register._entries) == 1
 
 
 @pytest.mark.parametrize("edit", [{"last_key": None}, {"nachname": "Maier"}, {"nachname": "Maier", "plz": "52064"}])

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from shared.core.errors import DatabaseUnavailable, DiskUnavailable, Finding, RejectedError, StorageUnavailable
+from shared.core.errors import DatabaseUnavailable, DiskUnavailable, Finding, NotYet, RejectedError, StorageUnavailable
 from shared.history.actions import record_action
 from shared.imports import mend
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
 from shared.imports.records import Outcome, write_outcomes
 from shared.imports.retry import RetryRule
-from shared.imports.source import Found, Group, NotYet, Settlement, SourceGone
+from shared.imports.source import Found, Group, Settlement, SourceGone
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.models import kernel
 
@@ -74,7 +74,10 @@ class CsvSource:
                 raise RejectedError("validation_failed", [Finding("/nachname", "missing")])
         return rows
 
-    def apply(self, connection, file, content):
+    def apply(self, connection, opened):
+        return [self._apply(connection, file, content) for file, content in opened]
+
+    def _apply(self, connection, file, content):
         outcomes = []
         for index, row in enumerate(content):
             record_action(connection, kernel, "list", row["nachname"])

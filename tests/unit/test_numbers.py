@@ -3,7 +3,7 @@
 import pytest
 import typer
 
-from curavani.cli.services import SERVICES, numbered, review_numbered
+from curavani.services import SERVICES, numbered, review_numbered
 
 
 @pytest.mark.parametrize("service", ["patient", "therapist"])

@@ -66,6 +66,8 @@ def test_an_empty_variable_counts_as_unset():
         ({"KAFKA_SASL_MECHANISM": "", "KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME: missing"),
         ({"KAFKA_SASL_MECHANISM": "hunter2"}, "KAFKA_SASL_MECHANISM"),
         ({"KAFKA_SSL_CA_LOCATION": "/nowhere/hunter2.pem"}, "KAFKA_SSL_CA_LOCATION: no such file"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SSL"}, "KAFKA_SECURITY_PROTOCOL is none with SASL"),
+        ({"KAFKA_SECURITY_PROTOCOL": ""}, "KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD: given, but"),
     ],
 )
 def test_what_the_kafka_client_could_not_use_is_named_at_the_start(changes, named):

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from curavani.doctor import import_diagnosis
-from shared.console.figures import running_pass
 from shared.mail.digest import gather
 from shared.mail.digest_text import digest_text, state_of
 from shared.mail.watch import SILENCE, sights_of_health
@@ -14,6 +13,7 @@ from shared.metrics import catalogue
 from shared.state.health import Expectations, import_health
 from shared.state.import_status import import_status
 from shared.state.metrics import measured
+from shared.state.progress import running_pass
 from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
 from shared.words.codes import describe
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
@@ -39,19 +39,26 @@ def a_file(number=1, status=FileStatus.SUCCESS, error_code=None, records=1, **sp
     return RecentFile(number, status, error_code, ago(**span), records)
 
 
+OTHERS = [replace(beat(work=work, seconds=3), started_at=NOW) for work in (Work.RELAY, Work.MAILER)]
+
+
 WELL = Snapshot(
     at=NOW,
     first_pass_at=ago(days=30),
     last_pass=a_pass(minutes=5),
     last_success_at=ago(minutes=5),
     new_scrape_at=ago(days=1),
-    heartbeats=[beat(seconds=3)],
+    heartbeats=[beat(seconds=3), *OTHERS],
     lock_holders={Work.IMPORT: "host:1"},
 )
 EMPTY = Snapshot(at=NOW)
 
 
 def changed(**fields):
+    """What is well but for this; relay and mailer are, unless their heartbeats are given."""
+    if "heartbeats" in fields:
+        given = fields["heartbeats"]
+        fields["heartbeats"] = [*given, *(it for it in OTHERS if it.work not in {one.work for one in given})]
     return replace(WELL, **fields)
 
 
@@ -117,12 +124,36 @@ def test_every_check_has_its_number_and_its_age(enabled):
         ("events_parked", True, "events_parked", 2, None),
         ("alerts_waiting", True, None, 6, 180),
     ]
-    leading = [
-        ("leader", True, None, None, None),
-        ("last_pass", True, None, None, 300),
-        ("new_scrape", True, None, None, 86_400),
-    ]
-    assert found == [*(leading if enabled else [("import", True, "disabled", None, None)]), *counted]
+    others = [("relay_leader", True, None, None, None), ("mailer_leader", True, None, None, None)]
+    looked = [("last_pass", True, None, None, 300), ("new_scrape", True, None, None, 86_400)]
+    if enabled:
+        assert found == [("leader", True, None, None, None), *others, *looked, *counted]
+    else:
+        assert found == [("import", True, "disabled", None, None), *others, *counted]
+
+
+@pytest.mark.parametrize(
+    ("work", "name", "code"),
+    [
+        (Work.RELAY, "relay_leader", "no_relay"),
+        (Work.MAILER, "mailer_leader", "no_mailer"),
+        (Work.CONTACTS, "contacts_leader", "no_contact_reader"),
+    ],
+)
+def test_each_work_that_somebody_has_to_do_has_a_leader_or_is_told(work, name, code):
+    expected = replace(EXPECTED, enabled=False, reads_contacts=True)
+    led = changed(heartbeats=[beat(work=work)])
+    assert check_of(name, led, expected).ok
+    assert measured(led, expected)[catalogue.LED][work,] == 1
+    silent = changed(heartbeats=[beat(work=work, hours=1)])
+    assert check_of(name, silent, expected).code == code
+    assert measured(silent, expected)[catalogue.LED][work,] == 0
+    # A command holds the lock without a heartbeat.
+    assert check_of(name, replace(silent, lock_holders={work: "host:9"}), expected).ok
+
+
+def test_nobody_has_to_do_what_is_not_set_up():
+    assert set(measured(WELL, replace(EXPECTED, enabled=False))[catalogue.LED]) == {(Work.RELAY,), (Work.MAILER,)}
 
 
 def test_of_what_has_seen_nothing_every_number_and_every_age_is_nought():
@@ -240,7 +271,8 @@ def test_what_waits_for_a_person_is_counted_and_no_sickness():
 def test_of_an_import_that_is_switched_off_neither_leader_nor_pass_nor_scrape_is_asked():
     checks = import_health(EMPTY, replace(EXPECTED, enabled=False))
     assert [check.name for check in checks] == [
-        *("import", "failed_files", "deletes_pending", "events_waiting", "events_parked", "alerts_waiting")
+        *("import", "relay_leader", "mailer_leader"),
+        *("failed_files", "deletes_pending", "events_waiting", "events_parked", "alerts_waiting"),
     ]
     assert checks[0].code == "disabled"
 
@@ -252,6 +284,9 @@ def test_what_a_later_transaction_wrote_is_no_negative_age():
 
 SILENT = {
     "no_leader": {"heartbeats": [], "lock_holders": {}},
+    "no_relay": {"heartbeats": [beat(), beat(work=Work.RELAY, hours=1)]},
+    "no_mailer": {"heartbeats": [beat(), beat(work=Work.MAILER, hours=1)]},
+    "no_contact_reader": {"heartbeats": [beat(), beat(work=Work.CONTACTS, hours=1)]},
     "no_pass": {"last_pass": a_pass(hours=3)},
     **{code: too_old for code, (_, too_old) in LIMITS.items()},
 }
@@ -259,10 +294,11 @@ SILENT = {
 
 @pytest.mark.parametrize("code", sorted(SILENCE))
 def test_silence_is_an_alert_under_the_name_of_its_check(code):
-    found = {sight.fingerprint: sight.code for sight in sights_of_health(changed(**SILENT[code]), EXPECTED)}
-    (check,) = troubles(changed(**SILENT[code]))
+    expected = replace(EXPECTED, reads_contacts=code == "no_contact_reader")
+    found = {sight.fingerprint: sight.code for sight in sights_of_health(changed(**SILENT[code]), expected)}
+    (check,) = troubles(changed(**SILENT[code]), expected)
     assert {name: value for name, value in found.items() if value} == {f"watch:{check}": code}
-    assert set(found) == {f"watch:{check.name}" for check in import_health(WELL, EXPECTED)}
+    assert set(found) == {f"watch:{check.name}" for check in import_health(WELL, expected)}
 
 
 def test_what_the_import_tells_itself_is_no_second_alert():
@@ -280,7 +316,7 @@ def test_brokers_that_are_away_are_told_once():
     [
         (WELL, "ok", []),
         (EMPTY, "not running", []),
-        (changed(heartbeats=[beat(WorkerState.STOPPED)], lock_holders={}), "not running", []),
+        (replace(WELL, heartbeats=[beat(WorkerState.STOPPED)], lock_holders={}), "not running", []),
         # Nobody started it: that no pass ended follows from that, that files failed does not.
         (replace(EMPTY, last_pass=a_pass(days=3)), "not running", []),
         (replace(EMPTY, files={FileStatus.FAILED: 1}), "attention", ["files_failed"]),
@@ -293,7 +329,7 @@ def test_brokers_that_are_away_are_told_once():
 def test_the_doctor_says_what_health_says(snapshot, state, codes):
     found = import_diagnosis("patient", snapshot, Expectations(enabled=True, interval_seconds=3600))
     assert (found.part, found.state) == ("patient import", state)
-    told = found.advice.splitlines() if state == "attention" else []
+    told = found.advice.split(" · ") if state == "attention" else []
     assert [line.partition(":")[0] for line in told] == codes
     assert (found.advice == "Start it with: curavani serve patient") == (state == "not running")
 
@@ -356,7 +392,7 @@ def test_the_metrics_say_what_the_snapshot_says():
     assert found[catalogue.LOCK_HELD] == {(work,): int(work == "import") for work in Work}
     of_import = {state: found[catalogue.WORKERS]["import", state] for state in ("leading", "standby")}
     assert of_import == {"leading": 1, "standby": 2}
-    assert found[catalogue.WORKERS]["relay", "leading"] == 0
+    assert found[catalogue.WORKERS]["contacts", "leading"] == 0
 
 
 STATUS_KEYS = {
@@ -429,18 +465,21 @@ def test_the_next_check_is_the_planned_one_or_an_interval_later(last_pass, check
     assert (status["last_check"], status["next_check"]) == (checked, due)
 
 
+HALF = Tally(files=2, applied=2, records={RecordOutcome.NEW: 300, RecordOutcome.HELD: 100})
+
+
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
         ({}, None),
-        ({"unfinished_since": ago(minutes=10), "done_in_pass": 0, "due": 3}, (0, 3, None)),
-        ({"unfinished_since": ago(minutes=10), "done_in_pass": 2, "due": 1}, (2, 3, NOW + timedelta(minutes=5))),
+        ({"unfinished_since": ago(minutes=10), "due": 3}, (0, 3, None, 0)),
+        ({"unfinished_since": ago(minutes=10), "in_pass": HALF, "due": 1}, (2, 3, timedelta(minutes=5), 40)),
         ({"unfinished_since": ago(minutes=10), "heartbeats": [], "lock_holders": {}}, None),
     ],
 )
-def test_the_pass_in_hand_says_how_far_it_is_and_until_when(fields, expected):
+def test_the_pass_in_hand_says_how_far_it_is_how_fast_and_for_how_long_yet(fields, expected):
     found = running_pass(changed(**fields))
-    assert (found and (found.done, found.due, found.ends_at)) == expected
+    assert (found and (found.done, found.due, found.left, found.records_per_minute)) == expected
 
 
 DAY = Tally(files=3, applied=2, failed=1, records={RecordOutcome.NEW: 5, RecordOutcome.UPDATED: 0})

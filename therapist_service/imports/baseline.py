@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
-from shared.fields.declaration import Row, Values
+from shared.fields.declaration import Values
 from shared.imports import ledger
 from shared.imports.source import Settlement
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports import import_tracker
 from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Rule, assign
-from therapist_service.imports.known_rows import Candidates, has_base, listed
+from therapist_service.imports.identity import Listed, Rule, assign
 from therapist_service.imports.mapping import Claim, MappedRecord
+from therapist_service.imports.register import Register, has_base, known
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.imports.scrape_files import ScrapeFile
 from therapist_service.models import kernel
+from therapist_service.therapist import Therapist
 from therapist_service.use_cases import TherapistChange, update_therapists
 
 _ACTOR = "cli:baseline"
 """Of changes of technical columns nobody keeps a history; the writer asks for a name all the same."""
-_NO_IMPORT = 0
 _REDUCED = "psychotherapieverfahren"
 """What the platform had reduced to one word."""
 
@@ -54,9 +54,7 @@ def note_as_imported(connection: Connection, file: ScrapeFile, scrape: Scrape) -
     if ledger.known_files(connection, kernel, [found.key]):
         return False
     import_id = ledger.register(connection, kernel, [found])[found.key].id
-    envelope = scrape.envelope
-    stated = envelope.scrape_moment if envelope.states_moment else None
-    known_by = {"file_hash": scrape.sha256, "scrape_day": envelope.scrape_day, "scrape_date": stated}
+    known_by = import_tracker.known_by(scrape.sha256, scrape.envelope)
     counts = {RecordOutcome.SKIPPED.value: scrape.total}
     settlement = Settlement(FileStatus.SKIPPED, Code.BEFORE_ADOPTION, counts, known_by)
     ledger.settle(connection, kernel, import_id, settlement)
@@ -68,14 +66,12 @@ def _listed(chunk: Sequence[Record]) -> list[MappedRecord]:
 
 
 def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRecord], found: Baseline) -> None:
-    people = [listed(record, envelope.area) for record in records]
-    candidates = Candidates(connection, _NO_IMPORT, envelope.area, people)
-    matches = assign(people, [candidates.of(person) for person in people])
-    rows = candidates.lock({match.row_id for match in matches if match.row_id is not None})
-    if rows is None:
-        # Staff changed somebody between the look and the lock: decide anew.
-        _give(connection, envelope, records, found)
-        return
+    register = Register(connection)
+    people = [Listed(envelope.area, record.external_id, record.traits) for record in records]
+    register.look_for(people)
+    candidates = [register.of(person) for person in people]
+    rows = {entry.id: entry.whole for entries in candidates for entry in entries}
+    matches = assign(people, [[known(entry) for entry in entries] for entries in candidates])
     changes = []
     for record, match in zip(records, matches, strict=True):
         if match.ambiguous:
@@ -84,31 +80,31 @@ def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRe
             found.without_row += match.rule is not Rule.DUPLICATE_IN_FILE
         elif _takes(rows[match.row_id], record, envelope):
             row = rows[match.row_id]
-            changes.append(TherapistChange(row, {}, _base(record, envelope, _reduced(row))))
+            before = {name: value for name, value in vars(row).items() if name != "source_raw"}
+            changes.append(TherapistChange(before, {}, _base(record, envelope, _reduced(row))))
     update_therapists(connection, changes, _ACTOR)
     found.rows += len(changes)
 
 
-def _takes(row: Row, record: MappedRecord, envelope: Envelope) -> bool:
+def _takes(row: Therapist, record: MappedRecord, envelope: Envelope) -> bool:
     """Whether the row gets its base here: it has none, or one that a neighbour's file of the same day gave it, while
     this is the file of the practice's own postal code. A base of an import stays.
     """
     if not has_base(row):
         return True
-    is_of_today = (
-        row["source_word_at"] is not None and import_tracker.day_of(row["source_word_at"]) == envelope.scrape_day
-    )
-    is_neighbours = row["source_import_id"] is None and row["source_word_zip"] != envelope.zip
+    is_of_today = row.source_word_at is not None and import_tracker.day_of(row.source_word_at) == envelope.scrape_day
+    is_neighbours = row.source_import_id is None and row.source_word_zip != envelope.zip
     return is_of_today and is_neighbours and record.fields["plz"] == envelope.zip
 
 
-def _reduced(row: Row) -> Values:
+def _reduced(row: Therapist) -> Values:
     """The fields of which the row's own value counts as the source's word."""
-    known = row["source_record"] or {}
+    said = row.source_record or {}
     if not has_base(row):
-        return known
+        return said
     # A neighbour's file has been here already, and has left it so.
-    return {_REDUCED: row[_REDUCED]} if known.get(_REDUCED) == row[_REDUCED] else {}
+    own = getattr(row, _REDUCED)
+    return {_REDUCED: own} if said.get(_REDUCED) == own else {}
 
 
 def _base(record: MappedRecord, envelope: Envelope, reduced: Values) -> dict[str, object]:

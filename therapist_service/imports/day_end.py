@@ -16,13 +16,13 @@ from shared.core.errors import Finding
 from shared.database.json_text import json_text
 from shared.database.statements import Statement
 from shared.imports import ledger
-from shared.imports.records import Outcome, write_findings, write_outcomes
+from shared.imports.records import Outcome, write_all_findings, write_all_outcomes
 from shared.reviews.values import HeldDeletion, HeldDeletionsDetail
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports.deletions import Deletion, day_guard_holds, guard_holds
 from therapist_service.imports.questions import ask_about_deletions, settle_answered
-from therapist_service.imports.removals import Removal, decision_on, is_listed_since, locked_rows, remove
+from therapist_service.imports.removals import Removal, decision_on, is_listed_since, locked_rows, remove_all
 from therapist_service.models import kernel
 
 _HELD = Deletion(RecordOutcome.HELD, Code.HELD_DELETION)
@@ -113,28 +113,33 @@ class _Day:
         ask_about_deletions(self._connection, detail, zips, import_id, asked_by=latest)
 
     def _remove(self, gone: Sequence[_Proposal]) -> None:
-        by_import: dict[int, list[Removal]] = defaultdict(list)
-        for one in gone:
-            by_import[one.import_id].append(Removal(self._rows[one.entity_id], self._day, one.said_at))
-        for import_id, removals in by_import.items():
-            remove(self._connection, removals, f"import:{import_id}")
+        removals = [
+            (Removal(self._rows[one.entity_id], self._day, one.said_at), f"import:{one.import_id}") for one in gone
+        ]
+        remove_all(self._connection, removals)
 
     def _keep(self, decided: Mapping[_Proposal, Deletion]) -> list[FileStatus]:
         by_import: dict[int, list[_Proposal]] = defaultdict(list)
         for one in sorted(decided, key=attrgetter("import_id", "record_index")):
             by_import[one.import_id].append(one)
-        changes: dict[int, Counter[str]] = {}
-        for import_id, proposals in by_import.items():
-            outcomes = [self._outcome(one, decided[one]) for one in proposals]
-            findings = [
+        outcomes = {
+            import_id: [self._outcome(one, decided[one]) for one in proposals]
+            for import_id, proposals in by_import.items()
+        }
+        findings = {
+            import_id: [
                 Finding(f"/therapists/{one.record_index}", code, one.record_index)
                 for one in proposals
                 if (code := decided[one].code) is not None
             ]
-            write_outcomes(self._connection, kernel, import_id, outcomes)
-            write_findings(self._connection, kernel, import_id, findings)
-            changes[import_id] = Counter(one.outcome for one in outcomes)
-            changes[import_id][RecordOutcome.HELD] -= len(outcomes)
+            for import_id, proposals in by_import.items()
+        }
+        write_all_outcomes(self._connection, kernel, outcomes)
+        write_all_findings(self._connection, kernel, findings)
+        changes: dict[int, Counter[str]] = {}
+        for import_id, of_file in outcomes.items():
+            changes[import_id] = Counter(one.outcome for one in of_file)
+            changes[import_id][RecordOutcome.HELD] -= len(of_file)
         kept = [
             {"import_id": one.import_id, "record_index": one.record_index, "outcome": deletion.outcome}
             for one, deletion in decided.items()

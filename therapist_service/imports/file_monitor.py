@@ -1,10 +1,9 @@
 """The folder as a source of scrapes: what one pass does with it, step by step as the engine asks for it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 
 from sqlalchemy.engine import Connection
@@ -19,9 +18,9 @@ from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
 from therapist_service.imports.day_end import conclude_days
-from therapist_service.imports.scrape import WHOLE_BYTES, Record, Scrape, read_scrape
+from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
-from therapist_service.imports.therapist_importer import Audience, apply_if_sound
+from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
 from therapist_service.models import kernel
 
 log = get_logger(__name__)
@@ -41,8 +40,6 @@ class ScrapeSource:
     stage: Stage = unmeasured
     watch_records: Callable[[int, int], None] = field(default=lambda _done, _of: None)
     """Told how many records of the file in hand are done, and of how many: a large one takes minutes."""
-    _reading: dict[int, Future[Scrape]] = field(default_factory=dict, init=False)
-    """Small files that are being read or have been, by their number."""
     _begun: set[date] = field(default_factory=set, init=False)
     _unreadable: list[str] = field(default_factory=list, init=False)
 
@@ -75,41 +72,32 @@ class ScrapeSource:
         return []
 
     def groups(self, due: list[Claim[ScrapeFile]]) -> Iterator[Group[ScrapeFile]]:
-        """Day by day, the oldest first, and by postal code within it; small files together, and read while the batch
-        before them is applied."""
-        days = list(self._days(due))
-        following = iter([*[batch for _, batches in days for batch in batches][1:], []])
-        with ThreadPoolExecutor(1, thread_name_prefix="scrape-reader") as reader:
-            try:
-                for day, batches in days:
-                    yield Group(self._reading_ahead(reader, batches, following), day)
-            finally:
-                reader.shutdown(wait=False, cancel_futures=True)
-                self._reading.clear()
+        """Day by day, the oldest first, and by postal code within it; small files together."""
+        moment = now()
+        items = [(claim, claim.item) for claim in due if claim.item is not None]
+        entries = [(self._order_key(item, moment), claim.file.id, claim) for claim, item in items]
+        entries.sort(key=itemgetter(0, 1))
+        for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
+            yield Group(self._batches(claim for _, _, claim in of_day), day)
 
     def open(self, locked: LockedConnection, claim: Claim[ScrapeFile]) -> Scrape:
         if claim.item is None:
             raise ValueError("a scrape is read from its file")
-        reading = self._reading.pop(claim.file.id, None)
-        scrape = reading.result() if reading else self._read(claim.item)
+        with self.stage("read"):
+            scrape = read_scrape(self.folder, claim.item, self.max_file_bytes)
         self._begin_day(locked, scrape.envelope.scrape_day)
         self._at_hand.append(scrape)
         return scrape
 
-    def apply(self, connection: Connection, file: File, content: Scrape) -> Settlement:
-        own = content.envelope
-        others = [
-            scrape
-            for scrape in self._at_hand
-            if scrape.envelope.scrape_day == own.scrape_day and scrape.envelope.zip != own.zip
+    def apply(self, connection: Connection, opened: Sequence[tuple[File, Scrape]]) -> list[Settlement]:
+        files = [
+            FileToApply(file.id, self._watched(scrape), import_tracker.is_accepted(file)) for file, scrape in opened
         ]
-        accepted = import_tracker.is_accepted(file)
-        settlement = apply_if_sound(
-            connection, file.id, self._watched(content), self.audience, others=others, is_accepted=accepted
-        )
-        stated = own.scrape_moment if own.states_moment else None
-        known_by = {"file_hash": content.sha256, "scrape_day": own.scrape_day, "scrape_date": stated}
-        return replace(settlement, noted=known_by)
+        settlements = apply_scrapes(connection, files, self.audience, self._at_hand)
+        return [
+            replace(settlement, noted=import_tracker.known_by(scrape.sha256, scrape.envelope))
+            for settlement, (_, scrape) in zip(settlements, opened, strict=True)
+        ]
 
     def size(self, content: Scrape) -> int:
         return content.total
@@ -127,28 +115,13 @@ class ScrapeSource:
     def finish(self, connection: Connection) -> None:
         """Nothing."""
 
-    def _days(self, due: list[Claim[ScrapeFile]]) -> Iterator[tuple[date, list[Sequence[Claim[ScrapeFile]]]]]:
-        """The scrape days with their files, together as far as they are small."""
-        moment = now()
-        items = [(claim, claim.item) for claim in due if claim.item is not None]
-        entries = [(self._order_key(item, moment), claim.file.id, claim) for claim, item in items]
-        entries.sort(key=itemgetter(0, 1))
-        for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
-            yield day, list(_together(claim for _, _, claim in of_day))
-
     def _order_key(self, item: ScrapeFile, present: datetime) -> tuple[date, str, datetime]:
         """Where nobody else does, the file of the smallest postal code has the word about a practice."""
         day, moment = self.folder.order_key(item, present)
         return day, item.zip, moment
 
-    def _reading_ahead(
-        self,
-        reader: Executor,
-        batches: Iterable[Sequence[Claim[ScrapeFile]]],
-        following: Iterator[Sequence[Claim[ScrapeFile]]],
-    ) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-        for batch in batches:
-            self._read_ahead(reader, batch, next(following))
+    def _batches(self, claims: Iterable[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
+        for batch in _together(claims):
             self._at_hand.clear()
             yield batch
 
@@ -158,18 +131,6 @@ class ScrapeSource:
             with locked.single_statements() as connection:
                 import_tracker.begin_day(connection, day)
             self._begun.add(day)
-
-    def _read_ahead(self, reader: Executor, *batches: Sequence[Claim[ScrapeFile]]) -> None:
-        """Begins to read the small files; none once a file has cut off a pass, so that each answers for itself."""
-        for claim in chain.from_iterable(batches):
-            if claim.file.interruptions:
-                return
-            if claim.item is not None and claim.item.size <= WHOLE_BYTES and claim.file.id not in self._reading:
-                self._reading[claim.file.id] = reader.submit(self._read, claim.item)
-
-    def _read(self, item: ScrapeFile) -> Scrape:
-        with self.stage("read"):
-            return read_scrape(self.folder, item, self.max_file_bytes)
 
     def _watched(self, scrape: Scrape) -> Scrape:
         def chunks() -> Iterator[list[Record]]:
@@ -183,14 +144,15 @@ class ScrapeSource:
 
 
 def _together(claims: Iterable[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-    batch: list[Claim[ScrapeFile]] = []
+    """Small files together, but no two of one postal code: what becomes of the second depends on the first."""
+    batch: dict[str, Claim[ScrapeFile]] = {}
     room = _BATCH_BYTES
     for claim in claims:
-        size = claim.item.size if claim.item else 0
-        if batch and size > room:
-            yield batch
-            batch, room = [], _BATCH_BYTES
-        batch.append(claim)
+        size, zip_code = (claim.item.size, claim.item.zip) if claim.item else (0, "")
+        if batch and (size > room or zip_code in batch):
+            yield list(batch.values())
+            batch, room = {}, _BATCH_BYTES
+        batch[zip_code] = claim
         room -= size
     if batch:
-        yield batch
+        yield list(batch.values())

@@ -1,10 +1,9 @@
 """How full the scrapes of each day were, kept per postal code, and what of that is worth an alert."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
 from shared.database.json_text import json_text
@@ -17,19 +16,25 @@ from therapist_service.models import scrape_fill
 from therapist_service.therapist import MAPPED_FIELDS
 
 
-def keep_fill(connection: Connection, envelope: Envelope, fill: Fill) -> None:
-    """Keeps how full this scrape was; a second one of the same postal code and day takes the first one's place."""
-    filled = json_text(dict(fill.filled))
-    _KEEP(connection, scrape_day=envelope.scrape_day, zip=envelope.zip, records=fill.records, filled=filled)
+def keep_fills(connection: Connection, scrapes: Sequence[tuple[Envelope, Fill]]) -> None:
+    """Keeps how full each scrape was; a second one of the same postal code and day takes the first one's place."""
+    if scrapes:
+        _KEEP(
+            connection,
+            days=[envelope.scrape_day for envelope, _ in scrapes],
+            zips=[envelope.zip for envelope, _ in scrapes],
+            records=[fill.records for _, fill in scrapes],
+            filled=[json_text(dict(fill.filled)) for _, fill in scrapes],
+        )
 
 
-_given = insert(scrape_fill)
-_KEEP = Statement(
-    _given.on_conflict_do_update(
-        index_elements=["scrape_day", "zip"],
-        set_={"records": _given.excluded.records, "filled": _given.excluded.filled},
+_KEEP = Statement("""
+    INSERT INTO therapist_service.scrape_fill (scrape_day, zip, records, filled)
+    SELECT * FROM unnest(
+      CAST(:days AS date[]), CAST(:zips AS text[]), CAST(:records AS int[]), CAST(:filled AS jsonb[])
     )
-)
+    ON CONFLICT (scrape_day, zip) DO UPDATE SET records = excluded.records, filled = excluded.filled
+""")
 
 
 def fills_by_day(connection: Connection) -> list[Fill]:

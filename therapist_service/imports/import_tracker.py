@@ -1,6 +1,6 @@
 """What the ledger keeps of scrape files: their key, what was applied before, and which versions are outdated."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -95,19 +95,30 @@ class AppliedBefore:
         return self.usual_counts[0] if self.usual_counts else 0
 
 
-def applied_before(connection: Connection, import_id: int, sha256: str, envelope: Envelope) -> AppliedBefore:
-    """What was applied before, apart from this import.
+def applied_before(connection: Connection, files: Mapping[int, tuple[str, Envelope]]) -> dict[int, AppliedBefore]:
+    """What was applied before each of these files, of which the hash is given, apart from these.
 
     From here to the end of the transaction nobody is erased: who is to be, is known to whatever comes after.
     """
-    stated = envelope.scrape_moment if envelope.states_moment else None
-    values = {"id": import_id, "hash": sha256, "zip": envelope.zip, "day": envelope.scrape_day, "stated": stated}
-    return AppliedBefore(*_APPLIED_BEFORE.one(connection, **values)[:-1])
+    _LOCK_OUT_ERASURES(connection)
+    given = [
+        (envelope.scrape_moment if envelope.states_moment else None, envelope.zip, envelope.scrape_day, sha256)
+        for sha256, envelope in files.values()
+    ]
+    stated, zips, days, hashes = (list(column) for column in zip(*given, strict=True))
+    found = _APPLIED_BEFORE(connection, ids=list(files), stated=stated, zips=zips, days=days, hashes=hashes)
+    return {row[0]: AppliedBefore(*row[1:]) for row in found}
 
 
 def was_applied_on(connection: Connection, zip_code: str, day: date) -> bool:
     """Whether a scrape of this postal code and day was applied."""
     return bool(_WAS_APPLIED_ON.one(connection, zip=zip_code, day=day)[0])
+
+
+def known_by(sha256: str, envelope: Envelope) -> dict[str, object]:
+    """What the ledger notes of a scrape that was read."""
+    stated = envelope.scrape_moment if envelope.states_moment else None
+    return {"file_hash": sha256, "scrape_day": envelope.scrape_day, "scrape_date": stated}
 
 
 def is_accepted(file: File) -> bool:
@@ -138,34 +149,39 @@ _KNOW_AGAIN = Statement("""
     WHERE file.source_key = given.path || '|' || regexp_replace(given.version, ':[0-9]+$', '')
 """)
 
+# A statement of its own: the one that follows has to see whoever was erased while this one waited.
+_LOCK_OUT_ERASURES = Statement("SELECT pg_advisory_xact_lock_shared(hashtextextended('curavani:therapist-erasure', 0))")
+
 _APPLIED_BEFORE = Statement("""
     WITH applied AS NOT MATERIALIZED (
       SELECT id, file_name, file_hash, zip, scrape_day, scrape_date, processed_at, therapist_count AS records,
         status <> 'skipped' AS is_imported
       FROM therapist_service.import_tracking
-      WHERE id <> :id
-        AND (status IN ('success', 'partial') OR status = 'skipped' AND error_code = 'before_adoption')
+      WHERE status IN ('success', 'partial') OR status = 'skipped' AND error_code = 'before_adoption'
     )
-    SELECT EXISTS (
-        SELECT FROM applied WHERE zip = :zip AND (
-          scrape_day > :day OR scrape_day = :day AND scrape_date > CAST(:stated AS timestamptz)
+    SELECT given.id, EXISTS (
+        SELECT FROM applied WHERE id <> given.id AND zip = given.zip AND (
+          scrape_day > given.day OR scrape_day = given.day AND scrape_date > given.stated
         )
-      ),
+      ) AS is_superseded,
       coalesce(
         (
-          SELECT file_hash = :hash FROM applied WHERE zip = :zip AND is_imported
+          SELECT file_hash = given.hash FROM applied WHERE id <> given.id AND zip = given.zip AND is_imported
           ORDER BY processed_at DESC, id DESC LIMIT 1
         ), false
       ) OR EXISTS (
-        SELECT FROM applied WHERE file_hash = :hash AND scrape_day = :day AND is_imported
-          AND file_name IS DISTINCT FROM (SELECT file_name FROM therapist_service.import_tracking WHERE id = :id)
-      ),
+        SELECT FROM applied WHERE file_hash = given.hash AND scrape_day = given.day AND is_imported
+          AND file_name IS DISTINCT FROM (SELECT file_name FROM therapist_service.import_tracking WHERE id = given.id)
+      ) AS is_duplicate,
       ARRAY(
-        SELECT records FROM applied WHERE zip = :zip
+        SELECT records FROM applied WHERE id <> given.id AND zip = given.zip
         ORDER BY scrape_day DESC, scrape_date DESC NULLS LAST, id DESC LIMIT 3
-      ),
-      EXISTS (SELECT FROM therapist_service.suppressions) AS leaves_out,
-      pg_advisory_xact_lock_shared(hashtextextended('curavani:therapist-erasure', 0)) AS locked
+      ) AS usual_counts,
+      EXISTS (SELECT FROM therapist_service.suppressions) AS leaves_out
+    FROM unnest(
+      CAST(:ids AS bigint[]), CAST(:zips AS text[]), CAST(:days AS date[]), CAST(:hashes AS text[]),
+      CAST(:stated AS timestamptz[])
+    ) AS given (id, zip, day, hash, stated)
 """)
 
 _BEGIN_DAY = Statement("""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import TypedDict
 
@@ -28,6 +28,7 @@ from therapist_service.imports.repairs import (
     with_house_number,
     without_titles,
 )
+from therapist_service.imports.traits import Traits, traits_of
 
 MAPPING_VERSION = 2
 """Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""
@@ -107,7 +108,7 @@ class SourceFields(TypedDict):
     psychotherapieverfahren: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappedRecord:
     """A valid record. `fields` has every mapped column, with None, {} or [] where the source is empty.
 
@@ -121,6 +122,11 @@ class MappedRecord:
     raw: dict[str, object]
     findings: tuple[Finding, ...]
     hash: str
+
+    @cached_property
+    def traits(self) -> Traits:
+        """What the record is compared by, computed once."""
+        return traits_of(self.fields)
 
 
 def map_record(raw: object, index: int) -> MappedRecord:

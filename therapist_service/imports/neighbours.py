@@ -12,64 +12,68 @@ from itertools import chain
 from therapist_service.imports.mapping import Claim, MappedRecord
 from therapist_service.imports.names import contradict
 from therapist_service.imports.scrape import Name, Scrape, name_of
-from therapist_service.imports.traits import Traits, traits_of
+from therapist_service.imports.traits import Traits
 
-People = dict[tuple[str | None, str | None], list[Traits]]
-"""Whom a file lists, by last name and postal code."""
+Named = dict[tuple[str | None, str | None], list[tuple[str, Traits]]]
+"""Whom the files list, by last name and postal code, each with the postal code of the file."""
 
 
 class Neighbours:
-    """The other files of one scrape day, asked only where a record is compared with a row."""
+    """The files of one scrape day that are at hand, asked only where a record is compared with a row.
 
-    def __init__(self, own: Scrape, others: Sequence[Scrape] = ()) -> None:
-        self._own = own
-        self._others = others
+    Each question is one file's, named by its postal code: what do the others say?
+    """
 
-    def lists(self, traits: Traits) -> bool:
+    def __init__(self, files: Sequence[Scrape]) -> None:
+        self._files = files
+
+    def lists(self, own_zip: str, traits: Traits) -> bool:
         """Whether one of the others lists the person."""
-        return any(_is_among(traits, people) for people in self._people.values())
+        return any(_is_same(traits, one) for zip_code, one in self._namesakes(traits) if zip_code != own_zip)
 
-    def places(self, traits: Traits) -> bool:
+    def places(self, own_zip: str, traits: Traits) -> bool:
         """Whether one of the others lists the person at this full address."""
         return traits.numbered and any(
-            one.street == traits.street
-            for people in self._people.values()
-            for one in people.get((traits.last, traits.zip), ())
-            if _is_same(traits, one)
+            one.street == traits.street and _is_same(traits, one)
+            for zip_code, one in self._namesakes(traits)
+            if zip_code != own_zip
         )
 
     def dismisses(self, traits: Traits) -> bool:
-        """Whether one of the files, this one included, calls this full name deleted."""
+        """Whether one of the files calls this full name deleted."""
         last, first, _ = name = name_of(traits)
         return None not in (last, first) and not self._dismissed.isdisjoint((name, (last, first, None)))
 
     def file_lists(self, zip_code: str, traits: Traits) -> bool | None:
         """Whether the file of this postal code lists the person; None where it is not at hand."""
-        people = self._people.get(zip_code)
-        return None if people is None else _is_among(traits, people)
+        if zip_code not in self._zips:
+            return None
+        return any(_is_same(traits, one) for other, one in self._namesakes(traits) if other == zip_code)
 
-    def smaller_lists(self, zip_code: str, traits: Traits) -> bool:
+    def smaller_lists(self, own_zip: str, traits: Traits) -> bool:
         """Whether the file of a smaller postal code lists the person."""
-        return any(other < zip_code and _is_among(traits, people) for other, people in self._people.items())
+        return any(_is_same(traits, one) for zip_code, one in self._namesakes(traits) if zip_code < own_zip)
+
+    def _namesakes(self, traits: Traits) -> Sequence[tuple[str, Traits]]:
+        return self._named.get((traits.last, traits.zip), ())
 
     @cached_property
-    def _people(self) -> dict[str, People]:
-        found: dict[str, People] = {}
-        for other in self._others:
-            people = found.setdefault(other.envelope.zip, defaultdict(list))
-            for record in chain.from_iterable(other.chunks()):
+    def _zips(self) -> frozenset[str]:
+        return frozenset(scrape.envelope.zip for scrape in self._files)
+
+    @cached_property
+    def _named(self) -> Named:
+        found: Named = defaultdict(list)
+        # A file alone, which may be a large one, has no neighbours to look at.
+        for scrape in self._files if len(self._zips) > 1 else ():
+            for record in chain.from_iterable(scrape.chunks()):
                 if isinstance(record, MappedRecord) and record.claim is not Claim.DELETED:
-                    traits = traits_of(record.fields)
-                    people[traits.last, traits.zip].append(traits)
+                    found[record.traits.last, record.traits.zip].append((scrape.envelope.zip, record.traits))
         return found
 
     @cached_property
     def _dismissed(self) -> frozenset[Name]:
-        return frozenset().union(self._own.dismissed, *(other.dismissed for other in self._others))
-
-
-def _is_among(traits: Traits, people: People) -> bool:
-    return any(_is_same(traits, one) for one in people.get((traits.last, traits.zip), ()))
+        return frozenset().union(*(scrape.dismissed for scrape in self._files))
 
 
 def _is_same(one: Traits, other: Traits) -> bool:

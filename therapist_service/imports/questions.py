@@ -23,8 +23,8 @@ from shared.reviews.values import (
 )
 from shared.words.statuses import ReviewKind, ReviewState
 from therapist_service.imports.identity import Listed, same_person
-from therapist_service.imports.known_rows import Candidates
 from therapist_service.imports.merge import agrees
+from therapist_service.imports.register import Register, known
 from therapist_service.imports.removals import is_listed_since
 from therapist_service.imports.traits import traits_of
 from therapist_service.models import kernel, therapeuten
@@ -178,8 +178,13 @@ def row_found_by(connection: Connection, review: Review) -> int | None:
     if latest is None or latest.id == review.import_id or latest.scrape_day < detail.scrape_day:
         return None
     person = Listed(detail.area or "", detail.external_id, traits_of(detail.record))
-    candidates = Candidates(connection, latest.id, person.area, [person]).of(person)
-    same = [one.row_id for one in candidates if any(same_person(person.traits, each) for each in one.versions())]
+    register = Register(connection, locks=False)
+    register.look_for([person])
+    same = [
+        entry.id
+        for entry in register.of(person)
+        if any(same_person(person.traits, each) for each in known(entry).versions())
+    ]
     is_listed = any(is_listed_since(row, latest.scrape_day) for row in _rows(connection, same).values())
     return int(latest.id) if is_listed else None
 

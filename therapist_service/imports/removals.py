@@ -1,95 +1,20 @@
 """The records of a file that claim `deleted`: whom they mean is found at the file's end, when it is known who else it
 lists; what becomes of those is decided at the end of the scrape day (`day_end`)."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding
-from shared.database.copy import copy_rows
 from shared.database.statements import Statement
 from shared.fields.declaration import Row
-from shared.imports.records import Outcome
-from shared.words.codes import Code
-from shared.words.statuses import Action, RecordOutcome, ReviewKind
+from shared.words.statuses import Action, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion
-from therapist_service.imports.envelope import Envelope
-from therapist_service.imports.identity import Listed, Match, Rule, decide_by_id_alone, decide_deletion_of
-from therapist_service.imports.known_rows import Candidates, listed
-from therapist_service.imports.mapping import MappedRecord
-from therapist_service.models import kernel, proposed_deletions, therapeuten
-from therapist_service.use_cases import TherapistChange, update_therapists
-
-Report = Callable[[Outcome, Finding | None], None]
-_CHUNK = 1000
-_NOBODY = {Rule.DUPLICATE_IN_FILE: Code.DUPLICATE_IN_FILE, Rule.AMBIGUOUS: Code.AMBIGUOUS_IDENTITY}
-"""Why a deletion is meant for nobody, other than that the person is unknown."""
-_COLUMNS = ("import_id", "record_index", "entity_id", "scrape_day", "zip", "said_at", "rule")
-
-
-class Removals:
-    """Collects a file's deletions and keeps whom they mean until the end of the scrape day.
-
-    `waiting` counts those that wait for it.
-    """
-
-    def __init__(self, connection: Connection, import_id: int, envelope: Envelope) -> None:
-        self.waiting = 0
-        self._connection = connection
-        self._import_id = import_id
-        self._envelope = envelope
-        self._records: list[MappedRecord] = []
-
-    def add(self, record: MappedRecord) -> None:
-        self._records.append(record)
-
-    def propose(self, report: Report) -> None:
-        """Keeps the deletions of people who are known; `report` is told of those that are meant for nobody."""
-        for start in range(0, len(self._records), _CHUNK):
-            chunk = self._records[start : start + _CHUNK]
-            matches = self._match_all(chunk)
-            proposed = []
-            for record, match in zip(chunk, matches, strict=True):
-                if match.row_id is None:
-                    report(*_of_nobody(record, match))
-                else:
-                    proposed.append(self._proposal(record, match.row_id, match.rule))
-            self.waiting += copy_rows(self._connection, proposed_deletions, _COLUMNS, proposed)
-
-    def _match_all(self, records: Sequence[MappedRecord]) -> list[Match]:
-        people = [listed(record, self._envelope.area) for record in records]
-        candidates = Candidates(self._connection, self._import_id, self._envelope.area, people)
-        claimed = set(candidates.claimed)
-        matches = []
-        for record, person in zip(records, people, strict=True):
-            match = self._match(record, person, candidates, claimed)
-            if match.row_id is not None:
-                claimed.add(match.row_id)
-            matches.append(match)
-        if candidates.lock(claimed - candidates.claimed) is None:
-            # Staff changed or deleted one of them between the look and the lock: decide anew.
-            return self._match_all(records)
-        return matches
-
-    def _match(self, record: MappedRecord, person: Listed, candidates: Candidates, claimed: set[int]) -> Match:
-        if record.fields["nachname"] is None and record.external_id is not None:
-            here = candidates.last_seen_in(self._envelope.zip)
-            return decide_by_id_alone(person.area, record.external_id, here, claimed)
-        return decide_deletion_of(person, candidates.of(person), claimed)
-
-    def _proposal(self, record: MappedRecord, row_id: int, rule: str) -> Sequence[object]:
-        said = self._envelope
-        return self._import_id, record.index, row_id, said.scrape_day, said.zip, said.scrape_moment, rule
-
-
-def _of_nobody(record: MappedRecord, match: Match) -> tuple[Outcome, Finding]:
-    code = _NOBODY.get(match.rule, Code.UNKNOWN_THERAPIST)
-    finding = Finding(f"/therapists/{record.index}", code, record.index)
-    return Outcome(record.index, RecordOutcome.SKIPPED, None, code, match.rule), finding
+from therapist_service.models import kernel, therapeuten
+from therapist_service.use_cases import WRITER, TherapistChange
 
 
 def decision_on(row: Row | None, day: date) -> Deletion:
@@ -133,15 +58,23 @@ def remove(connection: Connection, removals: Sequence[Removal], actor: str) -> l
 
     Who was active becomes inactive, nobody is deleted.
     """
+    return remove_all(connection, [(removal, actor) for removal in removals])
+
+
+def remove_all(connection: Connection, removals: Sequence[tuple[Removal, str]]) -> list[Row]:
+    """The same, each by its own actor."""
     changes = [
-        TherapistChange(
-            removal.row,
-            {"status": Therapeutstatus.INAKTIV.value} if removal.row["status"] == Therapeutstatus.AKTIV else {},
-            {"source_removed_at": removal.said_at, "source_day": removal.day},
+        (
+            TherapistChange(
+                removal.row,
+                {"status": Therapeutstatus.INAKTIV.value} if removal.row["status"] == Therapeutstatus.AKTIV else {},
+                {"source_removed_at": removal.said_at, "source_day": removal.day},
+            ),
+            actor,
         )
-        for removal in removals
+        for removal, actor in removals
     ]
-    return update_therapists(connection, changes, actor)
+    return WRITER.update_all(connection, changes)
 
 
 def deactivated_by_import(connection: Connection, ids: Sequence[int]) -> set[int]:

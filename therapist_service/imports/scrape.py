@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope, count_findings, read_envelope
 from therapist_service.imports.mapping import Claim, MappedRecord, map_record
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
-from therapist_service.imports.traits import Traits, traits_of
+from therapist_service.imports.traits import Traits
 
 CHUNK_RECORDS = 1000
 """Records that are looked up and written together."""
@@ -52,6 +52,8 @@ class Scrape:
     claims: Counter[str] = field(default_factory=Counter)
     filled: Counter[str] = field(default_factory=Counter)
     """In how many of the listed records, those that are not claimed deleted, each mapped column is filled."""
+    is_small: bool = True
+    """Whether its records are in memory; those of a large one are read anew each time."""
     dismissed: set[Name] = field(default_factory=set)
     """The names of those that are claimed deleted."""
 
@@ -108,7 +110,8 @@ def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
             pass
     if not stream.found_list:
         raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])
-    return _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
+    scrape = _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
+    return replace(scrape, is_small=False)
 
 
 def _scrape(
@@ -126,7 +129,7 @@ def _scrape(
                 scrape.valid += 1
                 scrape.claims[record.claim] += 1
                 if record.claim is Claim.DELETED:
-                    scrape.dismissed.add(name_of(traits_of(record.fields)))
+                    scrape.dismissed.add(name_of(record.traits))
                 else:
                     scrape.filled.update([name for name, value in record.fields.items() if value])
     return scrape

@@ -1,15 +1,14 @@
 """The scrape day of the file in hand: what its other files, and the rows that they have written, mean for this one."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from shared.fields.declaration import Row
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Known
 from therapist_service.imports.import_tracker import day_of, was_applied_on
 from therapist_service.imports.neighbours import Neighbours
+from therapist_service.imports.register import Entry, known
 from therapist_service.imports.traits import Traits
 from therapist_service.imports.word import Holder, has_word
 
@@ -23,46 +22,50 @@ class Day:
     neighbours: Neighbours
     _applied: dict[str, bool] = field(default_factory=dict, init=False)
 
-    def known(self, row: Row, known: Known) -> Known:
+    def known(self, entry: Entry) -> Known:
         """The row with what the day's other files say of it."""
-        is_today, is_gone = row["source_day"] == self.envelope.scrape_day, row["source_removed_at"] is not None
-        is_named = row["source_named_at"] == self.envelope.day_began
-        seen = is_named and not is_gone and row["source_zip"] != self.envelope.zip
-        versions = known.versions()
-        return replace(
-            known,
-            placed=seen or any(map(self.neighbours.places, versions)),
-            listed=seen or any(map(self.neighbours.lists, versions)),
-            dismissed=(is_today and is_gone) or row["is_dismissed"] or any(map(self.neighbours.dismisses, versions)),
-        )
+        day, zip_code = self.envelope.scrape_day, self.envelope.zip
+        is_gone = entry.source_removed_at is not None
+        seen = entry.source_named_at == self.envelope.day_began and not is_gone and entry.source_zip != zip_code
+        row = known(entry)
+        versions = row.versions()
+        placed = seen or any(self.neighbours.places(zip_code, version) for version in versions)
+        listed = seen or any(self.neighbours.lists(zip_code, version) for version in versions)
+        dismissed = (entry.source_day == day and is_gone) or day in entry.dismissed_on
+        dismissed = dismissed or any(map(self.neighbours.dismisses, versions))
+        return replace(row, placed=placed, listed=listed, dismissed=dismissed) if placed or listed or dismissed else row
 
-    def is_older_than(self, row: Row) -> bool:
+    def is_older_than(self, entry: Entry) -> bool:
         """Whether a later day's file has listed the row, or called it gone."""
-        return row["source_day"] is not None and row["source_day"] > self.envelope.scrape_day
+        return entry.source_day is not None and entry.source_day > self.envelope.scrape_day
 
-    def has_word(self, traits: Traits, row: Row, *, says_other: bool) -> bool:
+    def may_speak(self, entry: Entry, own_zip: str | None) -> bool:
+        """Whether this file has the word where it does not say anything else than the row does."""
+        return not Holder(entry.source_word_zip, None).keeps_it_from(self.envelope.zip, own_zip)
+
+    def has_word(self, traits: Traits, entry: Entry, *, says_other: bool) -> bool:
         """Whether this file may change what is known of a practice that it lists with these traits.
 
         Where it does not say anything else than the row does (`says_other`), no other file needs to be asked.
         """
-        held_at: datetime | None = row["source_word_at"]
-        holder = Holder(row["source_word_zip"], day_of(held_at) if held_at else None)
-        zip_code = self.envelope.zip
         if not says_other:
-            return not holder.keeps_it_from(zip_code, traits.zip)
+            return self.may_speak(entry, traits.zip)
+        held_at = entry.source_word_at
+        holder = Holder(entry.source_word_zip, day_of(held_at) if held_at else None)
+        zip_code = self.envelope.zip
 
         def lists(other: str) -> bool | None:
             at_hand = self.neighbours.file_lists(other, traits)
             # Had it come and listed the practice, it would hold the word.
             return False if at_hand is None and self._was_applied(other) else at_hand
 
-        is_smallest = not self._came_first(row) and not self.neighbours.smaller_lists(zip_code, traits)
+        is_smallest = not self._came_first(entry) and not self.neighbours.smaller_lists(zip_code, traits)
         return has_word(zip_code, traits.zip, holder, self.envelope.scrape_day, lists, is_smallest=is_smallest)
 
-    def _came_first(self, row: Row) -> bool:
+    def _came_first(self, entry: Entry) -> bool:
         """Whether the file of a smaller postal code has listed the row today; one that called it gone has not."""
-        is_listed = row["source_removed_at"] is None and row["source_day"] == self.envelope.scrape_day
-        return is_listed and row["source_zip"] < self.envelope.zip
+        is_listed = entry.source_removed_at is None and entry.source_day == self.envelope.scrape_day
+        return is_listed and (entry.source_zip or "") < self.envelope.zip
 
     def _was_applied(self, zip_code: str) -> bool:
         if zip_code not in self._applied:

@@ -14,8 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.core.errors import TransientError
-from shared.imports.source import NotYet
+from shared.core.errors import NotYet, TransientError
 from shared.words.codes import Code
 from therapist_service.imports.envelope import Dating
 

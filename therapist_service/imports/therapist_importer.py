@@ -1,6 +1,7 @@
-"""One scrape into the database: rows, history, outcomes, events, reviews and ledger in the caller's transaction.
+"""Scrapes into the database: rows, history, outcomes, events and reviews in the caller's transaction.
 
-Set-based: each chunk of records costs the same few statements, however many records it has.
+The rows that the files of a batch may be about are in memory (`register`). The files are applied there one after the
+other, and what has come of it is written at the end: a batch costs the same few statements, however many files it has.
 """
 
 import hashlib
@@ -11,29 +12,25 @@ from dataclasses import dataclass, field
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import Finding, RejectedError
-from shared.fields.declaration import Row
-from shared.imports.records import Outcome, Remarks, write_findings, write_outcomes
+from shared.imports.records import Outcome, Remarks
 from shared.imports.source import Settlement
 from shared.reviews.values import ConflictDetail, FieldConflict, HeldRecordDetail, NewReview
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.envelope import is_implausible_change, plausibility
-from therapist_service.imports.fill_rates import keep_fill
-from therapist_service.imports.identity import Match, Rule, assign
+from therapist_service.imports.identity import Known, Match, Rule, assign
 from therapist_service.imports.import_tracker import applied_before
-from therapist_service.imports.known_rows import Candidates, Marked, listed, mark_unchanged, take_ids
+from therapist_service.imports.journal import Journal
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.neighbours import Neighbours
-from therapist_service.imports.questions import ask, earlier_answers
-from therapist_service.imports.removals import Removals, deactivated_by_import
+from therapist_service.imports.proposals import Removals
+from therapist_service.imports.questions import earlier_answers
+from therapist_service.imports.register import Arrival, Entry, Register, arrival
 from therapist_service.imports.scrape import BadRecord, Record, Scrape, faults_of
 from therapist_service.imports.scrape_day import Day
-from therapist_service.imports.traits import traits_of
-from therapist_service.models import kernel
-from therapist_service.suppressions import NOBODY, Suppressed, suppressed
-from therapist_service.use_cases import TherapistChange, create_therapists, update_therapists
+from therapist_service.suppressions import NOBODY, suppressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,170 +40,235 @@ class Audience:
     adults_only: bool = False
 
 
-def apply_if_sound(
-    connection: Connection,
-    import_id: int,
-    scrape: Scrape,
-    audience: Audience,
-    *,
-    others: Sequence[Scrape] = (),
-    is_accepted: bool = False,
-) -> Settlement:
-    """Applies the scrape in the caller's transaction, or says why nothing of it is applied.
+@dataclass(frozen=True, slots=True)
+class FileToApply:
+    """A scrape with its file's number. `is_accepted`: a person has seen that it differs so much from what is usual."""
 
-    `others` are the day's scrapes of other postal codes that are at hand. `is_accepted`: a person has seen that it
-    differs so much from what is usual. Raises `RejectedError` (`implausible_change`): then the caller undoes what was
-    applied.
+    import_id: int
+    scrape: Scrape
+    is_accepted: bool = False
+
+
+def apply_scrapes(
+    connection: Connection, files: Sequence[FileToApply], audience: Audience, at_hand: Sequence[Scrape] = ()
+) -> list[Settlement]:
+    """Applies scrapes of different postal codes in the caller's transaction, each after those before it, or says why
+    nothing of one is applied; returns how their ledger rows are to be settled.
+
+    `at_hand` are the scrapes with which these may be compared, without it themselves. Raises `RejectedError`
+    (`implausible_change`) for one of them: then the caller undoes what was applied.
     """
-    envelope = scrape.envelope
-    before = applied_before(connection, import_id, scrape.sha256, envelope)
-    needless = before.why_needless()
-    if needless:
-        return Settlement(FileStatus.SKIPPED, needless)
-    usual = () if is_accepted else before.usual_counts
-    implausible = plausibility(scrape.valid, scrape.invalid, usual)
-    if implausible:
-        write_findings(connection, kernel, import_id, faults_of(scrape))
-        return Settlement(FileStatus.FAILED, implausible)
-    keep_fill(connection, envelope, scrape.fill)
-    run = _Run(
-        connection,
-        import_id,
-        Day(connection, envelope, Neighbours(scrape, others)),
-        audience,
-        suppressed(connection) if before.leaves_out else NOBODY,
-        is_first=not before.usual_counts,
-    )
-    settlement = _apply(run, scrape)
-    new = settlement.counts.get(RecordOutcome.NEW, 0)
-    if not is_accepted and is_implausible_change(new, scrape.total, before.last_count):
-        raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
-    return settlement
+    return _Batch(connection, files, audience, at_hand or [file.scrape for file in files]).apply()
 
 
-def _apply(run: "_Run", scrape: Scrape) -> Settlement:
-    """Applies the scrape and returns how its ledger row is to be settled.
+class _Batch:
+    """Files that are applied together."""
 
-    The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until the
-    end of the scrape day.
-    """
-    run.remarks.add([*scrape.findings, *scrape.total_findings()])
-    for chunk in scrape.chunks():
-        # Before and not after it: a small file, which is one chunk, writes all its outcomes together.
-        run.flush()
-        run.apply(chunk)
-    run.removals.propose(run.report)
-    run.finish()
-    run.counts.update({RecordOutcome.HELD: run.removals.waiting} if run.removals.waiting else {})
-    trouble = run.counts[RecordOutcome.FAILED] or run.counts[RecordOutcome.HELD]
-    status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
-    return Settlement(status, None, dict(run.counts), final=not run.removals.waiting)
+    def __init__(
+        self, connection: Connection, files: Sequence[FileToApply], audience: Audience, at_hand: Sequence[Scrape]
+    ) -> None:
+        self.connection = connection
+        self.audience = audience
+        self.register = Register(connection)
+        self.journal = Journal(connection, self.register)
+        self._files = files
+        self._before = applied_before(
+            connection, {file.import_id: (file.scrape.sha256, file.scrape.envelope) for file in files}
+        )
+        leaves_out = any(before.leaves_out for before in self._before.values())
+        self.left_out = suppressed(connection) if leaves_out else NOBODY
+        days = {scrape.envelope.scrape_day for scrape in at_hand}
+        self._neighbours = {
+            day: Neighbours([scrape for scrape in at_hand if scrape.envelope.scrape_day == day]) for day in days
+        }
+        self._applied: set[object] = set()
+
+    def apply(self) -> list[Settlement]:
+        self._meet()
+        settlements = [self._apply(file) for file in self._files]
+        self.journal.write()
+        return settlements
+
+    def _meet(self) -> None:
+        """Fetches the rows of all files together, where they are small."""
+        arrivals: list[Arrival] = []
+        for file in self._files:
+            if file.scrape.is_small and not self._why_needless(file):
+                area = file.scrape.envelope.area
+                arrivals += [
+                    arrival(record, area)
+                    for chunk in file.scrape.chunks()
+                    for record in chunk
+                    if isinstance(record, MappedRecord)
+                ]
+        self.register.meet(arrivals)
+
+    def _why_needless(self, file: FileToApply) -> Code | None:
+        is_repeated = (file.scrape.sha256, file.scrape.envelope.scrape_day) in self._applied
+        return Code.DUPLICATE_CONTENT if is_repeated else self._before[file.import_id].why_needless()
+
+    def _apply(self, file: FileToApply) -> Settlement:
+        scrape, before = file.scrape, self._before[file.import_id]
+        needless = self._why_needless(file)
+        if needless:
+            return Settlement(FileStatus.SKIPPED, needless)
+        implausible = plausibility(scrape.valid, scrape.invalid, () if file.is_accepted else before.usual_counts)
+        if implausible:
+            self.journal.remark(file.import_id, faults_of(scrape))
+            return Settlement(FileStatus.FAILED, implausible)
+        self.journal.fills.append((scrape.envelope, scrape.fill))
+        day = Day(self.connection, scrape.envelope, self._neighbours[scrape.envelope.scrape_day])
+        settlement = _Run(self, file.import_id, day).apply(scrape)
+        new = settlement.counts.get(RecordOutcome.NEW, 0)
+        if not file.is_accepted and is_implausible_change(new, scrape.total, before.last_count):
+            raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
+        self._applied.add((scrape.sha256, scrape.envelope.scrape_day))
+        return settlement
 
 
 class _Run:
     """The state of one file's import."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        import_id: int,
-        day: Day,
-        audience: Audience,
-        left_out: Suppressed,
-        *,
-        is_first: bool,
-    ) -> None:
-        self.counts: Counter[str] = Counter()
-        self.remarks = Remarks("/therapists")
-        self.removals = Removals(connection, import_id, day.envelope)
-        self._connection = connection
+    def __init__(self, batch: _Batch, import_id: int, day: Day) -> None:
+        self._counts: Counter[str] = Counter()
+        self._remarks = Remarks("/therapists")
+        self._register = batch.register
+        self._journal = batch.journal
+        self._connection = batch.connection
+        self._audience = batch.audience
+        self._left_out = batch.left_out
         self._import_id = import_id
         self._day = day
         self._envelope = day.envelope
-        self._audience = audience
-        self._left_out = left_out
-        self._is_first = is_first
-        self._outcomes: list[Outcome] = []
-        self._reviews: list[NewReview] = []
+        self._removals = Removals(batch.register, import_id, day.envelope)
 
-    def apply(self, chunk: Sequence[Record]) -> None:
+    def apply(self, scrape: Scrape) -> Settlement:
+        """Applies the scrape and returns how its ledger row is to be settled.
+
+        The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until
+        the end of the scrape day.
+        """
+        self._remarks.add([*scrape.findings, *scrape.total_findings()])
+        for number, chunk in enumerate(scrape.chunks()):
+            if number:
+                # A large file is more than is kept in memory.
+                self._journal.remark(self._import_id, self._remarks.errors())
+                self._journal.write()
+                self._register.forget()
+            self._apply_chunk(chunk)
+        proposals = self._removals.propose(self._report)
+        self._journal.proposals += proposals
+        self._counts.update({RecordOutcome.HELD: len(proposals)} if proposals else {})
+        self._journal.remark(self._import_id, self._remarks.all())
+        trouble = self._counts[RecordOutcome.FAILED] or self._counts[RecordOutcome.HELD]
+        status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
+        return Settlement(status, None, dict(self._counts), final=not proposals)
+
+    def _apply_chunk(self, chunk: Sequence[Record]) -> None:
         """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
-        records = list(self._listed(chunk))
-        same = {} if self._is_first else self._mark_unchanged(records)
-        rest = [record for record in records if record.index not in same]
-        given = {row.external_id for row in same.values() if row.external_id not in (None, row.was)}
+        arrivals = [arrival(record, self._envelope.area) for record in self._listed(chunk)]
+        self._register.meet(arrivals)
+        same = self._repeated(arrivals)
+        former = {one.record.index: entry.external_id for one, entry in same}
+        for one, entry in same:
+            self._relist_same(one.record, entry)
+        given = {
+            entry.external_id
+            for one, entry in same
+            if entry.external_id is not None and entry.external_id != former[one.record.index]
+        }
+        rest = [one for one in arrivals if one.record.index not in former]
         given |= self._place(rest) if rest else set()
         # An id that is somebody's now is nobody else's: a deletion that says the id alone must not mean them.
-        former = take_ids(self._connection, self._import_id, self._envelope, sorted(given)) if given else set()
-        former |= {row.was for row in same.values() if row.was}
-        for record in records:
-            if record.index in same:
-                self._report_same(record, same[record.index], former)
+        lost = self._take_ids(given) | {external_id for external_id in former.values() if external_id}
+        for one, entry in same:
+            self._report_same(one.record, entry, former[one.record.index], lost)
 
-    def _mark_unchanged(self, records: Sequence[MappedRecord]) -> dict[int, Marked]:
-        return mark_unchanged(self._connection, self._import_id, self._envelope, records)
+    def _repeated(self, arrivals: Sequence[Arrival]) -> list[tuple[Arrival, Entry]]:
+        """The records of whose rows the source says the very same, under whatever id: nothing to compare there.
 
-    def flush(self) -> None:
-        """Writes what was found out about the records so far, but for remarks, of which there may be too many."""
-        self._write(self.remarks.errors())
+        Not where this file has claimed the row already, where it is marked as gone or a later scrape has listed it.
+        """
+        # Two records that look the same are no case for a short cut, nor are two rows that do.
+        times = Counter(one.record.hash for one in arrivals)
+        found = [(one, self._register.repeated(one)) for one in arrivals if times[one.record.hash] == 1]
+        return [
+            (one, entry)
+            for one, entry in found
+            if entry is not None
+            and entry.source_removed_at is None
+            and entry.source_import_id != self._import_id
+            and not self._day.is_older_than(entry)
+        ]
 
-    def finish(self) -> None:
-        """Writes what is left."""
-        self._write(self.remarks.all())
+    def _relist_same(self, record: MappedRecord, entry: Entry) -> None:
+        said: dict[str, object] = {}
+        # An id belongs to the file that has the word, so only that one gives it.
+        if self._day.may_speak(entry, entry.source_plz):
+            said = self._word()
+            if record.external_id is not None:
+                said |= {"external_id": record.external_id, "source_area": self._envelope.area}
+        self._register.relist(entry, **self._listing(), source_named_at=self._envelope.day_began, **said)
 
-    def report(self, outcome: Outcome, finding: Finding | None = None) -> None:
+    def _take_ids(self, given: Collection[str]) -> set[str]:
+        """Takes ids that this file has given to others from the rows that carried them in its last scrape.
+
+        Returns those ids. A row that this file lists has its own, which may be the same: an id may repeat.
+        """
+        taken: set[str] = set()
+        for external_id in given:
+            for entry in self._register.with_id(self._envelope.area, external_id):
+                if entry.source_zip == self._envelope.zip and entry.source_import_id != self._import_id:
+                    self._register.relist(entry, external_id=None)
+                    taken.add(external_id)
+        return taken
+
+    def _report(self, outcome: Outcome, finding: Finding | None = None) -> None:
         """Keeps one record's outcome."""
-        self.counts[outcome.outcome] += 1
-        self._outcomes.append(outcome)
+        self._counts[outcome.outcome] += 1
+        self._journal.keep(self._import_id, outcome)
         if finding is not None:
-            self.remarks.add([finding])
-
-    def _write(self, findings: Sequence[Finding]) -> None:
-        write_outcomes(self._connection, kernel, self._import_id, self._outcomes)
-        write_findings(self._connection, kernel, self._import_id, findings)
-        ask(self._connection, self._reviews)
-        self._outcomes, self._reviews = [], []
+            self._remarks.add([finding])
 
     def _listed(self, chunk: Sequence[Record]) -> Iterator[MappedRecord]:
         for record in chunk:
-            self.remarks.add(record.findings)
+            self._remarks.add(record.findings)
             if isinstance(record, BadRecord):
-                self.report(Outcome(record.index, RecordOutcome.FAILED, code=record.findings[0].code))
+                self._report(Outcome(record.index, RecordOutcome.FAILED, code=record.findings[0].code))
             elif self._left_out.knows(record.fields):
                 outcome = Outcome(record.index, RecordOutcome.SKIPPED, code=Code.ERASED_THERAPIST)
-                self.report(outcome, self._finding(record, Code.ERASED_THERAPIST))
+                self._report(outcome, self._finding(record, Code.ERASED_THERAPIST))
             elif record.claim == Claim.DELETED:
-                self.removals.add(record)
+                self._removals.add(record)
             elif self._audience.adults_only and not for_adults(record):
-                self.report(Outcome(record.index, RecordOutcome.SKIPPED, code=Code.NOT_FOR_ADULTS))
+                self._report(Outcome(record.index, RecordOutcome.SKIPPED, code=Code.NOT_FOR_ADULTS))
             else:
                 yield record
 
-    def _report_same(self, record: MappedRecord, row: Marked, former: Collection[str]) -> None:
+    def _report_same(self, record: MappedRecord, entry: Entry, former: str | None, lost: Collection[str]) -> None:
         self._check_claim(record, RecordOutcome.UNCHANGED)
-        if row.external_id != row.was and row.external_id in former:
+        if entry.external_id != former and entry.external_id in lost:
             self._remark(record, Code.ID_REASSIGNED, "/id")
-        self.report(Outcome(record.index, RecordOutcome.UNCHANGED, row.row_id, rule=Rule.SAME_RECORD))
+        self._report(Outcome(record.index, RecordOutcome.UNCHANGED, entry.id, rule=Rule.SAME_RECORD))
 
-    def _place(self, records: Sequence[MappedRecord]) -> set[str]:
+    def _place(self, arrivals: Sequence[Arrival]) -> set[str]:
         """Finds each record's row by the rules of identity, creates or merges; returns the ids that changed hands."""
-        people = [listed(record, self._envelope.area) for record in records]
-        candidates = Candidates(self._connection, self._import_id, self._envelope.area, people, self._day)
-        found = assign(people, [candidates.of(person) for person in people], candidates.claimed)
-        matches = self._answered(records, found)
-        meant = {match.row_id for match in matches if match.row_id is not None}
-        rows = candidates.lock(meant)
-        if rows is None:
-            # Staff changed somebody's name or address, or deleted them, between the look and the lock: decide anew.
-            return self._place(records)
+        self._register.resemble(arrivals)
+        found = [self._register.of(one.listed) for one in arrivals]
+        entries = {entry.id: entry for candidates in found for entry in candidates}
+        seen: dict[int, Known] = {number: self._day.known(entry) for number, entry in entries.items()}
+        claimed = {number for number, entry in entries.items() if entry.source_import_id == self._import_id}
+        candidates = [[seen[entry.id] for entry in one] for one in found]
+        records = [one.record for one in arrivals]
+        matches = self._answered(records, assign([one.listed for one in arrivals], candidates, claimed))
         fresh: list[tuple[MappedRecord, Match]] = []
-        known: list[tuple[MappedRecord, Match, Row]] = []
+        meant: list[tuple[MappedRecord, Match, Entry]] = []
         for record, match in zip(records, matches, strict=True):
             if match.row_id is not None:
-                known.append((record, match, rows[match.row_id]))
+                meant.append((record, match, entries[match.row_id]))
             elif match.rule is Rule.DUPLICATE_IN_FILE:
                 outcome = Outcome(record.index, RecordOutcome.SKIPPED, code=Code.DUPLICATE_IN_FILE)
-                self.report(outcome, self._finding(record, Code.DUPLICATE_IN_FILE))
+                self._report(outcome, self._finding(record, Code.DUPLICATE_IN_FILE))
             elif match.ambiguous:
                 code = Code.POSSIBLE_DUPLICATE if match.rule is Rule.SIMILAR else Code.AMBIGUOUS_IDENTITY
                 self._hold(record, match, code)
@@ -215,7 +277,8 @@ class _Run:
             else:
                 fresh.append((record, match))
         self._create(fresh)
-        return self._update(known) | {it.external_id for it, match in fresh if match.reassigned and it.external_id}
+        moved = [(record, match) for record, match, entry in meant if self._update(record, match, entry)]
+        return {record.external_id for record, match in fresh + moved if match.reassigned and record.external_id}
 
     def _answered(self, records: Sequence[MappedRecord], matches: list[Match]) -> list[Match]:
         """What a person has once said about a record holds for as long as it may still be that row."""
@@ -240,71 +303,71 @@ class _Run:
         return f"ambiguous:{hashlib.sha256(repr(about).encode()).hexdigest()}"
 
     def _create(self, fresh: Sequence[tuple[MappedRecord, Match]]) -> None:
-        rows = [new_row(record) | self._said(record) | self._listing() for record, _ in fresh]
-        ids = create_therapists(self._connection, rows, self._actor)
-        for (record, match), row_id in zip(fresh, ids, strict=True):
+        listing = {**self._listing(), **self._word(), "source_named_at": self._envelope.day_began}
+        rows = [{**new_row(record), **self._said(record), **listing, **self._identified(record)} for record, _ in fresh]
+        for (record, match), row_id in zip(fresh, self._register.create(rows), strict=True):
             self._check_claim(record, RecordOutcome.NEW)
             self._remark_reassignment(record, match)
-            self.report(Outcome(record.index, RecordOutcome.NEW, row_id, rule=Rule.NEW))
+            self._report(Outcome(record.index, RecordOutcome.NEW, row_id, rule=Rule.NEW))
 
-    def _update(self, known: Sequence[tuple[MappedRecord, Match, Row]]) -> set[str]:
-        """Merges the records into their rows; returns the ids that changed hands."""
-        gone = [row["id"] for _, _, row in known if row["source_removed_at"] is not None]
-        deactivated = deactivated_by_import(self._connection, gone)
-        plans = [self._plan(record, match, row, deactivated) for record, match, row in known]
-        # Apart, because all changes of a call write the same columns, and only who has the word writes the raw record.
-        for has_word in (True, False):
-            changes = [plan.change for plan in plans if plan.change and plan.has_word is has_word]
-            update_therapists(self._connection, changes, self._actor)
-        for plan in plans:
-            if plan.has_word:
-                self._remark_reassignment(plan.record, plan.match)
-            self._check_claim(plan.record, plan.outcome)
-            self.report(Outcome(plan.record.index, plan.outcome, plan.row_id, plan.code, plan.match.rule))
-            if plan.code is Code.LISTED_ELSEWHERE:
-                self._remark(plan.record, Code.LISTED_ELSEWHERE)
-            if plan.conflicts:
-                self._ask_about(plan)
-        moved = {plan.record.external_id for plan in plans if plan.has_word and plan.match.reassigned}
-        return {external_id for external_id in moved if external_id is not None}
+    def _update(self, record: MappedRecord, match: Match, entry: Entry) -> bool:
+        """Merges the record into its row; whether this file has the word about it."""
+        plan = self._plan(record, match, entry)
+        conflict = self._conflict(plan) if plan.conflicts else None
+        if plan.code is not Code.SUPERSEDED:
+            self._write_plan(plan)
+        if plan.has_word:
+            self._remark_reassignment(record, match)
+        self._check_claim(record, plan.outcome)
+        self._report(Outcome(record.index, plan.outcome, entry.id, plan.code, match.rule))
+        if plan.code is Code.LISTED_ELSEWHERE:
+            self._remark(record, Code.LISTED_ELSEWHERE)
+        if conflict:
+            self._remark(record, Code.CONFLICT)
+            self._journal.ask(conflict, self._import_id)
+        return plan.has_word
 
-    def _plan(self, record: MappedRecord, match: Match, row: Row, deactivated: set[int]) -> "_Plan":
-        row_id = row["id"]
-        if self._day.is_older_than(row):
+    def _plan(self, record: MappedRecord, match: Match, entry: Entry) -> "_Plan":
+        if self._day.is_older_than(entry):
             # A later scrape has listed this person, or has called them gone.
-            return _Plan(record, match, row_id, RecordOutcome.SKIPPED, Code.SUPERSEDED)
-        merged = merge(row["source_record"], record.fields, row)
+            return _Plan(record, match, entry, RecordOutcome.SKIPPED, Code.SUPERSEDED)
+        person = entry.whole
+        merged = merge(person.source_record, record.fields, vars(person))
         says_other = bool(merged.changes or merged.conflicts)
-        has_word = self._day.has_word(traits_of(record.fields), row, says_other=says_other)
-        technical = {**self._listing(), "source_removed_at": None}
-        if match.rule is Rule.EXACT:
-            technical["source_named_at"] = self._envelope.day_began
+        has_word = self._day.has_word(record.traits, entry, says_other=says_other)
         if has_word:
             outcome, code = _outcome_of(merged)
-            technical |= {**self._said(record), "source_record": merged.new_base}
         else:
             outcome, code = (RecordOutcome.SKIPPED, Code.LISTED_ELSEWHERE) if says_other else _outcome_of(_NO_CHANGE)
             merged = _NO_CHANGE
         changes = dict(merged.changes)
-        if row_id in deactivated and row["status"] == Therapeutstatus.INAKTIV:
+        if person.status == Therapeutstatus.INAKTIV and self._register.was_deactivated_by_import(entry):
             changes["status"] = Therapeutstatus.AKTIV.value
             outcome = RecordOutcome.REACTIVATED
-        change = TherapistChange(row, changes, technical)
-        return _Plan(record, match, row_id, outcome, code, change, merged.conflicts, has_word)
+        return _Plan(record, match, entry, outcome, code, changes, merged, has_word)
 
-    def _ask_about(self, plan: "_Plan") -> None:
-        base = (plan.change.before["source_record"] if plan.change else None) or {}
+    def _write_plan(self, plan: "_Plan") -> None:
+        technical: dict[str, object] = {"source_removed_at": None}
+        listing = self._listing()
+        if plan.match.rule is Rule.EXACT:
+            listing["source_named_at"] = self._envelope.day_began
+        if plan.has_word:
+            technical |= {**self._said(plan.record), "source_record": plan.merged.new_base}
+            listing |= self._word() | self._identified(plan.record) | {"source_named_at": self._envelope.day_began}
+        if plan.has_word or plan.changes or plan.entry.source_removed_at is not None:
+            self._register.change(plan.entry, plan.changes, technical, self._actor)
+        self._register.relist(plan.entry, **listing)
+
+    def _conflict(self, plan: "_Plan") -> NewReview:
+        base = plan.entry.whole.source_record or {}
         shown = tuple(FieldConflict(c.field, c.staff, c.source, base.get(c.field)) for c in plan.conflicts)
-        self._remark(plan.record, Code.CONFLICT)
-        self._reviews.append(
-            NewReview(
-                ReviewKind.CONFLICT, self._import_id, plan.record.index, ConflictDetail(shown), entity_id=plan.row_id
-            )
+        return NewReview(
+            ReviewKind.CONFLICT, self._import_id, plan.record.index, ConflictDetail(shown), entity_id=plan.entry.id
         )
 
     def _hold(self, record: MappedRecord, match: Match, code: Code) -> None:
         """A person has to say whom the record means: nothing is written; next week it is the same question."""
-        self.report(Outcome(record.index, RecordOutcome.HELD, code=code, rule=match.rule), self._finding(record, code))
+        self._report(Outcome(record.index, RecordOutcome.HELD, code=code, rule=match.rule), self._finding(record, code))
         detail = HeldRecordDetail(
             candidates=match.ambiguous,
             record=record.fields,
@@ -315,30 +378,31 @@ class _Run:
             seen_at=self._envelope.scrape_moment,
             day=self._envelope.scrape_day,
         )
-        self._reviews.append(
-            NewReview(
-                ReviewKind.POSSIBLE_DUPLICATE,
-                self._import_id,
-                record.index,
-                detail,
-                other_id=match.ambiguous[0] if match.ambiguous else None,
-                fingerprint=self._asked(record),
-            )
+        question = NewReview(
+            ReviewKind.POSSIBLE_DUPLICATE,
+            self._import_id,
+            record.index,
+            detail,
+            other_id=match.ambiguous[0] if match.ambiguous else None,
+            fingerprint=self._asked(record),
         )
+        self._journal.ask(question, self._import_id)
 
     def _said(self, record: MappedRecord) -> dict[str, object]:
         """What is kept of a record by a file that has the word."""
         return {
-            "external_id": record.external_id,
-            "source_area": self._envelope.area,
             "source_record": record.fields,
             "source_raw": record.raw,
             "source_hash": record.hash,
             "source_plz": record.fields["plz"],
-            "source_word_zip": self._envelope.zip,
-            "source_word_at": self._envelope.day_began,
-            "source_named_at": self._envelope.day_began,
         }
+
+    def _identified(self, record: MappedRecord) -> dict[str, object]:
+        return {"external_id": record.external_id, "source_area": self._envelope.area}
+
+    def _word(self) -> dict[str, object]:
+        """That this file has the word."""
+        return {"source_word_zip": self._envelope.zip, "source_word_at": self._envelope.day_began}
 
     def _listing(self) -> dict[str, object]:
         """That this file lists somebody."""
@@ -363,7 +427,7 @@ class _Run:
             self._remark(record, Code.ID_REASSIGNED, "/id")
 
     def _remark(self, record: MappedRecord, code: Code, path: str = "") -> None:
-        self.remarks.add([self._finding(record, code, path)])
+        self._remarks.add([self._finding(record, code, path)])
 
     def _finding(self, record: MappedRecord, code: Code, path: str = "") -> Finding:
         return Finding(f"/therapists/{record.index}{path}", code, record.index)
@@ -373,21 +437,25 @@ class _Run:
         return f"import:{self._import_id}"
 
 
+_NO_CHANGE = Merge({}, (), {})
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What is to become of one known row."""
 
     record: MappedRecord
     match: Match
-    row_id: int
+    entry: Entry
     outcome: RecordOutcome
-    code: str | None = None
-    change: TherapistChange | None = None
-    conflicts: Sequence[Conflict] = field(default=())
+    code: Code | None = None
+    changes: dict[str, object] = field(default_factory=dict)
+    merged: Merge = _NO_CHANGE
     has_word: bool = False
 
-
-_NO_CHANGE = Merge({}, (), {})
+    @property
+    def conflicts(self) -> Sequence[Conflict]:
+        return self.merged.conflicts
 
 
 def _outcome_of(merged: Merge) -> tuple[RecordOutcome, Code | None]:

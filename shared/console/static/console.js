@@ -65,3 +65,15 @@ if (live.length > 0) new LivePage(live);
 
 const insecure = document.getElementById("insecure");
 if (insecure) insecure.hidden = window.isSecureContext;
+
+document.querySelector("form[data-submit]")?.requestSubmit();
+
+// Alt with a digit or letter presses what carries it; by the key's place, since Alt changes what some keyboards type.
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || event.ctrlKey || event.metaKey) return;
+  const key = event.code.replace(/^(Digit|Numpad|Key)/, "").toLowerCase();
+  const target = /^[a-z0-9]$/.test(key) ? document.querySelector(`[data-key="${key}"]`) : null;
+  if (!target) return;
+  event.preventDefault();
+  target.click();
+});

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import requests
 
-from shared.database.tables import ServiceName
+from shared.words.statuses import ServiceName
 from standins.local import free_port, wait_until
 
 pytestmark = pytest.mark.slow

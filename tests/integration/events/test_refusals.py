@@ -45,7 +45,6 @@ def test_a_refused_event_is_parked_and_holds_back_its_own_key_only(parked_event,
     ("answer", "code"),
     [
         (KafkaError.RECORD_LIST_TOO_LARGE, "event_too_large"),
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "topic_not_allowed"),
         (KafkaError.INVALID_RECORD, "event_refused"),
     ],
 )
@@ -120,24 +119,30 @@ def test_only_parked_events_can_be_decided_about(outbox, relay):
     assert relay.once() == 1
 
 
-def test_a_closed_topic_parks_one_event_and_the_others_go_by_themselves(outbox, broker, relay, new_topic):
+def test_the_events_of_a_closed_topic_wait_and_go_by_themselves(outbox, broker, relay, new_topic):
     broker.fail_topic("patient-events", KafkaError.TOPIC_AUTHORIZATION_FAILED)
     outbox.write(1, 2, 3)
     relay.once()
     relay.once()
-    assert (outbox.unsent().events.number, outbox.unsent().parked) == (2, 1)
-    assert outbox.alerts() == ["topic_not_allowed"]
+    assert (outbox.unsent().events.number, outbox.unsent().parked) == (3, 0)
+    assert outbox.alerts() == outbox.do(problems) == ["topic_not_allowed"]
     broker.fail_topic("patient-events", 0)
     relay.once()
     # A consumer of before would have been told of the missing right, too.
-    topic = new_topic()
-    assert topic.has(2)
-    assert (outbox.unsent().events.number, outbox.unsent().parked) == (0, 1)
-    (found,) = outbox.do(parked)
-    outbox.do(release, found.number, "api:eva")
+    assert new_topic().has(3)
+    assert (outbox.unsent().events.number, outbox.unsent().parked, outbox.alerts()) == (0, 0, [])
+
+
+def test_a_right_that_is_taken_while_events_are_sent_parks_none(outbox, broker, relay, topic):
+    broker.fail("produce", [KafkaError.TOPIC_AUTHORIZATION_FAILED] * 3)
+    outbox.write(*range(1, 31))
     relay.once()
-    assert topic.has(3)
-    assert (outbox.unsent().parked, outbox.alerts()) == (0, [])
+    assert outbox.unsent().parked == 0
+    assert outbox.alerts() == ["topic_not_allowed"]
+    broker.clear_failures("produce")
+    relay.once()
+    assert topic.has(30)
+    assert (outbox.unsent().events.number, outbox.alerts()) == (0, [])
 
 
 def test_a_missing_topic_is_told_at_once_is_not_created_and_costs_no_event(outbox, new_relay, new_topic):

@@ -15,6 +15,8 @@ from shared.imports.passes import FileDone
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _STEP = 1000
 """Records that an import writes together."""
+_FAST = 10
+"""Records a second; of fewer, those of a minute say more."""
 
 
 class Stop:
@@ -60,9 +62,13 @@ class Bar:
         self._records = 0
 
     def file_done(self, done: FileDone) -> None:
-        """Moves the bar on."""
-        self._records += done.records
-        self._progress.update(self._task, completed=done.number, total=done.due, rate=self._rate(0), part="")
+        """Moves the bar on by a file."""
+        self.show(done.number, done.due, self._records + done.records)
+
+    def show(self, done: int, due: int, records: int) -> None:
+        """Moves the bar to so many files, and the records in them."""
+        self._records = records
+        self._progress.update(self._task, completed=done, total=due, rate=self._rate(0), part="")
 
     def records_done(self, done: int, of: int) -> None:
         """Tells how far the file in hand is, if that is more than one step."""
@@ -71,8 +77,8 @@ class Bar:
             self._progress.update(self._task, rate=self._rate(done), part=part)
 
     def _rate(self, in_hand: int) -> str:
-        seconds = max(monotonic() - self._started, 0.001)
-        return f"{(self._records + in_hand) / seconds:,.0f} records/s"
+        rate = (self._records + in_hand) / max(monotonic() - self._started, 0.001)
+        return f"{rate:,.0f} records/s" if rate >= _FAST else f"{rate * 60:,.0f} records/min"
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TextIO, TypeAlias, cast
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import typer
 from sqlalchemy.engine import Connection, Engine
@@ -16,15 +15,15 @@ from patient_service import models as patient_models
 from patient_service import review_subjects as patient_subjects
 from patient_service import reviews as patient_reviews
 from patient_service import undo as patient_undo
-from shared.core.errors import SettingsError
-from shared.core.logs import configure_logging
 from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.engine import create_engine, transaction
+from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
-from shared.database.tables import KernelTables, ServiceName
+from shared.database.tables import KernelTables
 from shared.reviews.subjects import Subject
 from shared.reviews.values import Resolution, Review
 from shared.state.health import Expectations
+from shared.words.statuses import ServiceName
 from therapist_service import bootstrap as therapist_bootstrap
 from therapist_service import models as therapist_models
 from therapist_service import review_subjects as therapist_subjects
@@ -119,32 +118,6 @@ def settings_of(*groups: type[SettingsGroup]) -> Settings:
     return read_settings(os.environ, *groups, *([] if LogSettings in groups else [LogSettings]))
 
 
-def log_to_stderr(**bound: str) -> None:
-    """Sends the log to stderr, away from the data: lines for programs, but on a terminal warnings for people.
-
-    What is wrong with the log's own settings is told by the command that reads its settings, with all the rest.
-    """
-    for_people = {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "console"} if sys.stderr.isatty() else {}
-    try:
-        settings = read_settings({**for_people, **os.environ}, LogSettings)[LogSettings]
-    except SettingsError:
-        settings = LogSettings.model_validate({})
-    configure_logging(settings, cast("TextIO", _Stderr()), **bound)
-
-
-class _Stderr:
-    """Whatever `sys.stderr` is at the moment: a progress bar replaces it, so that lines appear above the bar."""
-
-    def write(self, text: str) -> int:
-        return sys.stderr.write(text)
-
-    def flush(self) -> None:
-        sys.stderr.flush()
-
-    def isatty(self) -> bool:
-        return sys.stderr.isatty()
-
-
 def database() -> Engine:
     """The engine of `DATABASE_URL`. Raises `SettingsError`."""
     settings = settings_of(DatabaseSettings)
@@ -165,6 +138,7 @@ def connected_to_any() -> Iterator[Connection]:
     """A transaction on the database, whosever its tables are."""
     engine = database()
     try:
+        require_own_sessions(engine)
         with transaction(engine) as connection:
             yield connection
     finally:
