@@ -15,10 +15,11 @@ from shared.imports import ledger
 from shared.imports.source import Found
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.bootstrap import audience_of
+from therapist_service.imports.batches import FileToApply, apply_scrapes
 from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.import_tracker import begin_day
 from therapist_service.imports.scrape import Scrape
-from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
+from therapist_service.imports.therapist_importer import Audience
 from therapist_service.models import kernel
 
 

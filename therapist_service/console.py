@@ -25,7 +25,6 @@ from therapist_service.undo import undo_review
 from therapist_service.use_cases import (
     create_therapists,
     get_therapist,
-    list_therapists,
     lock_therapists,
     update_therapist,
 )
@@ -63,7 +62,6 @@ def console_sections(engine: Engine) -> list[Section]:
         label=lazy_gettext("Therapists"),
         table=therapeuten,
         groups=[FieldGroup(heading, THERAPIST.in_group(group)) for group, heading in _HEADINGS.items()],
-        find=list_therapists,
         get=get_therapist,
         editing=Editing(_create, _update, lambda connection, number: lock_therapists(connection, [number])[number]),
         objecting=Objecting(_preview, erase, list_suppressions, allow),

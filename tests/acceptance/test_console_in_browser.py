@@ -42,7 +42,6 @@ PAGES = [
     ("therapist", "/console/imports/{changed}", "write"),
     ("therapist", "/console/imports/{held}", "look"),
     ("patient", "/console/imports/{failed}/discard", "operate"),
-    ("patient", "/console/imports?number=99999", "operate"),
 ]
 
 

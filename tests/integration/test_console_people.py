@@ -121,7 +121,7 @@ def test_who_only_looks_sees_states_and_counts_but_no_name_and_no_value(sign_in,
         page = looker.page(path).text
         assert not re.search("Mustermann|Erika|example.com|onerror", page)
     assert '<b class="number">2</b> offen' in page
-    assert looker.form("/console/people/search", search="Erika").status_code == 403
+    assert not re.search("Mustermann|example.com|onerror", looker.form("/console/search", search="Erika").text)
 
 
 def test_what_people_answered_is_shown_as_text(sign_in, duplicate):
@@ -149,16 +149,6 @@ def test_each_look_at_people_is_on_record_with_who_looked(sign_in, engine, dupli
         statement = "SELECT actor, action, entity_id, import_id FROM patient_service.access_log ORDER BY id"
         rows = [tuple(row) for row in connection.execute(sa.text(statement))]
     assert rows == [("api:Olga", *entry) for entry in recorded]
-
-
-def test_a_search_finds_people_and_puts_no_name_into_an_address(sign_in, duplicate):
-    writer = sign_in("write")
-    found = writer.form("/console/people/search", search="erika")
-    assert "Erika Mustermann" in found.text
-    assert "Max Mustermann" not in found.text
-    assert "Keine Treffer. " in writer.form("/console/people/search", search="Nobody\x00Here").text
-    forms = re.findall(r'<form method="(\w+)" action="([^"]+)"', writer.page("/console/people").text)
-    assert ("post", "/console/people/search") in forms
 
 
 def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate):

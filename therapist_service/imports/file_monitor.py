@@ -17,10 +17,11 @@ from shared.metrics.process import Stage, unmeasured
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
+from therapist_service.imports.batches import FileToApply, apply_scrapes
 from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
-from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
+from therapist_service.imports.therapist_importer import Audience
 from therapist_service.models import kernel
 from therapist_service.suppressions import settle_keys
 
