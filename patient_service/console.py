@@ -1,8 +1,8 @@
 """What the console needs to know of patients."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
+import sqlalchemy as sa
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
@@ -15,7 +15,7 @@ from patient_service.imports.registration import FORM_NAMES
 from patient_service.imports.remains import person_in
 from patient_service.models import erasures, patienten
 from patient_service.patient import PATIENT, SELF_REPORTED, Group
-from patient_service.restrictions import lift, restrict, restrictions_of
+from patient_service.restrictions import is_restricted, lift, restrict, restrictions_of
 from patient_service.retention import due_patients
 from patient_service.review_subjects import subject_of
 from patient_service.reviews import resolve_review
@@ -25,7 +25,6 @@ from patient_service.use_cases import (
     create_patient,
     get_patient,
     list_consents,
-    list_patients,
     lock_patients,
     update_patients,
 )
@@ -81,6 +80,7 @@ def console_correcting(corrections: Corrections) -> Correcting:
         section="/patient_data",
         aliases=FORM_NAMES,
         is_possible=is_correctable,
+        copy_of=corrections.copy_of,
         content_of=corrections.content_of,
         read=read_document,
         check=corrections.check,
@@ -125,13 +125,13 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         label=lazy_gettext("Patients"),
         table=patienten,
         groups=[FieldGroup(heading, PATIENT.in_group(group)) for group, heading in _HEADINGS.items()],
-        find=partial(list_patients, with_restricted=True),
         get=get_patient,
         editing=Editing(_create, _update, lambda connection, number: lock_patients(connection, [number])[number]),
         consents=list_consents,
         erasing=Erasing(erasure.preview, erase, erasures, complete, is_open, certificate_page),
         answering=_answering(exporter),
         restricting=_RESTRICTING,
+        handed_out=sa.not_(is_restricted),
         due=lambda connection: due_patients(connection, retention_days),
         moves=_MOVES,
     )

@@ -87,16 +87,12 @@ def list_patients(
     *,
     status: str | None = None,
     search: str | None = None,
-    with_restricted: bool = False,
     offset: int,
     limit: int,
 ) -> tuple[list[Patient], int]:
-    """A page of patients, newest first, and how many there are in all. Every word of `search` has to occur.
-
-    Those who are restricted are left out, unless the list is for people who have to find them.
-    """
-    conditions = [] if status is None else [patienten.c.status == status]
-    conditions += [] if with_restricted else [sa.not_(is_restricted)]
+    """A page of the patients whom `search` means, newest first, and how many there are in all; nobody restricted."""
+    conditions = [sa.not_(is_restricted)]
+    conditions += [] if status is None else [patienten.c.status == status]
     return PATIENTS.page(connection, conditions, search, offset=offset, limit=limit)
 
 

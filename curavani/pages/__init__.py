@@ -6,6 +6,7 @@ from curavani.pages.codes import codes_page
 from curavani.pages.commands import commands_page
 from curavani.pages.environment import environment_example
 from curavani.pages.events import event_pages
+from curavani.pages.help import help_pages
 from curavani.pages.inventory import inventory_page
 from curavani.pages.metrics import metrics_page
 from curavani.pages.roles import roles_page
@@ -22,5 +23,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/settings.md": settings_page,
     "docs/words.md": words_page,
     **event_pages(),
+    **help_pages(),
 }
 """Each document's path below the project's root, and what makes its text."""

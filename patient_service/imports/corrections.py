@@ -96,6 +96,10 @@ class Corrections:
             endings.settle(connection, import_id, settlement)
             endings.heal(connection, import_id)
 
+    def copy_of(self, row: RowMapping) -> bytes | None:
+        """The kept copy of the row's file; None where there is none. Raises `DiskUnavailable`."""
+        return self.copies.read(row["local_path"]) if row["local_path"] else None
+
     def check_entry(self, values: Mapping[str, object], row: RowMapping) -> Sequence[Finding]:
         """What keeps these values from being entered for the row's file; nothing, where nothing does."""
         try:
@@ -115,7 +119,7 @@ class Corrections:
         _require_failed(row)
         if not can_be_entered(row):
             raise NotAllowedError(f"File {kernel.number(import_id)} is of an erased person", Code.NOT_CORRECTABLE)
-        content = self.copies.read(row["local_path"]) if row["local_path"] else None
+        content = self.copy_of(row)
         document = _document_or_none(content)
         registration = registration_by_hand(values, document, _upload(row))
         file = RegistrationFile(content or b"", row["file_hash"] or "", row["local_path"] or "")
@@ -132,7 +136,7 @@ class Corrections:
             endings.heal(connection, import_id)
 
     def _content(self, row: RowMapping) -> bytes:
-        content = self.copies.read(row["local_path"]) if row["local_path"] else None
+        content = self.copy_of(row)
         if content is None:
             raise CopyGone
         return content

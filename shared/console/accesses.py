@@ -4,8 +4,9 @@ from datetime import date, datetime, time, timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext
 
+from shared.console.language import ngettext
 from shared.console.sections import Section
 from shared.core.clock import GERMANY
 from shared.core.tokens import Role

@@ -10,7 +10,7 @@ from shared.console.access import may
 from shared.console.language import LANGUAGES, current_language, gist, meaning
 from shared.console.sections import Section
 from shared.core.tokens import Role
-from shared.http.service import current_service
+from shared.http.service import Service, current_service
 
 
 def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
@@ -22,6 +22,8 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
         return {
             "service_title": words.SERVICES[service.kernel.service_name],
             "service_name": service.kernel.service_name,
+            "consoles": _consoles(service),
+            "searched": "",
             "person": g.get("caller"),
             "caller_name": g.caller.name if "caller" in g else "",
             "sign_in_is_off": service.serving.api_auth == "off",
@@ -32,6 +34,8 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "may_read": may(Role.READ),
             "may_write": may(Role.WRITE),
             "may_operate": may(Role.OPERATE),
+            "who_may": _who_may,
+            "Role": Role,
             "meaning": meaning,
             "gist": gist,
             "number": words.number,
@@ -41,10 +45,29 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
         }
 
 
+def _consoles(service: Service) -> list[tuple[str, str]]:
+    """Both services' consoles as name and address, in the same order on either; only ours where nobody named the
+    other's."""
+    other = service.serving.other_console_url
+    if other is None:
+        return []
+    address = f"{other.rstrip('/').removesuffix('/console')}/console"
+    here = service.kernel.service_name
+    return [(str(title), url_for("console.index") if name == here else address)
+            for name, title in words.CONSOLES.items()]  # fmt: skip
+
+
+def _who_may(role: Role) -> str:
+    """The names of those whose role is at least this one: whom somebody of a smaller one can ask."""
+    tokens = current_service().serving.tokens
+    return ", ".join(sorted(token.name for token in tokens if token.role >= role))
+
+
 def _section_in_hand() -> str:
     """The section that the page belongs to; empty for pages of none."""
-    if request.endpoint == "console.index":
-        return "overview"
+    own = {"console.index": "overview", "console.search": "search", "console.find": "search"}
+    if request.endpoint in own:
+        return own[request.endpoint]
     return (request.blueprint or "").removeprefix("console").removeprefix(".")
 
 

@@ -37,15 +37,17 @@ class Correcting:
 
     `section` is the pointer of the person's fields in a document, `aliases` are other names that they have there.
     `is_possible` says of a file's row whether it can be corrected at all, `is_enterable` whether its person can be
-    entered. `read` gives the document in a file's content, `read_remains` what is left of one in a broken file.
-    `check` finds what is wrong in a document that stands for a file's, and `correct` imports it; `check_entry` and
-    `enter` do the same with what a person entered. `mix_up` gives the two sides of a file that says it is two people's.
+    entered; `copy_of` gives the kept copy of its file, if there is one. `read` gives the document in a file's content,
+    `read_remains` what is left of one in a broken file. `check` finds what is wrong in a document that stands for a
+    file's, and `correct` imports it; `check_entry` and `enter` do the same with what a person entered. `mix_up` gives
+    the two sides of a file that says it is two people's.
     """
 
     groups: Sequence[FieldGroup]
     section: str
     aliases: Mapping[str, str]
     is_possible: Callable[[RowMapping], bool]
+    copy_of: Callable[[RowMapping], bytes | None]
     content_of: Callable[[int], bytes]
     read: Callable[[bytes], Mapping[str, object]]
     check: Callable[[Mapping[str, object], RowMapping], Sequence[Finding]]

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask_babel import format_decimal, gettext, ngettext
+from flask_babel import format_decimal, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import words
-from shared.console.language import gist
+from shared.console.language import gist, ngettext
 from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
 from shared.imports import care, ledger, story

@@ -142,7 +142,7 @@ def text_of(value: object) -> str:
     if isinstance(value, list):
         return "\n".join(text_of(entry) for entry in value)
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {_inline(inner)}" for key, inner in value.items())
+        return "\n".join(f"{key}: {_inline(inner)}" for key, inner in words.in_order_of_the_week(value))
     return _as_german_day(str(value))
 
 
@@ -194,12 +194,11 @@ def _object(text: str) -> object:
 
 
 def _entry(key: str, text: str) -> object:
-    if "," in text or key.casefold() in _WEEKDAYS:
+    if "," in text or key.casefold() in words.WEEKDAYS:
         return [part.strip() for part in text.split(",") if part.strip()]
     return _age(text)
 
 
-_WEEKDAYS = frozenset({"montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag"})
 _READERS: Mapping[type[object], Callable[[str], object]] = {
     Flag: _flag,
     Day: _day,

@@ -1,26 +1,29 @@
 """The files that the import knows: the list, and mending what failed. One file's page is `file_page`."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext, ngettext
+from flask_babel import gettext, lazy_gettext
 from sqlalchemy.engine import Connection, RowMapping
 
+from shared.console import words
 from shared.console.access import may
 from shared.console.by_hand import add_entering
 from shared.console.care import Show, add_care
 from shared.console.corrections import Correcting, add_correcting
 from shared.console.file_page import file_page
+from shared.console.language import gist, ngettext
 from shared.console.resume import is_shown_again, keeps_typed
 from shared.console.sections import Section
+from shared.console.spreadsheet import spreadsheet
 from shared.console.waiting import waiting_in
-from shared.console.words import FILE_STATES, number
-from shared.core.clock import GERMANY
-from shared.core.errors import NotAllowedError, NotFound
+from shared.console.words import number
+from shared.core.clock import GERMANY, today
+from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput, validate
@@ -34,10 +37,11 @@ from shared.imports import care, ledger, mend, story
 from shared.imports.queries import list_imports
 from shared.state.reading import read_snapshot
 from shared.words.codes import Code
-from shared.words.statuses import FileStatus
+from shared.words.statuses import Access, FileStatus
 
 _ONE = "/<int:import_id>"
-_NUMBER = re.compile(r"([PT]?)\s*([0-9]{1,10})", re.IGNORECASE)
+_OLDEST = "oldest"
+_MOST_EXPORTED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,12 @@ class Filters:
     code: str | None
     since: date | None
     until: date | None
+    oldest_first: bool
 
     def as_query(self) -> dict[str, str]:
         """The filters as an address carries them."""
-        given = {"status": self.status, "code": self.code, "since": self.since, "until": self.until}
+        given = {"status": self.status, "code": self.code, "since": self.since, "until": self.until,
+                 "order": _OLDEST if self.oldest_first else None}  # fmt: skip
         return {name: str(value) for name, value in given.items() if value is not None}
 
 
@@ -60,6 +66,7 @@ def imports_section(correcting: Correcting | None) -> Section:
     routes = Blueprint("imports", __name__)
     routes.get("", endpoint="index")(needs(Role.LOOK)(_list))
     show = _showing(correcting)
+    routes.get("/list.csv", endpoint="list_export")(needs(Role.LOOK)(_export))
     routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(show))
     routes.post("/run", endpoint="run")(_run)
     routes.post("/retry-failed", endpoint="retry_failed")(_retry_failed)
@@ -73,25 +80,11 @@ def imports_section(correcting: Correcting | None) -> Section:
     return Section(routes, lazy_gettext("Imports"))
 
 
-def _list() -> ResponseReturnValue:
-    wanted = word("number")
-    if wanted is not None:
-        return _search(wanted)
-    return _page_of_list(_filters())
-
-
-def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = "") -> str:
-    service, page = current_service(), paging()
+def _list() -> str:
+    service, page, filters = current_service(), paging(), _filters()
     with transaction(service.engine) as connection:
         rows, total = list_imports(
-            connection,
-            service.kernel,
-            status=filters.status,
-            code=filters.code,
-            since=_midnight(filters.since),
-            before=_midnight(filters.until, later=1),
-            offset=page.offset,
-            limit=page.limit,
+            connection, service.kernel, offset=page.offset, limit=page.limit, **_conditions(filters)
         )
         carers = care.carers(connection, service.kernel, [row["id"] for row in rows])
         codes = story.codes_in_use(connection, service.kernel)
@@ -108,9 +101,44 @@ def _page_of_list(filters: Filters, problem: str | None = None, wanted: str = ""
         carers=carers,
         failed=failed,
         doubted=doubted,
-        problem=problem,
-        wanted=wanted,
     )
+
+
+def _export() -> Response:
+    """Every file on the list, on all its pages; names only for people who may see them."""
+    service, filters = current_service(), _filters()
+    names = may(Role.READ)
+    with transaction(service.engine) as connection:
+        rows, _total = list_imports(connection, service.kernel, limit=_MOST_EXPORTED, **_conditions(filters))
+    note_list(action=Access.EXPORT)
+    heading = [gettext("Number"), gettext("State"), gettext("Reason"), gettext("Came in")]
+    heading += [gettext("Records"), *(state.word for state in words.OUTCOMES.values())]
+    heading += [gettext("File")] if names else []
+    return spreadsheet(f"curavani-{service.kernel.service_name}-files-{today()}", heading,
+                       (_line(row, names=names) for row in rows))  # fmt: skip
+
+
+def _line(row: RowMapping, *, names: bool) -> list[object]:
+    code, kernel = row["error_code"], current_service().kernel
+    return [
+        number(row["id"]),
+        words.file_state(row["status"]).word,
+        gist(code) if code else None,
+        row["first_seen_at"],
+        row[kernel.total_column.name],
+        *(row[f"{outcome}_count"] for outcome in words.OUTCOMES),
+        *([row["file_name"]] if names else []),
+    ]
+
+
+def _conditions(filters: Filters) -> dict[str, Any]:
+    return {
+        "status": filters.status,
+        "code": filters.code,
+        "since": _midnight(filters.since),
+        "before": _midnight(filters.until, later=1),
+        "oldest_first": filters.oldest_first,
+    }
 
 
 def _failed(connection: Connection, filters: Filters) -> tuple[int, int]:
@@ -122,28 +150,11 @@ def _failed(connection: Connection, filters: Filters) -> tuple[int, int]:
     return len(mend.failed_ids(connection, kernel, filters.code)), doubted * (filters.code == Code.IMPLAUSIBLE_COUNT)
 
 
-def _search(wanted: str) -> ResponseReturnValue:
-    """To the file with this number: `12`, or `P12` as mails and the command line write it."""
-    service = current_service()
-    match = _NUMBER.fullmatch(wanted)
-    nobody = Filters(None, None, None, None)
-    if match is None:
-        return _page_of_list(nobody, gettext("A number looks like %(number)s.", number=number(12)), wanted)
-    if match[1] and match[1].upper() != service.kernel.prefix:
-        return _page_of_list(nobody, gettext("This number belongs to the other service's console."), wanted)
-    import_id = int(match[2])
-    with transaction(service.engine) as connection:
-        try:
-            ledger.find(connection, service.kernel, import_id)
-        except NotFound:
-            return _page_of_list(nobody, gettext("There is no file %(number)s.", number=number(import_id)), wanted)
-    return redirect(url_for("console.imports.show", import_id=import_id))
-
-
 def _filters() -> Filters:
     """The filters of the query; what makes no sense counts as not given."""
     status = word("status")
-    return Filters(status if status in FILE_STATES else None, word("code"), _day("since"), _day("until"))
+    status = status if status in words.FILE_STATES else None
+    return Filters(status, word("code"), _day("since"), _day("until"), word("order") == _OLDEST)
 
 
 def _day(name: str) -> date | None:

@@ -8,14 +8,16 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.exceptions import NotFound
 
-from shared.console import context
+from shared.console import context, words
 from shared.console.access import admit
 from shared.console.accesses import accesses_section
 from shared.console.corrections import Correcting
 from shared.console.failures import add_failure_pages
+from shared.console.help import add_help
 from shared.console.imports import imports_section
 from shared.console.language import install_languages
 from shared.console.overview import add_overview
+from shared.console.search import add_search
 from shared.console.sections import Section
 from shared.console.sessions import configure_sessions
 from shared.console.sign_in import add_sign_in
@@ -41,8 +43,10 @@ def install_console(
     # A misspelt name in a template is a bug, not an empty place on the page.
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.finalize = _visible
+    app.jinja_env.globals.update(page_numbers=words.page_numbers, has_endless_word=words.has_endless_word)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(_console(_protection(app), [imports_section(correcting), *sections, accesses_section()]))
+    shown = [imports_section(correcting), *sections, accesses_section()]
+    app.register_blueprint(_console(_protection(app), shown, correcting))
     # Flask makes this view itself.
     views: dict[str, Any] = app.view_functions
     views["console.static"] = needs(EVERYBODY)(views["console.static"])
@@ -69,7 +73,7 @@ def _protection(app: Flask) -> CSRFProtect:
     return CSRFProtect(app)
 
 
-def _console(protection: CSRFProtect, sections: Sequence[Section]) -> Blueprint:
+def _console(protection: CSRFProtect, sections: Sequence[Section], correcting: Correcting | None) -> Blueprint:
     console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates", static_folder="static")
     console.before_request(admit)
     console.before_request(protection.protect)
@@ -77,7 +81,10 @@ def _console(protection: CSRFProtect, sections: Sequence[Section]) -> Blueprint:
     add_failure_pages(console)
     context.add_context(console, sections)
     add_sign_in(console)
-    add_overview(console)
+    add_overview(console, correcting)
+    add_help(console)
+    for people in (section.people for section in sections if section.people is not None):
+        add_search(console, people, correcting)
     for section in sections:
         console.register_blueprint(section.routes, url_prefix=section.address)
     console.route("/<path:_address>", methods=["GET", "POST"], endpoint="nowhere")(needs(Role.LOOK)(_nowhere))

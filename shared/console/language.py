@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Final
 
 from flask import Flask, has_request_context
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, format_decimal, get_locale, get_translations
 
 from shared.console import sessions
 from shared.words.codes import describe
@@ -26,6 +26,7 @@ def install_languages(app: Flask) -> None:
         default_timezone="Europe/Berlin",
         locale_selector=lambda: _LOCALES[_selected() or _DEFAULT],
     )
+    app.jinja_env.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
 
 
 def current_language() -> str:
@@ -43,6 +44,19 @@ def meaning(code: str) -> str:
 def gist(code: str) -> str:
     """The beginning of a code's meaning, for a list: what is the matter, without what to do."""
     return re.split(r"[.;:(,]", meaning(code), maxsplit=1)[0].strip()
+
+
+def ngettext(singular: str, plural: str, num: int, **variables: str) -> str:
+    """The message for so many, its number written as people write it: `10.024 Einträge`."""
+    return _counted(singular, plural, num) % variables
+
+
+def _counted(singular: str, plural: str, num: int) -> str:
+    return str(get_translations().ungettext(singular, plural, num)).replace("%(num)s", format_decimal(num))
+
+
+def _said(message: str) -> str:
+    return str(get_translations().ugettext(message))
 
 
 def _selected() -> str | None:

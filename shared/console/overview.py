@@ -5,15 +5,26 @@ from dataclasses import dataclass
 
 from babel.dates import format_skeleton
 from flask import Blueprint, redirect, render_template, url_for
-from flask_babel import LazyString, format_timedelta, get_locale, gettext, lazy_gettext, ngettext
+from flask_babel import (
+    LazyString,
+    format_date,
+    format_decimal,
+    format_timedelta,
+    get_locale,
+    gettext,
+    lazy_gettext,
+)
 
 from shared.console import plot, words
-from shared.console.figures import Week, latest_failed, weeks
-from shared.console.language import meaning
+from shared.console.corrections import Correcting
+from shared.console.figures import Compared, Week, compared, weeks
+from shared.console.language import meaning, ngettext
+from shared.console.needs import FailedFile, needs_somebody
 from shared.core.clock import today
 from shared.core.dependencies import Check
 from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.http.accesses import note_list
 from shared.http.auth import needs
 from shared.http.service import Service, current_service
 from shared.imports import care
@@ -53,40 +64,79 @@ class Line:
     advice: str
 
 
-def add_overview(console: Blueprint) -> None:
-    """The overview at `/console`."""
-    console.get("", endpoint="index")(needs(Role.LOOK)(_overview))
+def add_overview(console: Blueprint, correcting: Correcting | None) -> None:
+    """The overview at `/console`; `correcting` is how the service's failed files are read, where they can be."""
+    console.get("", endpoint="index")(needs(Role.LOOK)(lambda: _overview(correcting)))
     console.get("/", endpoint="slash")(needs(Role.LOOK)(lambda: redirect(url_for("console.index"))))
 
 
-def _overview() -> str:
+def _overview(correcting: Correcting | None) -> str:
     service = current_service()
     # Before the transaction: a part that does not answer may take seconds, and no connection is to wait for it.
     outside = service.probes.checks()
     with transaction(service.engine) as connection:
         snapshot = read_snapshot(connection, service.kernel)
-        failed = latest_failed(connection, service.kernel)
-        carers = care.carers(connection, service.kernel, [file.id for file in failed])
+        waiting = needs_somebody(connection, service.kernel, correcting)
+        carers = care.carers(connection, service.kernel, [need.id for need in waiting if isinstance(need, FailedFile)])
+        arrivals = compared(connection, service.kernel)
         history = weeks(connection, service.kernel, today())
         due = service.count_due(connection)
+    if any(isinstance(need, FailedFile) and need.who and need.who.is_told for need in waiting):
+        note_list()
     checks = [*import_health(snapshot, service.expected), *outside]
+    lines = _lines(check for check in checks if check.name not in _shown_elsewhere(service))
     return render_template(
         "console/overview.html",
         snapshot=snapshot,
         running=running_pass(snapshot),
-        failed=failed,
+        waiting=waiting,
         carers=carers,
         failed_total=_failed_files(snapshot),
         due=due,
+        arrivals=_arrivals(arrivals, service.kernel.service_name),
+        compared=arrivals,
         weeks=history,
         headline=_headline(snapshot, checks),
-        lines=_lines(check for check in checks if check.name not in _shown_elsewhere(service)),
+        lines=lines,
+        troubles=[line for line in lines if line.state.tone == "bad"],
         files_plot=plot.stacked_bars([_files(week) for week in history]),
         records_plot=plot.stacked_bars([_records(week) for week in history]),
         plot=plot,
         interval=format_timedelta(service.interval_seconds),
         import_enabled=service.import_enabled,
     )
+
+
+_ARRIVALS: Mapping[str, Mapping[str, LazyString]] = {
+    "patient": {
+        "files": lazy_gettext("Registrations"),
+        "new": lazy_gettext("New patients"),
+        "updated": lazy_gettext("Patients with new answers"),
+    },
+    "therapist": {
+        "files": lazy_gettext("Files of the doctors' search"),
+        "new": lazy_gettext("New practices"),
+        "updated": lazy_gettext("Changed practices"),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of what came in: today and this week, each beside what is usual."""
+
+    title: str
+    today: int
+    usual_day: int
+    this_week: int
+    usual_week: int
+
+
+def _arrivals(compared: Compared, service_name: str) -> list[Row]:
+    spans = (compared.today, compared.usual_day, compared.this_week, compared.usual_week)
+    return [
+        Row(str(title), *(getattr(span, name) for span in spans)) for name, title in _ARRIVALS[service_name].items()
+    ]
 
 
 def _failed_files(snapshot: Snapshot) -> int:
@@ -142,8 +192,17 @@ def _day(week: Week) -> str:
 
 def _files(week: Week) -> plot.Column:
     parts = (("good", week.imported), ("calm", week.left_out), ("bad", week.failed))
-    return plot.Column(_day(week), parts)
+    figures = gettext(
+        "Week from %(day)s: %(imported)s imported, %(left_out)s left out, %(failed)s failed",
+        day=format_date(week.monday, "long"),
+        imported=format_decimal(week.imported),
+        left_out=format_decimal(week.left_out),
+        failed=format_decimal(week.failed),
+    )
+    return plot.Column(_day(week), figures, parts)
 
 
 def _records(week: Week) -> plot.Column:
-    return plot.Column(_day(week), (("good", week.records),))
+    records = ngettext("%(num)s record", "%(num)s records", week.records)
+    figures = gettext("Week from %(day)s: %(records)s", day=format_date(week.monday, "long"), records=records)
+    return plot.Column(_day(week), figures, (("good", week.records),))

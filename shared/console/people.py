@@ -13,8 +13,9 @@ from flask_babel import LazyString, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
-from shared.console.access import may
 from shared.console.erasures import Erasing, add_erasing
+from shared.console.objections import Objecting, add_objecting
+from shared.console.people_list import PeopleList
 from shared.console.person_form import Editing, FieldGroup, Move, add_editing
 from shared.console.sections import Section
 from shared.core.json_values import json_default
@@ -23,15 +24,12 @@ from shared.database.engine import transaction
 from shared.http.accesses import note_export, note_list
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
-from shared.http.requests import paging, word
 from shared.http.service import current_service
-from shared.people.table import MOST_WORDS
 from shared.people.timeline import history_of
 
 R = TypeVar("R")
 
 _ONE = "/<int:entity_id>"
-_MOST_FOUND = 50
 
 
 class Person(Protocol):
@@ -75,18 +73,20 @@ class Due(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What only a service knows of its people. `table` has `id`, `vorname`, `nachname`, `plz`, `ort` and `status`."""
+    """What only a service knows of its people. `table` has `id`, `vorname`, `nachname`, `plz`, `ort` and `status`; who
+    does not fulfil `handed_out` is left out of files for a spreadsheet."""
 
     label: LazyString
     table: sa.Table
     groups: Sequence[FieldGroup]
-    find: Callable[..., tuple[Sequence[Person], int]]
     get: Callable[[Connection, int], Person]
     editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing[Any] | None = None
+    objecting: Objecting | None = None
     answering: Answering | None = None
     restricting: Restricting | None = None
+    handed_out: sa.ColumnElement[bool] = field(default_factory=sa.true)
     due: Callable[[Connection], Sequence[Due]] | None = None
     moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
     """The common changes of each status."""
@@ -98,12 +98,6 @@ class People:
         columns = self.table.c
         statement = sa.select(columns.id, columns.vorname, columns.nachname).where(columns.id.in_(ids))
         return {row.id: full_name(row) for row in connection.execute(statement)}
-
-    def count_by_status(self, connection: Connection) -> list[tuple[str, int]]:
-        """How many there are of each status, in the status' own order."""
-        status = self.table.c.status
-        statement = sa.select(status, sa.func.count()).group_by(status).order_by(status)
-        return [(name, number) for name, number in connection.execute(statement)]
 
 
 def full_name(person: Person) -> str:
@@ -120,8 +114,9 @@ def people_section(people: People) -> Section:
     """The section at `/console/people`."""
     routes = Blueprint("people", __name__)
     pages = _Pages(people)
-    routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
-    routes.post("/search", endpoint="search")(needs(Role.READ)(pages.search))
+    listed = PeopleList(people.label, people.table, people.handed_out)
+    routes.get("", endpoint="index")(needs(Role.LOOK)(listed.index))
+    routes.get("/list.csv", endpoint="list_export")(needs(Role.READ)(listed.export))
     routes.get(_ONE, endpoint="show")(needs(Role.READ)(pages.show))
     add_editing(routes, people.groups, people.editing)
     if people.answering:
@@ -136,43 +131,16 @@ def people_section(people: People) -> Section:
         routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
         add_erasing(routes, people.names, people.erasing)
-    return Section(routes, people.label)
+    if people.objecting:
+        add_objecting(routes, people.objecting)
+    return Section(routes, people.label, people=people.table)
 
 
 class _Pages:
-    """The views of the list and of one person."""
+    """The view of one person."""
 
     def __init__(self, people: People) -> None:
         self._people = people
-
-    def index(self) -> str:
-        """The list for people who may see names; for the others, how many there are."""
-        page, status = paging(), word("status")
-        with transaction(current_service().engine) as connection:
-            counts = self._people.count_by_status(connection)
-            status = status if status in dict(counts) else None
-            rows, total = self._find(connection, status=status, offset=page.offset, limit=page.limit)
-        return self._list(counts, rows, total, page=page.page, pages=max(-(-total // page.limit), 1), status=status)
-
-    def search(self) -> str:
-        """By words of name, address, e-mail or phone; posted, because addresses end in logs and names must not."""
-        wanted = request.form.get("search", "").replace("\x00", "").strip()[:200]
-        wanted = " ".join(wanted.split()[:MOST_WORDS])
-        with transaction(current_service().engine) as connection:
-            counts = self._people.count_by_status(connection)
-            rows, total = self._find(connection, search=wanted or None, offset=0, limit=_MOST_FOUND)
-        return self._list(counts, rows, total, search=wanted)
-
-    def _find(self, connection: Connection, **wanted: object) -> tuple[Sequence[Person], int]:
-        return self._people.find(connection, **wanted) if may(Role.READ) else ([], 0)
-
-    def _list(self, counts: Sequence[tuple[str, int]], rows: Sequence[Person], total: int, **values: object) -> str:
-        note_list()
-        shown = {"page": 1, "pages": 1, "status": None, "search": "", **values}
-        return render_template(
-            "console/people.html", people=self._people, counts=counts, rows=rows, total=total, full_name=full_name,
-            **shown,
-        )  # fmt: skip
 
     def show(self, entity_id: int) -> str:
         """Everything about one person."""

@@ -11,9 +11,11 @@ _GAP = 0.35
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One bar: its parts from the ground up, each with a kind (a class of the style sheet) and a number."""
+    """One bar: its parts from the ground up, each with a kind (a class of the style sheet) and a number; `figures` says
+    them in words."""
 
     label: str
+    figures: str
     parts: Sequence[tuple[str, int]]
 
     @property
@@ -40,12 +42,22 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class Strip:
+    """The room of one column from top to ground, whatever its height, with its figures."""
+
+    figures: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
-    """Boxes and texts in a field of `WIDTH` by `HEIGHT`."""
+    """Boxes, texts and strips to point at in a field of `WIDTH` by `HEIGHT`."""
 
     boxes: Sequence[Box]
     scale: Sequence[Tick]
     labels: Sequence[Tick]
+    strips: Sequence[Strip]
     left: float
     right: float
 
@@ -55,7 +67,7 @@ def stacked_bars(columns: Sequence[Column]) -> Plot:
     top = round_up(max((column.total for column in columns), default=0))
     step = (WIDTH - _LEFT - _RIGHT) / max(len(columns), 1)
     ground, room = HEIGHT - _BOTTOM, HEIGHT - _BOTTOM - _TOP
-    boxes, labels = [], []
+    boxes, labels, strips = [], [], []
     for position, column in enumerate(columns):
         x, below = _LEFT + step * (position + _GAP / 2), 0
         for kind, number in column.parts:
@@ -64,9 +76,10 @@ def stacked_bars(columns: Sequence[Column]) -> Plot:
                 y = ground - room * below / top - height
                 boxes.append(Box(kind, round(x, 1), round(y, 1), round(step * (1 - _GAP), 1), round(height, 1)))
             below += number
+        strips.append(Strip(column.figures, round(_LEFT + step * position, 1), round(step, 1)))
         labels.append(Tick(column.label, round(_LEFT + step * (position + 0.5), 1), HEIGHT - 8))
     scale = [Tick(str(value), _LEFT - 8, round(ground - room * value / top, 1)) for value in _marks(top)]
-    return Plot(boxes, scale, labels, _LEFT, WIDTH - _RIGHT)
+    return Plot(boxes, scale, labels, strips, _LEFT, WIDTH - _RIGHT)
 
 
 def round_up(number: int) -> int:

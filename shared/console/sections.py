@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from flask import Blueprint
 from flask_babel import LazyString
 
@@ -14,12 +15,13 @@ class Section:
 
     `routes` is a blueprint with a view called `index`; its name is the section's own, and part of its endpoints
     (`console.NAME.index`). Its pages need a signed-in person of at least `role`; a view that needs more says so by
-    `access.needs`.
+    `access.needs`. `people` is the table of those whom the search finds, where the section shows them.
     """
 
     routes: Blueprint
     label: LazyString
     role: Role = Role.LOOK
+    people: sa.Table | None = None
 
     @property
     def name(self) -> str:

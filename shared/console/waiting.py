@@ -62,7 +62,7 @@ def waiting_in(connection: Connection, correcting: Correcting, row: RowMapping) 
     facts = [(labels[field], words.value(person.get(field))) for field in _REACHED_BY]
     return Waiting(
         name=name,
-        age=_age(person.get("geburtsdatum")),
+        age=age_of(person.get("geburtsdatum")),
         since=since,
         since_in_words=str(format_timedelta(now() - since, granularity="minute")),
         facts=tuple((label, value) for label, value in facts if value),
@@ -104,7 +104,8 @@ def _came(correcting: Correcting, content: bytes) -> Came:
     return Came(shown, {name: value for name, value in document.items() if name != section}, None)
 
 
-def _age(born: object) -> int | None:
+def age_of(born: object) -> int | None:
+    """The age of somebody born on that day; None where it is no day, or nobody can be that old or that young."""
     try:
         day = date.fromisoformat(str(born))
     except ValueError:

@@ -3,11 +3,20 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
-from flask_babel import LazyString, format_date, format_datetime, format_decimal, gettext, lazy_gettext, ngettext
+from flask_babel import (
+    LazyString,
+    format_date,
+    format_datetime,
+    format_decimal,
+    format_timedelta,
+    gettext,
+    lazy_gettext,
+)
 
+from shared.console.language import ngettext
 from shared.core.tokens import Role
 from shared.http.service import current_service
 from shared.words.codes import Code, describe
@@ -29,6 +38,11 @@ SERVICES: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Patient service"),
     "therapist": lazy_gettext("Therapist service"),
 }
+
+CONSOLES: Mapping[str, LazyString] = {"patient": lazy_gettext("Patients"), "therapist": lazy_gettext("Therapists")}
+"""The two consoles as the link between them names them."""
+
+_LONGEST_WORD = 24
 
 Tone = Literal["good", "busy", "warn", "bad", "calm"]
 
@@ -227,6 +241,18 @@ def review_kind(kind: str) -> str:
     return str(REVIEW_KINDS.get(kind, kind))
 
 
+def open_reviews(kind: str, many: int) -> str:
+    """So many decisions of the kind, in words."""
+    texts: Mapping[str, str] = {
+        ReviewKind.POSSIBLE_DUPLICATE: ngettext("%(num)s possible duplicate", "%(num)s possible duplicates", many),
+        ReviewKind.CONFLICT: ngettext(
+            "%(num)s field in which staff and source differ", "%(num)s fields in which staff and source differ", many
+        ),
+        ReviewKind.HELD_DELETIONS: ngettext("%(num)s held list of deletions", "%(num)s held lists of deletions", many),
+    }
+    return texts.get(kind, f"{format_decimal(many)} {kind}")
+
+
 def review_state(state: str) -> Badge:
     """The badge of a review's state."""
     return _badge(REVIEW_STATES, state)
@@ -262,6 +288,26 @@ def pass_counts(files: Mapping[str, int]) -> str:
     """What a pass did, in a few words."""
     number = sum(many for name, many in files.items() if name not in ("delete_pending", Code.FOLDER_UNREADABLE))
     return str(ngettext("%(num)s file", "%(num)s files", number)) if number else str(gettext("nothing new"))
+
+
+def since(moment: datetime) -> str:
+    """How long ago that was, in one word and a number: `3 days`."""
+    return str(format_timedelta(datetime.now(UTC) - moment, granularity="minute", threshold=1.5))
+
+
+def page_numbers(page: int, pages: int) -> list[int | None]:
+    """The pages of a list to choose from: the first, the last and those around this one; None stands for a gap."""
+    shown = sorted(number for number in {1, *range(page - 2, page + 3), pages} if 1 <= number <= pages)
+    found: list[int | None] = []
+    for number in shown:
+        found += [None] if found and number - (found[-1] or 0) > 1 else []
+        found.append(number)
+    return found
+
+
+def has_endless_word(text: object) -> bool:
+    """Whether a word of it is longer than any line of a phone."""
+    return any(len(part) > _LONGEST_WORD for part in str(text).split())
 
 
 def size(number_of_bytes: int) -> str:
@@ -302,7 +348,8 @@ def value(content: object) -> str:
     if isinstance(content, dict) and set(content) == {"max_km"}:
         return str(gettext("at most %(number)s km", number=content["max_km"]))
     if isinstance(content, dict):
-        return "; ".join(f"{str(key).replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in content.items())
+        named = in_order_of_the_week(content)
+        return "; ".join(f"{key.replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in named)
     return _text(content)
 
 
@@ -346,6 +393,16 @@ _UNDERSCORED = frozenset(
         "Systemische_Therapie",
     }
 )
+
+
+WEEKDAYS = ("montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag")
+
+
+def in_order_of_the_week(content: Mapping[str, object]) -> list[tuple[str, object]]:
+    """The members with weekdays as they follow each other; PostgreSQL keeps them by the length of their names."""
+    return sorted(
+        content.items(), key=lambda entry: WEEKDAYS.index(key) if (key := entry[0].lower()) in WEEKDAYS else 7
+    )
 
 
 def access(word: str) -> str:

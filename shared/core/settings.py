@@ -130,6 +130,9 @@ class ServingSettings(AuthSettings):
     console_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None, alias="CONSOLE_BASE_URL", description="Public address, for links in mails."
     )
+    other_console_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+        None, alias="OTHER_CONSOLE_URL", description="Public address of the other service, for the link to its console."
+    )
     communication_service_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
         None,
         alias="COMMUNICATION_SERVICE_URL",

@@ -176,6 +176,7 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: S
         Index(None, "file_hash"),
         Index("ix_import_tracking_delete_pending", "id", postgresql_where=sa.text("source_deleted_at IS NULL")),
         Index(None, "processed_at"),
+        Index(None, "first_seen_at"),
         *of_source,
     )
 

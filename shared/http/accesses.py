@@ -51,10 +51,10 @@ def note_files(ids: Iterable[int]) -> None:
         _note(Seen(_action(), import_id=import_id))
 
 
-def note_list(*, import_id: int | None = None) -> None:
+def note_list(*, import_id: int | None = None, action: Access = Access.LIST) -> None:
     """Notes that the answer is a list that names people to callers who may see them."""
     if g.caller.role >= Role.READ:
-        _note(Seen(Access.LIST, import_id=import_id))
+        _note(Seen(action, import_id=import_id))
 
 
 def note_created(entity_id: int) -> None:

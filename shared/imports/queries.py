@@ -32,11 +32,12 @@ def list_imports(
     since: datetime | None = None,
     before: datetime | None = None,
     search: str | None = None,
+    oldest_first: bool = False,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[RowMapping], int]:
-    """A page of files, newest first, and how many there are in all; `since` and `before` bound when they were first
-    seen, and each word of `search` occurs in their names. Raises `InvalidInput` for too many words.
+    """A page of files, newest first unless told, and how many there are in all; `since` and `before` bound when they
+    were first seen, and each word of `search` occurs in their names. Raises `InvalidInput` for too many words.
     """
     table = kernel.import_tracking
     columns, conditions = table.c, []
@@ -46,7 +47,8 @@ def list_imports(
     conditions += [columns.first_seen_at < before] if before is not None else []
     conditions += _named_with(columns.file_name, search) if search is not None else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
-    page = sa.select(table).where(*conditions).order_by(table.c.id.desc()).offset(offset).limit(limit)
+    order = columns.id if oldest_first else columns.id.desc()
+    page = sa.select(table).where(*conditions).order_by(order).offset(offset).limit(limit)
     return list(connection.execute(page).mappings()), total
 
 

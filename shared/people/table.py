@@ -8,22 +8,14 @@ from typing import Generic, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from shared.core.errors import Finding, NotFound
+from shared.core.errors import NotFound
 from shared.database.statements import Statement
 from shared.database.tables import KernelTables
 from shared.fields.declaration import Fields, Values
-from shared.fields.validation import InvalidInput
-from shared.text.keys import search_key, search_words
-from shared.words.codes import Code
+from shared.people.listing import count, found_by, sought_in
+from shared.text.keys import search_key
 
 P = TypeVar("P")
-
-MOST_WORDS = 20
-"""Of a search: each word is one look through all that is searched."""
-
-
-_MOST_WORDS = 20
-_LONGEST_SEARCH = 1000
 
 
 @dataclass(frozen=True)
@@ -57,17 +49,11 @@ class PersonTable(Generic[P]):
     ) -> tuple[list[P], int]:
         """A page of the people who fulfil all conditions, newest first, and how many there are in all.
 
-        Every word of `search` has to occur in what a search looks through. Raises `InvalidInput` for too many words.
+        Whoever is meant by `search` is among them. Raises `InvalidInput` for a search that is too long.
         """
-        _refuse_long(search or "")
-        columns = self.table.c
-        wanted = search_words(search)
-        if len(wanted) > MOST_WORDS:
-            raise InvalidInput(f"At most {MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])
-        words = [columns.search_key.contains(word, autoescape=True) for word in wanted]
-        found = sa.and_(sa.true(), *conditions, *words)
-        total = connection.execute(sa.select(sa.func.count()).select_from(self.table).where(found)).scalar_one()
-        newest_first = (columns.created_at.desc(), columns.id.desc())
+        found = sa.and_(sa.true(), *conditions, *found_by(self.table, sought_in(search)))
+        total = count(connection, self.table, [found])
+        newest_first = (self.table.c.created_at.desc(), self.table.c.id.desc())
         page = sa.select(self.table).where(found).order_by(*newest_first).offset(offset).limit(limit)
         return [self.person(**row) for row in connection.execute(page).mappings()], total
 
@@ -93,9 +79,3 @@ class PersonTable(Generic[P]):
         number = self.table.c.id
         ids = sa.bindparam("ids", type_=sa.ARRAY(sa.Integer))
         return sa.select(self.table).where(number == sa.any_(ids)).order_by(number)
-
-
-def _refuse_long(search: str) -> None:
-    """Before anything is computed of it: each word is a walk through everybody."""
-    if len(search) > _LONGEST_SEARCH or len(search.split()) > _MOST_WORDS:
-        raise InvalidInput(f"Search for at most {_MOST_WORDS} words", [Finding("/search", Code.TOO_LONG)])

@@ -169,7 +169,7 @@ def containers(
 ) -> Iterator[dict[str, Container]]:
     """Every container of the file that has a part in the pipeline, none started."""
     postgres = readable_binaries(None, Account(999, 999))
-    java = Path(program("java", what="Debian package openjdk-17-jre-headless"))
+    java = Path(program("java", what="Java 17 or later, Debian package default-jre-headless"))
     broker_files = {"/opt/kafka/bin/kafka-topics.sh": _TOPICS}
     made: dict[str, Container] = {}
 

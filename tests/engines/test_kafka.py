@@ -185,8 +185,8 @@ WRONG = {
     "wrong authority": ("tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
     "wrong authority before a login": ("scram over tls", {"ssl_ca_location": "stranger"}, "broker_tls_failed"),
     "wrong host name": ("tls", {"listener": "MISNAMED"}, "broker_tls_failed"),
-    "tls where there is none": ("tls", {"listener": "OPEN"}, "broker_tls_failed"),
     # The broker hangs up without a word.
+    "tls where there is none": ("tls", {"listener": "OPEN"}, "broker_unavailable"),
     "none where there is tls": (None, {"listener": "TLS"}, "broker_unavailable"),
     "no login where one is asked for": (None, {"listener": "LOGIN"}, "broker_unavailable"),
     "no such host": (None, {"bootstrap_servers": "no-such-host.invalid:9092"}, "broker_address_unknown"),
@@ -239,9 +239,14 @@ def test_every_wrong_way_in_makes_events_wait_and_parks_none(
     rights("scram")
     outbox.write(1, 2)
     settings = {name: way_in(way, **changes) for name, (way, changes, _) in WRONG.items()}
-    with ThreadPoolExecutor(len(settings)) as threads:
-        answers = dict(zip(settings, threads.map(refusal, settings.values()), strict=True))
-    assert answers == {name: code for name, (_, _, code) in WRONG.items()}
+
+    # On a busy machine a probe may be over before the brokers have said no.
+    def is_told(name):
+        return wait_until(lambda: refusal(settings[name]) == WRONG[name][2], 60)
+
+    with ThreadPoolExecutor(3) as threads:
+        untold = [name for name, told in zip(WRONG, threads.map(is_told, WRONG), strict=True) if not told]
+    assert untold == []
     for name in ("wrong password for plain", "wrong password for scram", "wrong authority", "wrong host name"):
         assert new_relay(settings[name]).once(seconds=1.0) == 0, name
         assert (outbox.unsent().events.number, outbox.do(parked)) == (2, []), name

@@ -457,7 +457,6 @@ def test_german_is_the_language_until_somebody_chooses_english(operator):
         ("/console/imports/99999999999999999999", 404, "Diese Seite gibt es nicht"),
         ("/console/decisions/2147483648", 404, "Diese Seite gibt es nicht"),
         ("/console/people/2147483648/erase", 404, "Diese Seite gibt es nicht"),
-        ("/console/imports?number=9999999999", 200, "Es gibt keine Datei P9999999999."),
     ],
 )
 def test_failures_are_pages(operator, path, status, said):
@@ -569,15 +568,19 @@ def test_an_action_without_an_importer_says_so(operator, failed_file):
         ("P1", None),
         ("1", None),
         (" p 1 ", None),
-        ("T1", "gehört zur Konsole des anderen Dienstes"),
-        ("99", "Es gibt keine Datei P99"),
-        ("Mustermann", "Eine Nummer sieht so aus: P12"),
+        ("Datei P1", None),
+        ("T1", "Diese Nummer gehört in die Konsole der Therapeuten."),
+        ("P99", "Keine Treffer."),
+        ("99", "Keine Treffer."),
+        ("PE1", "Keine Treffer."),
+        ("Patient 1", "Keine Treffer."),
+        ("P9999999999", "Keine Treffer."),
     ],
 )
 def test_a_file_is_found_by_its_number(operator, failed_file, wanted, said):
-    answer = operator.page("/console/imports", query_string={"number": wanted})
+    answer = operator.form("/console/search", search=wanted)
     if said is None:
-        assert answer.location == "/console/imports/1"
+        assert (answer.status_code, answer.location) == (303, "/console/imports/1")
     else:
         assert said in answer.text
 

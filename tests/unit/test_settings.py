@@ -84,7 +84,7 @@ def test_what_the_kafka_client_could_not_use_is_named_at_the_start(changes, name
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["CONSOLE_BASE_URL", "COMMUNICATION_SERVICE_URL"])
+@pytest.mark.parametrize("name", ["CONSOLE_BASE_URL", "OTHER_CONSOLE_URL", "COMMUNICATION_SERVICE_URL"])
 @pytest.mark.parametrize(
     "text", ["curavani.example", "https://", "ftp://a.example", "https://a b.example", "http://[", "x"]
 )

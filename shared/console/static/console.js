@@ -1,5 +1,6 @@
 "use strict";
-// Pages work without this. It keeps the parts marked data-live up to date and says early where signing in cannot work.
+// Pages work without this. It keeps the parts marked data-live up to date, shows the figures of bars in words and says
+// early where signing in cannot work.
 
 const REFRESH_HEADER = "X-Console-Refresh";
 
@@ -59,6 +60,14 @@ class LivePage {
     if (this.stale) this.stale.hidden = !isStale;
   }
 }
+
+// The figures of a bar that somebody points at, presses or reaches by keyboard stand in words below the plot.
+function showFigures(event) {
+  const strip = event.target instanceof Element ? event.target.closest(".strip") : null;
+  const line = strip?.closest("figure").querySelector(".figures");
+  if (line) line.textContent = strip.getAttribute("aria-label");
+}
+for (const kind of ["pointerover", "focusin", "click"]) document.addEventListener(kind, showFigures);
 
 const live = [...document.querySelectorAll("[data-live]")];
 if (live.length > 0) new LivePage(live);

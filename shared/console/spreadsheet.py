@@ -1,0 +1,31 @@
+"""Lists as files for a spreadsheet, as Excel in Germany opens them: semicolons, and UTF-8 with its mark."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from flask import Response
+
+from shared.core.clock import GERMANY
+
+_MARK = "\ufeff"
+_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def spreadsheet(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """The rows as a download of this name; no cell of it is a formula."""
+    text = io.StringIO()
+    lines = csv.writer(text, delimiter=";", lineterminator="\r\n")
+    lines.writerows([cell(value) for value in row] for row in (heading, *rows))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(_MARK + text.getvalue(), mimetype="text/csv", headers=headers)
+
+
+def cell(value: object) -> str:
+    """The value as Excel in Germany reads it. What it would take for a formula begins with an apostrophe."""
+    if isinstance(value, datetime):
+        # Babel's formats cost a hundred times as much, and a list has tens of thousands of these.
+        return f"{value.astimezone(GERMANY):%d.%m.%Y %H:%M}"
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_BEGINS_A_FORMULA) else text
