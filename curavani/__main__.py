@@ -1,9 +1,10 @@
 """The command `curavani`."""
 
+import errno
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -20,7 +21,7 @@ from curavani.cli import (
     sessions,
     therapists,
 )
-from curavani.cli.output import TROUBLE, examples, talk, with_exit_codes
+from curavani.cli.output import TROUBLE, UNAVAILABLE, examples, talk, with_exit_codes
 from shared.words.codes import Code
 
 app = typer.Typer(
@@ -101,15 +102,24 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _tell_crash()
+        talk("Error: The disk is full: not all that the command prints could be written. Make room, then run it again.")
+        sys.exit(UNAVAILABLE)
     except Exception:  # noqa: BLE001 - the edge of the process, and logged
-        from curavani.logs import log_to_stderr
-        from shared.core.logs import get_logger
+        _tell_crash()
 
-        # A traceback's text may quote a row: the log keeps types and places only.
-        log_to_stderr()
-        get_logger(__name__).exception("command_crashed", code=Code.INTERNAL_ERROR)
-        talk(f"Error: {Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
-        sys.exit(TROUBLE)
+
+def _tell_crash() -> NoReturn:
+    from curavani.logs import log_to_stderr
+    from shared.core.logs import get_logger
+
+    # A traceback's text may quote a row: the log keeps types and places only.
+    log_to_stderr()
+    get_logger(__name__).exception("command_crashed", code=Code.INTERNAL_ERROR)
+    talk(f"Error: {Code.INTERNAL_ERROR}: {Code.INTERNAL_ERROR.english} `curavani doctor` looks at every part.")
+    sys.exit(TROUBLE)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How every dependency and each import is, in words: ok, or what to do about it. Asks what health asks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Literal, TypeVar
 
 import sqlalchemy as sa
@@ -9,8 +10,10 @@ from sqlalchemy.engine import Engine
 
 from curavani import schema
 from curavani.services import SERVICES, ServiceEntry
+from curavani.sizes import connections_advice, memory_advice
 from shared.core.dependencies import Dependency, ask
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
+from shared.core.memory import memory_limit
 from shared.core.settings import (
     AuthSettings,
     DatabaseSettings,
@@ -25,13 +28,14 @@ from shared.core.settings import (
 )
 from shared.database.engine import create_engine, transaction
 from shared.database.pooler import require_own_sessions
+from shared.database.room import read_room
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency, contacts_dependency
 from shared.mail.smtp import mail_dependency
 from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
-from shared.words.codes import Code, describe
+from shared.words.codes import Code, describe, explain
 from therapist_service.bootstrap import folder_dependency
 
 State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
@@ -54,28 +58,42 @@ Group = TypeVar("Group", bound=SettingsGroup)
 
 
 def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
-    """Every dependency and each service's import, whatever the state of the others. Changes nothing."""
+    """Every part, whatever the state of the others, in the order in which one depends on another. Changes nothing."""
     database = _examined(environ, "database", DatabaseSettings, _database)
     engine = _engine(environ) if database.state == "ok" else None
     try:
-        found = [
-            database,
+        found = [database]
+        if engine is not None:
+            found += _surviving("moving in", lambda: _moving_in(engine))
+            found += _surviving("connections", lambda: _connections(engine, _workers(environ)))
+        found += _surviving("memory", lambda: _memory(_workers(environ)))
+        if engine is not None:
+            for entry in SERVICES.values():
+                found += _surviving(f"{entry.name} import", partial(_import, environ, entry, engine))
+        found += [
             _examined(environ, "bucket", StorageSettings, _bucket),
             _examined(environ, "local copies", PatientImportSettings, lambda it: _copies(it, engine)),
             _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
-            _examined(environ, "digest key", DigestSettings, _digest_key),
             _examined(environ, "kafka", KafkaSettings, _kafka),
             _examined(environ, "communication events", KafkaSettings, contacts_dependency),
             _examined(environ, "mail", MailSettings, _mail),
-            _access(environ),
+            *_surviving("access", lambda: [_access(environ)]),
+            _examined(environ, "digest key", DigestSettings, _digest_key),
         ]
-        if engine is not None:
-            found += _moving_in(engine)
-            found += [look for entry in SERVICES.values() for look in _import(environ, entry, engine)]
     finally:
         if engine is not None:
             engine.dispose()
     return found
+
+
+def _surviving(part: str, look: Callable[[], Iterable[Diagnosis]]) -> list[Diagnosis]:
+    """What is found; a look that fails says so itself, and keeps no other from being had."""
+    try:
+        return list(look())
+    except CuravaniError as error:
+        return [Diagnosis(part, "failing", explain(error.code, error.detail).english)]
+    except Exception as error:  # noqa: BLE001 - whatever is broken, the other parts have to be told
+        return [Diagnosis(part, "failing", f"{Code.INTERNAL_ERROR.english} ({type(error).__name__})")]
 
 
 def _examined(
@@ -88,10 +106,14 @@ def _examined(
     except ModuleNotFoundError:
         # Each service's image has only what that service needs.
         return Diagnosis(part, "not configured", "Not part of this image.")
+    except Exception as error:  # noqa: BLE001 - whatever is broken, the other parts have to be told
+        return Diagnosis(part, "failing", f"{Code.INTERNAL_ERROR.english} ({type(error).__name__})")
     check = ask(dependency)
     if check.code == Code.NOT_CONFIGURED:
         return Diagnosis(part, "not configured", dependency.advice)
-    return Diagnosis(part, "ok") if check.ok else Diagnosis(part, "failing", describe(str(check.code)).english)
+    if check.ok:
+        return Diagnosis(part, "ok")
+    return Diagnosis(part, "failing", explain(str(check.code), check.reason).english)
 
 
 def _moving_in(engine: Engine) -> Iterator[Diagnosis]:
@@ -117,6 +139,27 @@ _STAGE = sa.text("""
 """)
 
 
+def _connections(engine: Engine, workers: int) -> Iterator[Diagnosis]:
+    """Whether PostgreSQL takes the connections that the processes of both services may open."""
+    with transaction(engine) as connection:
+        advice = connections_advice(read_room(connection), len(SERVICES) * workers)
+    yield Diagnosis("connections", "attention" if advice else "ok", advice or "")
+
+
+def _memory(workers: int) -> Iterator[Diagnosis]:
+    """Whether the container leaves the workers the memory that they need; nothing where there is no limit."""
+    limit = memory_limit()
+    if limit is not None:
+        advice = memory_advice(limit, workers)
+        yield Diagnosis("memory", "attention" if advice else "ok", advice or "")
+
+
+def _workers(environ: Mapping[str, str]) -> int:
+    """Worker processes of a service, by the variable that `curavani serve` reads."""
+    given = environ.get("WEB_CONCURRENCY", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else 1
+
+
 def _access(environ: Mapping[str, str]) -> Diagnosis:
     """Who is let in, by the settings that the services have as well."""
     try:
@@ -132,15 +175,11 @@ def _access(environ: Mapping[str, str]) -> Diagnosis:
 
 def _import(environ: Mapping[str, str], entry: ServiceEntry, engine: Engine) -> Iterator[Diagnosis]:
     """One line on a service's import; none where its settings, named above, are not complete or not in this image."""
-    part = f"{entry.name} import"
     try:
         expected = entry.bootstrap.expectations(read_settings(environ, *entry.bootstrap.IMPORT_GROUPS))
         with transaction(engine) as connection:
             snapshot = read_snapshot(connection, entry.kernel)
     except (SettingsError, ModuleNotFoundError):
-        return
-    except CuravaniError as error:
-        yield Diagnosis(part, "failing", describe(error.code).english)
         return
     yield import_diagnosis(entry.name, snapshot, expected)
 

@@ -72,11 +72,11 @@ def upgrade(engine: Engine, *, patience_seconds: int = 10) -> SchemaState:
             raise
 
 
-def migrate(connection: Connection) -> None:
-    """Runs the missing migrations in the connection's transaction."""
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Runs the migrations that are missing up to the revision, in the connection's transaction."""
     config = _config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def state(connection: Connection) -> SchemaState:

@@ -15,7 +15,8 @@ from patient_service import models as patient_models
 from patient_service import review_subjects as patient_subjects
 from patient_service import reviews as patient_reviews
 from patient_service import undo as patient_undo
-from shared.core.settings import DatabaseSettings, LogSettings, Settings, SettingsGroup, read_settings
+from shared.core.settings import DatabaseSettings, DigestSettings, LogSettings, Settings, SettingsGroup, read_settings
+from shared.database.digest_keys import use_secret
 from shared.database.engine import create_engine, transaction
 from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
@@ -48,6 +49,7 @@ class Bootstrap(Protocol):
     def IMPORT_GROUPS(self) -> tuple[type[SettingsGroup], ...]: ...  # noqa: N802 - a module's constant
     def read_service_settings(self, environ: Mapping[str, str]) -> Settings: ...
     def build_parts(self, settings: Settings, *, console_base_url: str | None = None) -> ServiceParts: ...
+    def require_digest_key(self, settings: Settings) -> None: ...
     def expectations(self, settings: Settings) -> Expectations: ...
 
 
@@ -120,9 +122,11 @@ def settings_of(*groups: type[SettingsGroup]) -> Settings:
 
 def database() -> Engine:
     """The engine of `DATABASE_URL`. Raises `SettingsError`."""
-    settings = settings_of(DatabaseSettings)
+    settings = settings_of(DatabaseSettings, DigestSettings)
     url = settings[DatabaseSettings].database_url.get_secret_value()
-    return create_engine(url, application_name="curavani command line", pool_size=2)
+    engine = create_engine(url, application_name="curavani command line", pool_size=2)
+    use_secret(engine, settings[DigestSettings].secret)
+    return engine
 
 
 @contextmanager

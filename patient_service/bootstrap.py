@@ -13,21 +13,15 @@ from patient_service.imports import silence
 from patient_service.imports.bucket import GcsBucket, Patience, StoredObject
 from patient_service.imports.bucket_ledger import copies_exist
 from patient_service.imports.corrections import Corrections
-from patient_service.imports.digest_keys import keys_of, use_secret
 from patient_service.imports.file_processor import FileProcessor
 from patient_service.imports.gcs_monitor import Content, RegistrationSource
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.patient_importer import Policy
-from patient_service.models import kernel
+from patient_service.models import digest_key, kernel
 from patient_service.patient import PATIENT
 from patient_service.retention import count_due
 from shared.core.dependencies import Dependency, Probes
-from shared.core.errors import (
-    DatabaseNotMigrated,
-    DiskUnavailable,
-    StorageUnavailable,
-    TransientError,
-)
+from shared.core.errors import DatabaseNotMigrated, DiskUnavailable, StorageUnavailable, TransientError
 from shared.core.settings import (
     DatabaseSettings,
     DigestSettings,
@@ -41,6 +35,7 @@ from shared.core.settings import (
     StorageSettings,
     read_settings,
 )
+from shared.database.digest_keys import require_secret, use_secret
 from shared.database.engine import create_engine, transaction
 from shared.database.locks import identity
 from shared.database.revision import require_revision
@@ -150,18 +145,8 @@ def build_parts(
 
 
 def require_digest_key(settings: Settings) -> None:
-    """Raises `SettingsError` where `DIGEST_KEY` is another one than before. A database that is away or has no tables of
-    ours cannot say so, and is not waited for here.
-    """
-    url = settings[DatabaseSettings].database_url.get_secret_value()
-    engine = create_engine(url, application_name=f"curavani {NAME}", pool_size=1)
-    use_secret(engine, settings[DigestSettings].secret)
-    try:
-        with suppress(TransientError, DatabaseNotMigrated), transaction(engine) as connection:
-            require_revision(connection)
-            keys_of(connection)
-    finally:
-        engine.dispose()
+    """Raises `SettingsError` where `DIGEST_KEY` is another one than before."""
+    require_secret(settings[DatabaseSettings], settings[DigestSettings], digest_key)
 
 
 def build_service(settings: Settings, parts: PatientParts) -> Service:
@@ -240,7 +225,8 @@ def copies_dependency(settings: PatientImportSettings, engine: Engine | None) ->
     def check() -> None:
         expected = False
         if engine is not None:
-            with transaction(engine) as connection:
+            # A database that cannot say so is told under its own name, and is no fault of the folder.
+            with suppress(TransientError, DatabaseNotMigrated), transaction(engine) as connection:
                 require_revision(connection)
                 expected = copies_exist(connection)
         copies.check(copies_expected=expected)

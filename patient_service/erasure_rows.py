@@ -21,9 +21,10 @@ from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
 from shared.people.announcements import deleted
+from shared.reviews.reviews import forget
 from shared.text.keys import name_words
 from shared.words.codes import Code
-from shared.words.statuses import Action, FileStatus, ReviewChoice, ReviewState
+from shared.words.statuses import Action, FileStatus, ReviewState
 
 OUT_OF_REACH = (
     "kafka_retention: earlier events stay on the topic until its retention ends; a patient.deleted event was published",
@@ -190,7 +191,7 @@ def _remove_rows(connection: Connection, patient_id: int, import_ids: Sequence[i
         "field_changes": _delete(connection, changes, changes.c.entity_id == patient_id),
         # Before the reviews, which no longer name the person afterwards.
         "reasons": blank_reasons(connection, _actions_about(patient_id, import_ids)),
-        "reviews": _blank_reviews(connection, patient_id),
+        "reviews": forget(connection, kernel, _reviews_about(patient_id)),
         "outcomes": _blank_outcomes(connection, patient_id),
         "corrections": _delete(connection, import_corrections, import_corrections.c.import_id.in_(import_ids)),
         "findings": _delete(connection, findings, findings.c.import_id.in_(import_ids)),
@@ -223,17 +224,6 @@ def _reviews_about(patient_id: int) -> sa.Select[tuple[int]]:
         reviews.detail["candidates"].contains([patient_id]),
     )
     return sa.select(reviews.id).where(about)
-
-
-def _blank_reviews(connection: Connection, patient_id: int) -> int:
-    reviews = kernel.reviews
-    moment = now()
-    blanked = sa.update(reviews).where(reviews.c.id.in_(_reviews_about(patient_id))).values(
-        detail={}, entity_id=None, other_id=None, comment=None, state=ReviewState.RESOLVED,
-        choice=sa.func.coalesce(reviews.c.choice, ReviewChoice.ERASED),
-        decided_at=sa.func.coalesce(reviews.c.decided_at, moment),
-    )  # fmt: skip
-    return connection.execute(blanked).rowcount
 
 
 def _blank_outcomes(connection: Connection, patient_id: int) -> int:

@@ -275,7 +275,7 @@ class _DieWithParent:
 
 
 def _initdb(binaries: Path, password_file: Path) -> list[str]:
-    # The locale of PostgreSQL itself, the same on every machine; before version 17 it had none, and the system's is used.
+    # PostgreSQL's own locale, the same on every machine. Before version 17 it had none: the system's is used.
     builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
     locale = [*(builtin if _version(binaries) >= 17 else ["--locale=C.UTF-8"]), "-E", "UTF8"]
     access = ["-U", "postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]

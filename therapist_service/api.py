@@ -56,6 +56,14 @@ class TherapistImportStatusOut(ImportStatusOut):
     total_files_processed: int
 
 
+class DigestsOut(Answer):
+    """What the person is known again by: keyed digests."""
+
+    known_by: list[str]
+    resembles: list[str]
+    with_secret: bool = Field(description="Whether they carry `DIGEST_KEY`.")
+
+
 class CertificateOut(Answer):
     """What an erasure removed and what it left."""
 
@@ -63,9 +71,11 @@ class CertificateOut(Answer):
     therapist_id: int
     erased_at: datetime
     erased_by: str
+    reason: str | None
     removed: dict[str, int]
     doubtful: list[int] = Field(description="Other practices under the same name, which may be the same person's.")
     out_of_reach: list[str]
+    digests: DigestsOut = Field(description="For a restored database, which has forgotten the erasure.")
 
 
 class TherapistErasedOut(MessageOut):

@@ -14,7 +14,7 @@ from shared.http.reviews_api import ROUTES as REVIEWS
 from shared.http.reviews_api import deciding_routes
 from shared.workers.background import BackgroundWorkers
 from therapist_service.api import ROUTES as THERAPISTS
-from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings
+from therapist_service.bootstrap import NAME, build_parts, build_service, read_service_settings, require_digest_key
 from therapist_service.console import console_sections
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
@@ -30,11 +30,12 @@ def create_app(environ: Mapping[str, str] | None = None, *, start_workers: bool 
     settings = read_service_settings(os.environ if environ is None else environ)
     configure_logging(settings[LogSettings], service=NAME)
     tell_of_open_doors(settings[ServingSettings])
+    require_digest_key(settings)
     parts = build_parts(settings, console_base_url=settings[ServingSettings].console_base_url)
     service = build_service(settings, parts)
     routes = [THERAPISTS, IMPORTS, REVIEWS, deciding_routes(resolve_review, undo_review)]
     app = build_app(service, "Curavani therapist service", _DESCRIPTION, routes)
-    install_console(app, service, console_sections())
+    install_console(app, service, console_sections(parts.engine))
     if start_workers:
         workers = BackgroundWorkers(
             parts.engine, service.kernel, lambda: parts.jobs(import_enabled=service.import_enabled)

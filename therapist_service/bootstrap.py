@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 from shared.core.dependencies import Dependency, Probes
 from shared.core.settings import (
     DatabaseSettings,
+    DigestSettings,
     KafkaSettings,
     LogSettings,
     MailSettings,
@@ -18,6 +19,7 @@ from shared.core.settings import (
     TherapistImportSettings,
     read_settings,
 )
+from shared.database.digest_keys import require_secret, use_secret
 from shared.database.engine import create_engine
 from shared.database.locks import identity
 from shared.events.outbox import topic_of
@@ -40,12 +42,12 @@ from therapist_service.imports.fill_rates import look_at_fill_rates
 from therapist_service.imports.scrape import Scrape
 from therapist_service.imports.scrape_files import FolderUnavailable, ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience
-from therapist_service.models import kernel
+from therapist_service.models import digest_key, kernel
 from therapist_service.therapist import THERAPIST
 
 NAME = "therapist-service"
 IMPORT_GROUPS = (
-    *(DatabaseSettings, TherapistImportSettings, RetentionSettings),
+    *(DatabaseSettings, TherapistImportSettings, DigestSettings, RetentionSettings),
     *(KafkaSettings, MailSettings, LogSettings),
 )
 """Settings of a pass from the command line; the service needs `ServingSettings` as well."""
@@ -89,6 +91,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     import_settings = settings[TherapistImportSettings]
     url = settings[DatabaseSettings].database_url.get_secret_value()
     engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
+    use_secret(engine, settings[DigestSettings].secret)
     metrics = ProcessMetrics(NAME, kernel.service_name)
     source = ScrapeSource(
         folder=ScrapeFolder(import_settings.folder_path),
@@ -115,6 +118,11 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         ),
         metrics=metrics,
     )
+
+
+def require_digest_key(settings: Settings) -> None:
+    """Raises `SettingsError` where `DIGEST_KEY` is another one than before."""
+    require_secret(settings[DatabaseSettings], settings[DigestSettings], digest_key)
 
 
 def audience_of(settings: TherapistImportSettings) -> Audience:

@@ -3,20 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from flask_babel import LazyString, lazy_gettext
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
-from shared.console.people import People, people_section
+from shared.console.objections import Objecting, Preview
+from shared.console.people import People, full_name, people_section
 from shared.console.person_form import Editing, FieldGroup, Move
 from shared.console.reviews import ServiceReviews, reviews_section
 from shared.console.sections import Section
 from shared.fields.declaration import Row
 from shared.fields.validation import validate
 from shared.words.vocabulary import Therapeutstatus
+from therapist_service import erasure
 from therapist_service.imports.outlook import Outlook, outlook
 from therapist_service.models import therapeuten
 from therapist_service.review_subjects import subject_of
 from therapist_service.reviews import resolve_review
 from therapist_service.schemas import TherapistCreate, TherapistUpdate
+from therapist_service.suppressions import allow, list_suppressions
 from therapist_service.therapist import THERAPIST, Group
 from therapist_service.undo import undo_review
 from therapist_service.use_cases import (
@@ -49,18 +52,28 @@ _MOVES = {
 }
 
 
-def console_sections() -> list[Section]:
-    """Reviews and therapists."""
+def console_sections(engine: Engine) -> list[Section]:
+    """Reviews and therapists; an erasure has transactions of its own."""
+
+    def erase(therapist_id: int, actor: str, reason: str | None) -> int:
+        return erasure.erase(engine, therapist_id, actor, reason)["suppression_id"]
+
     people = People(
         label=lazy_gettext("Therapists"),
         table=therapeuten,
         groups=[FieldGroup(heading, THERAPIST.in_group(group)) for group, heading in _HEADINGS.items()],
         get=get_therapist,
         editing=Editing(_create, _update, lambda connection, number: lock_therapists(connection, [number])[number]),
+        objecting=Objecting(_preview, erase, list_suppressions, allow),
         moves=_MOVES,
         outlook=_outlook,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]
+
+
+def _preview(connection: Connection, therapist_id: int) -> Preview:
+    name = full_name(get_therapist(connection, therapist_id))
+    return Preview(name, *erasure.preview(connection, therapist_id))
 
 
 def _outlook(row: Row) -> Sequence[Outlook]:

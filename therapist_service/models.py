@@ -91,6 +91,8 @@ suppressions = Table(
     Column("resembles", ARRAY(sa.Text), nullable=False),
     Column("erased_by", sa.Text, nullable=False),
     created_at("erased_at"),
+    # What was removed, in counts and numbers; null until that is done, and of an erasure by an earlier program.
+    Column("certificate", JSONB),
 )
 
 digest_key = Table(
@@ -99,5 +101,7 @@ digest_key = Table(
     # One row: the key of those digests.
     Column("only", sa.Boolean, primary_key=True, server_default=sa.true()),
     Column("key", sa.LargeBinary, nullable=False),
+    # Recognises the secret of the settings that all digests carry as well, once there is one.
+    Column("secret_fingerprint", sa.String(64)),
     CheckConstraint('"only"', name="one_row"),
 )

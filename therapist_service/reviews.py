@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, time
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -9,7 +10,7 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import Finding, NotFound
 from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
-from shared.reviews.reviews import ResolutionRefused, close, lock_open
+from shared.reviews.reviews import ResolutionRefused, close, forget, lock_open
 from shared.reviews.values import (
     ConflictDetail,
     FieldConflict,
@@ -25,7 +26,7 @@ from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.merge import merge
-from therapist_service.imports.questions import row_found_by, stands
+from therapist_service.imports.questions import rows_found, stands
 from therapist_service.imports.removals import Removal, deactivated_by_import, is_listed_since, locked_rows, remove
 from therapist_service.models import kernel
 from therapist_service.suppressions import extend, resembled_by
@@ -50,13 +51,13 @@ def _carry_out(connection: Connection, review: Review, resolution: Resolution) -
         case ReviewChoice.APPLY, HeldDeletionsDetail() as detail:
             return _remove(connection, detail, resolution)
         case ReviewChoice.SEPARATE, HeldRecordDetail() as detail:
-            if row_found_by(connection, review) is not None:
+            if rows_found(connection, review, detail):
                 raise ResolutionRefused(Code.ANSWERED_SINCE)
             return _create(connection, review.import_id, detail, resolution.actor)
         case ReviewChoice.MERGE, HeldRecordDetail(candidates=()) as detail:
-            extend(connection, resembled_by(connection, detail.record), detail.record)
+            return _leave_out(connection, review, detail)
         case ReviewChoice.MERGE, HeldRecordDetail() as detail:
-            return _merge(connection, review.import_id, detail, resolution)
+            return _merge(connection, review, detail, resolution)
     return Written()
 
 
@@ -121,15 +122,28 @@ def _create(connection: Connection, import_id: int | None, detail: HeldRecordDet
     return Written(created=created)
 
 
-def _merge(connection: Connection, import_id: int | None, detail: HeldRecordDetail, resolution: Resolution) -> Written:
-    """`merge`: the held record is one of the candidates. Over what a later scrape has said it writes nothing older."""
+def _leave_out(connection: Connection, review: Review, detail: HeldRecordDetail) -> Written:
+    """`merge` with somebody who was erased: from now on the record is known as theirs, and nothing is kept of it."""
+    resembled = resembled_by(connection, detail.record)
+    if not resembled:
+        raise ResolutionRefused(Code.ANSWERED_SINCE)
+    extend(connection, resembled, detail.record)
+    forget(connection, kernel, [review.id])
+    return Written()
+
+
+def _merge(connection: Connection, review: Review, detail: HeldRecordDetail, resolution: Resolution) -> Written:
+    """`merge`: the held record is one of the candidates. Over what a later scrape has said it writes nothing older, and
+    into a row other than the one that the record has found since it writes nothing at all."""
     row_id = _chosen(detail.candidates, resolution)
+    if (found := rows_found(connection, review, detail)) and row_id not in found:
+        raise ResolutionRefused(Code.ANSWERED_SINCE)
     row = vars(lock_therapists(connection, [row_id])[row_id])
     if _is_outdated(detail, row):
         update_therapists(connection, [TherapistChange(row, _gaps(detail, row))], resolution.actor)
         return _both(detail, row)
     merged = merge(row["source_record"], _mapped(detail), row)
-    technical = {**_technical(detail, import_id), "source_record": merged.new_base, "source_removed_at": None}
+    technical = {**_technical(detail, review.import_id), "source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}
     update_therapists(connection, [TherapistChange(row, changes, technical)], resolution.actor)
     return _both(detail, row)
@@ -179,6 +193,8 @@ def _mapped(detail: HeldRecordDetail) -> dict[str, object]:
 
 
 def _technical(detail: HeldRecordDetail, import_id: int | None) -> dict[str, object]:
+    """What an import keeps of a record by a file that has the word: nobody else of that day has it."""
+    day_began = datetime.combine(detail.scrape_day, time(), UTC)
     return {
         "external_id": detail.external_id,
         "source_area": detail.area,
@@ -189,4 +205,7 @@ def _technical(detail: HeldRecordDetail, import_id: int | None) -> dict[str, obj
         "source_day": detail.scrape_day,
         "source_plz": detail.record.get("plz"),
         "source_import_id": import_id,
+        "source_word_zip": detail.zip,
+        "source_word_at": day_began,
+        "source_named_at": day_began,
     }

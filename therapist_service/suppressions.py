@@ -1,20 +1,21 @@
 """Knowing again who objected, without keeping anything of them.
 
-A suppression is a set of digests, HMAC-SHA256 with a key that the database keeps. `known_by` are of the full name with
-full address, mail or phone; `resembles` are of what somebody else may share, too.
+A suppression is a set of keyed digests (`shared.database.digest_keys`). `known_by` are of the full name with full
+address, mail or phone; `resembles` are of what somebody else may share, too.
 """
 
-import hashlib
-import hmac
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.errors import NotFound
+from shared.database.digest_keys import Keys, keys_of, require_same
 from shared.database.statements import Statement
 from shared.fields.declaration import Row
 from shared.history.actions import record_action
@@ -23,25 +24,28 @@ from shared.words.statuses import Action
 from therapist_service.imports.traits import traits_of
 from therapist_service.models import digest_key, kernel, suppressions
 
+_DIGEST = re.compile("[0-9a-f]{64}")
+_KINDS: tuple[Literal["known_by"], Literal["resembles"]] = ("known_by", "resembles")
+
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
     """Whom an import leaves out, as of one moment; without anybody it computes nothing."""
 
-    key: bytes
+    keys: Keys
     known_by: AbstractSet[str]
     resembles: AbstractSet[str]
 
     def knows(self, fields: Row) -> bool:
         """Whether the record is of somebody who objected."""
-        return bool(self.known_by) and not self.known_by.isdisjoint(_digests(self.key, _known_by(fields)))
+        return bool(self.known_by) and not self.known_by.isdisjoint(_digests(self.keys, _known_by(fields)))
 
     def resembles_somebody(self, fields: Row) -> bool:
         """Whether the record may be of somebody who objected."""
-        return bool(self.resembles) and not self.resembles.isdisjoint(_digests(self.key, _resembling(fields)))
+        return bool(self.resembles) and not self.resembles.isdisjoint(_digests(self.keys, _resembling(fields)))
 
 
-NOBODY = Suppressed(b"", frozenset(), frozenset())
+NOBODY = Suppressed(Keys(b"", None), frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Suppression:
     id: int
     erased_by: str
     erased_at: datetime
+    certificate: Mapping[str, object] | None = None
 
 
 def suppressed(connection: Connection) -> Suppressed:
@@ -58,32 +63,103 @@ def suppressed(connection: Connection) -> Suppressed:
     rows = _ALL(connection).fetchall()
     known_by = frozenset(digest for row in rows for digest in row.known_by)
     resembles = frozenset(digest for row in rows for digest in row.resembles)
-    return Suppressed(bytes(rows[0].key), known_by, resembles) if rows else NOBODY
+    return Suppressed(keys_of(connection, digest_key), known_by, resembles) if rows else NOBODY
 
 
-def suppress(connection: Connection, versions: Sequence[Row], actor: str) -> int:
-    """Keeps the digests of somebody who goes by these names and addresses; returns the suppression's number."""
-    key = _key(connection)
-    row = {
-        "known_by": sorted({digest for fields in versions for digest in _digests(key, _known_by(fields))}),
-        "resembles": sorted(
-            {digest for fields in versions for digest in _digests(key, _resembling(fields, is_kept=True))}
-        ),
-        "erased_by": actor,
+def settle_keys(connection: Connection) -> None:
+    """Brings all digests under the keys of today. Cheap where that was done before.
+
+    Raises `SettingsError` where the secret of the settings is another one than before.
+    """
+    keys = keys_of(connection, digest_key)
+    # Read anew: another process may have laid a secret over the key since this session asked.
+    settled = sa.select(digest_key.c.only).where(digest_key.c.secret_fingerprint.is_not_distinct_from(keys.fingerprint))
+    if connection.execute(settled.with_for_update(read=True)).first() is not None:
+        return
+    require_same(connection.execute(sa.select(digest_key.c.secret_fingerprint).with_for_update()).scalar_one(), keys)
+    for row in connection.execute(sa.select(suppressions)).mappings().all():
+        digests = {name: [keys.with_secret(one) for one in row[name]] for name in _KINDS}
+        connection.execute(sa.update(suppressions).where(suppressions.c.id == row["id"]).values(digests))
+    connection.execute(sa.update(digest_key).values(secret_fingerprint=keys.fingerprint))
+
+
+class Digests(TypedDict):
+    """What somebody is known again by, and whether the digests carry the secret of the settings."""
+
+    known_by: list[str]
+    resembles: list[str]
+    with_secret: bool
+
+
+def read_digests(certificate: object) -> Digests:
+    """Those that a certificate holds. Raises `ValueError` for anything else."""
+    found = certificate.get("digests") if isinstance(certificate, dict) else None
+    if not isinstance(found, dict) or not all(_are_digests(found.get(name)) for name in _KINDS):
+        raise ValueError("no certificate of a therapist's erasure")
+    return {
+        "known_by": found["known_by"],
+        "resembles": found["resembles"],
+        "with_secret": found.get("with_secret") is True,
     }
+
+
+def _are_digests(values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in values)
+
+
+def digests_of(connection: Connection, versions: Sequence[Row]) -> Digests:
+    """Of somebody who goes by these names and addresses."""
+    keys = keys_of(connection, digest_key)
+    return {
+        "known_by": sorted({digest for fields in versions for digest in _digests(keys, _known_by(fields))}),
+        "resembles": sorted(
+            {digest for fields in versions for digest in _digests(keys, _resembling(fields, is_kept=True))}
+        ),
+        "with_secret": keys.secret is not None,
+    }
+
+
+def recognising(connection: Connection, digests: Digests) -> Suppressed:
+    """Knows nobody but the person of these digests."""
+    keys = keys_of(connection, digest_key)
+    return Suppressed(keys, frozenset(digests["known_by"]), frozenset(digests["resembles"]))
+
+
+def suppress(connection: Connection, digests: Digests, actor: str) -> int:
+    """Leaves somebody out of imports from now on; returns the suppression's number."""
+    row = {name: digests[name] for name in _KINDS} | {"erased_by": actor}
     return int(connection.execute(sa.insert(suppressions).values(row).returning(suppressions.c.id)).scalar_one())
+
+
+def suppress_again(connection: Connection, digests: Digests, actor: str) -> None:
+    """Leaves out whom a restored database has forgotten; who is known still, stays as they are."""
+    keys = keys_of(connection, digest_key)
+    of_today: Digests = {**digests, "with_secret": keys.secret is not None}
+    if not digests["with_secret"]:
+        for name in _KINDS:
+            of_today[name] = [keys.with_secret(one) for one in digests[name]]
+    known_by = sa.cast(of_today["known_by"], sa.ARRAY(sa.Text))
+    is_known = sa.select(suppressions.c.id).where(suppressions.c.known_by.contains(known_by))
+    if connection.execute(is_known.limit(1)).first() is None:
+        suppress(connection, of_today, actor)
+
+
+def keep_certificate(connection: Connection, suppression_id: int, certificate: Mapping[str, object]) -> None:
+    """Keeps what the erasure removed."""
+    changed = sa.update(suppressions).where(suppressions.c.id == suppression_id)
+    connection.execute(changed.values(certificate=certificate))
 
 
 def extend(connection: Connection, suppression_ids: Sequence[int], fields: Row) -> None:
     """What a person has said to be of the same somebody is known from now on."""
-    digests = _digests(_key(connection), _known_by(fields))
+    digests = _digests(keys_of(connection, digest_key), _known_by(fields))
     wider = suppressions.c.known_by.concat(sa.cast(sorted(digests), sa.ARRAY(sa.Text)))
     connection.execute(sa.update(suppressions).where(suppressions.c.id.in_(suppression_ids)).values(known_by=wider))
 
 
 def resembled_by(connection: Connection, fields: Row) -> list[int]:
     """The suppressions that the record resembles."""
-    digests = sa.cast(sorted(_digests(_key(connection), _resembling(fields))), sa.ARRAY(sa.Text))
+    digests = sa.cast(sorted(_digests(keys_of(connection, digest_key), _resembling(fields))), sa.ARRAY(sa.Text))
     found = sa.select(suppressions.c.id).where(suppressions.c.resembles.overlap(digests))
     return list(connection.execute(found).scalars())
 
@@ -91,8 +167,8 @@ def resembled_by(connection: Connection, fields: Row) -> list[int]:
 def list_suppressions(connection: Connection) -> list[Suppression]:
     """Everybody who is left out, the latest first."""
     columns = suppressions.c
-    rows = connection.execute(sa.select(columns.id, columns.erased_by, columns.erased_at).order_by(columns.id.desc()))
-    return [Suppression(*row) for row in rows]
+    wanted = sa.select(columns.id, columns.erased_by, columns.erased_at, columns.certificate)
+    return [Suppression(*row) for row in connection.execute(wanted.order_by(columns.id.desc()))]
 
 
 def allow(connection: Connection, suppression_id: int, actor: str) -> None:
@@ -147,12 +223,8 @@ def _initials(first: str | None, *, is_kept: bool) -> list[str]:
     return [first[0], "nameless"] if first else ["anybody"]
 
 
-def _digests(key: bytes, named: Sequence[_Named]) -> set[str]:
-    return {hmac.new(key, repr(values).encode(), hashlib.sha256).hexdigest() for values in named}
+def _digests(keys: Keys, named: Sequence[_Named]) -> set[str]:
+    return {keys.digest(repr(values)) for values in named}
 
 
-def _key(connection: Connection) -> bytes:
-    return bytes(connection.execute(sa.select(digest_key.c.key)).scalar_one())
-
-
-_ALL = Statement("SELECT key, known_by, resembles FROM therapist_service.digest_key, therapist_service.suppressions")
+_ALL = Statement("SELECT known_by, resembles FROM therapist_service.suppressions")

@@ -26,6 +26,7 @@ def document(number: Annotated[str, typer.Argument(help="P12 or T7")]) -> None:
     entry, import_id = numbered(number)
     content = _registration(import_id) if entry.name == "patient" else _scrape(import_id)
     sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 @app.command(epilog=examples('curavani imports correct P12 corrected.json --reason "birth date told on the phone"'))

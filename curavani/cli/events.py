@@ -3,12 +3,12 @@
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curavani.cli.options import Json
+from curavani.cli.options import Json, since_option
 from curavani.cli.output import USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from shared.words.codes import Code, describe
 from shared.words.statuses import ServiceName
@@ -58,7 +58,7 @@ def status(as_json: Json = False) -> None:
 @with_exit_codes
 def replay_command(
     service: Annotated[ServiceName, typer.Argument(help="Whose events.")],
-    since: Annotated[datetime | None, typer.Option(help="What was sent since then; UTC.")] = None,
+    since: Annotated[datetime | None, since_option("What was sent since then")] = None,
     entity: Annotated[int | None, typer.Option(help="Only of this patient or therapist.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -72,10 +72,8 @@ def replay_command(
     if since is None and entity is None:
         end("Say which ones: --since or --entity.", USAGE)
     entry = SERVICES[service]
-    # What a person types carries no zone.
-    moment = since.replace(tzinfo=UTC) if since is not None else None
     with connected() as connection:
-        number = replay(connection, entry.kernel, operator(), since=moment, entity_id=entity)
+        number = replay(connection, entry.kernel, operator(), since=since, entity_id=entity)
     if as_json:
         print_json({"events": number})
     talk(f"{number} event(s) are sent again.")

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curavani.cli.options import Json, Limit, most_of
+from curavani.cli.options import Json, Limit, most_of, since_option
 from curavani.cli.output import TROUBLE, USAGE, end, examples, operator, print_json, print_table, talk, with_exit_codes
 from shared.words.codes import Code, describe
 from shared.words.statuses import FileStatus, ServiceName
@@ -77,7 +77,7 @@ def list_command(
     service: Annotated[ServiceName | None, typer.Argument(help="Whose files; both services' if left out.")] = None,
     *,
     status: Annotated[FileStatus | None, typer.Option(help="Only files of this status.")] = None,
-    since: Annotated[datetime | None, typer.Option(help="Only files that came in since then; UTC.")] = None,
+    since: Annotated[datetime | None, since_option("Only files that came in since then")] = None,
     search: Annotated[str | None, typer.Option(help="Only files with all of these words in their names.")] = None,
     limit: Limit = None,
     as_json: Json = False,
@@ -87,13 +87,11 @@ def list_command(
     from shared.imports.queries import list_imports, visible
 
     most = most_of(limit, as_json=as_json)
-    # What a person types carries no zone.
-    moment = since.replace(tzinfo=UTC) if since is not None else None
     found: list[tuple[datetime, Mapping[str, object]]] = []
     in_all = 0
     with connected() as connection:
         for entry in [SERVICES[service]] if service else SERVICES.values():
-            rows, total = list_imports(connection, entry.kernel, status=status, since=moment, search=search, limit=most)
+            rows, total = list_imports(connection, entry.kernel, status=status, since=since, search=search, limit=most)
             found += [(row["first_seen_at"], visible(row) | {"id": entry.number(row["id"])}) for row in rows]
             in_all += total
     files = [file for _, file in sorted(found, key=lambda it: it[0], reverse=True)[:most]]

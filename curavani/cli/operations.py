@@ -22,6 +22,7 @@ from curavani.cli.output import (
     with_exit_codes,
 )
 from shared.core.errors import DatabaseForeign, DatabaseUnavailable
+from shared.core.memory import memory_limit
 from shared.words.statuses import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -101,11 +102,8 @@ def serve(
 
     entry = SERVICES[service]
     settings = entry.bootstrap.read_service_settings(os.environ)
-    _require_schema()
-    if service == "patient":
-        from patient_service.bootstrap import require_digest_key
-
-        require_digest_key(settings)
+    _require_schema(workers)
+    entry.bootstrap.require_digest_key(settings)
     listening = _listen(host, port or _PORTS[entry.name])
     # The library's multiprocess mode begins with its import, so the folder has to be there before the new program is.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder_for_metrics()
@@ -142,14 +140,19 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _require_schema() -> None:
-    """Raises `DatabaseNotMigrated`. A database that is away, or whose tables are to be taken over first, is waited for
-    by the service itself.
+def _require_schema(workers: int) -> None:
+    """Raises `DatabaseNotMigrated`, and says where so many workers do not fit. A database that is away, or whose tables
+    are to be taken over first, is waited for by the service itself.
     """
-    from curavani.services import connected
+    from curavani.services import SERVICES, connected
+    from curavani.sizes import connections_advice, memory_advice
+    from shared.database.room import read_room
 
     try:
-        with connected():
+        with connected() as connection:
+            advice = [connections_advice(read_room(connection), len(SERVICES) * workers)]
+            for line in filter(None, [*advice, memory_advice(memory_limit(), workers)]):
+                talk(line)
             return
     except DatabaseUnavailable:
         return

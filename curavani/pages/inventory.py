@@ -131,11 +131,12 @@ THERAPISTS: Mapping[str, Stored] = {
         {
             Data.PERSON: ("known_by", "resembles"),
             Data.STAFF: ("erased_by",),
-            Data.TECHNICAL: ("id", "erased_at"),
+            Data.TECHNICAL: ("id", "erased_at", "certificate"),
         },
     ),
     "digest_key": Stored(
-        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY, {Data.TECHNICAL: ("only", "key")}
+        "Der Schlüssel dieser Prüfsummen.", "unbefristet", _NOBODY,
+        {Data.TECHNICAL: ("only", "key", "secret_fingerprint")},
     ),
 }  # fmt: skip
 

@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.bucket import StoredObject
-from patient_service.imports.digest_keys import Keys
 from patient_service.imports.local_copies import LocalCopies, stem_of
 from patient_service.models import kernel
 from shared.alerts.outbox import is_open, raise_problem, resolve_problem
 from shared.core.clock import now
 from shared.core.errors import DiskUnavailable
+from shared.database.digest_keys import Keys
 from shared.imports import ledger
 from shared.imports.source import File, Found, SourceGone
 from shared.words.codes import Code

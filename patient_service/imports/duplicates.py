@@ -7,11 +7,19 @@ exactly one patient, or the registration token is that patient's own; anything l
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from enum import StrEnum, auto
 
-Rule = Literal[
-    "token", "email_and_name", "new", "same_email", "same_name_and_birth_date", "same_token", "several_matches"
-]
+
+class Rule(StrEnum):
+    """Which rule decided what becomes of a registration."""
+
+    TOKEN = auto()
+    EMAIL_AND_NAME = auto()
+    NEW = auto()
+    SAME_EMAIL = auto()
+    SAME_NAME_AND_BIRTH_DATE = auto()
+    SAME_TOKEN = auto()
+    SEVERAL_MATCHES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +54,24 @@ def decide(person: Person, candidates: Sequence[Candidate]) -> Decision:
     ordered = sorted(candidates, key=lambda candidate: candidate.patient_id)
     owners = [c for c in ordered if c.owns_token and _plausibly_same(person, c.person)]
     if len(owners) == 1:
-        return Decision("token", patient_id=owners[0].patient_id)
+        return Decision(Rule.TOKEN, patient_id=owners[0].patient_id)
     matches = [c for c in ordered if _same_email(person, c.person) and _same_name(person, c.person)]
     if len(matches) == 1:
-        return Decision("email_and_name", patient_id=matches[0].patient_id)
+        return Decision(Rule.EMAIL_AND_NAME, patient_id=matches[0].patient_id)
     similar = tuple(c.patient_id for c in ordered if c.owns_token or _resembles(person, c.person))
     if not similar:
-        return Decision("new")
+        return Decision(Rule.NEW)
     return Decision(_why_similar(person, ordered, len(matches)), similar=similar)
 
 
 def _why_similar(person: Person, candidates: Sequence[Candidate], matches: int) -> Rule:
     if matches > 1:
-        return "several_matches"
+        return Rule.SEVERAL_MATCHES
     if any(_same_email(person, candidate.person) for candidate in candidates):
-        return "same_email"
+        return Rule.SAME_EMAIL
     if any(_resembles(person, candidate.person) for candidate in candidates):
-        return "same_name_and_birth_date"
-    return "same_token"
+        return Rule.SAME_NAME_AND_BIRTH_DATE
+    return Rule.SAME_TOKEN
 
 
 def _plausibly_same(person: Person, other: Person) -> bool:

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from patient_service.erasure import Erasure
 from patient_service.imports import bucket_ledger
 from patient_service.imports.bucket import Bucket, StoredObject
-from patient_service.imports.digest_keys import Keys, settle_keys
+from patient_service.imports.digest_keys import settle_keys
 from patient_service.imports.file_names import ignored_reason
 from patient_service.imports.file_processor import FileProcessor, RegistrationFile
 from patient_service.imports.local_copies import LocalCopies
@@ -21,6 +21,7 @@ from patient_service.use_cases import complete_keys
 from shared.core.clock import now
 from shared.core.errors import RejectedError, TransientError
 from shared.core.logs import get_logger
+from shared.database.digest_keys import Keys
 from shared.database.locks import LockedConnection
 from shared.imports import ledger
 from shared.imports.passes import PassReport

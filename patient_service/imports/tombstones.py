@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 
-from patient_service.imports.digest_keys import Keys
 from patient_service.imports.digest_keys import keys_of as _keys
 from patient_service.imports.file_names import LEAST_TOKEN
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.models import erasures, patient_consents, patienten, tombstones
+from shared.database.digest_keys import Keys
 
 _KINDS = ("token", "content", "patient", "person")
 _RESTORED = {

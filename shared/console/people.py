@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import person_words, words
 from shared.console.erasures import Erasing, add_erasing
+from shared.console.objections import Objecting, add_objecting
 from shared.console.people_list import PeopleList
 from shared.console.person_form import Editing, FieldGroup, Move, add_editing
 from shared.console.sections import Section
@@ -82,6 +83,7 @@ class People:
     editing: Editing
     consents: Callable[[Connection, int], Sequence[RowMapping]] | None = None
     erasing: Erasing[Any] | None = None
+    objecting: Objecting | None = None
     answering: Answering | None = None
     restricting: Restricting | None = None
     handed_out: sa.ColumnElement[bool] = field(default_factory=sa.true)
@@ -129,6 +131,8 @@ def people_section(people: People) -> Section:
         routes.get("/due", endpoint="due")(needs(Role.READ)(partial(_due, people, people.due)))
     if people.erasing:
         add_erasing(routes, people.names, people.erasing)
+    if people.objecting:
+        add_objecting(routes, people.objecting)
     return Section(routes, people.label, people=people.table)
 
 

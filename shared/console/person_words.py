@@ -11,10 +11,12 @@ from shared.words.statuses import Action, RecordOutcome
 
 _REMOVED: Mapping[str, LazyString] = {
     "patient": lazy_gettext("Entry of the patient"),
+    "therapist": lazy_gettext("Entry of the therapist"),
     "consents": lazy_gettext("Consents"),
     "field_changes": lazy_gettext("History of changes"),
     "reviews": lazy_gettext("Reviews"),
     "outcomes": lazy_gettext("Records in files"),
+    "proposed_deletions": lazy_gettext("Reports in files that the practice is gone"),
     "corrections": lazy_gettext("Corrections of files"),
     "findings": lazy_gettext("Findings in files"),
     "events": lazy_gettext("Events kept here"),
@@ -28,6 +30,7 @@ _OUT_OF_REACH: Mapping[str, LazyString] = {
     "kafka_retention": lazy_gettext(
         "Earlier events stay with Kafka until their retention ends; the other services were told to delete."
     ),
+    "scraped_files": lazy_gettext("The files of the scraper still list the practice; imports leave it out."),
     "storage_soft_delete": lazy_gettext(
         "The bucket's owner can restore a deleted file for up to 7 days (soft delete)."
     ),

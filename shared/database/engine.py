@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from psycopg.rows import TupleRow
 from sqlalchemy.engine import Connection, Engine, make_url
 
+from shared.core.clock import set_clock
 from shared.core.errors import CuravaniError, DatabaseReadOnly, DatabaseUnavailable
 from shared.database.json_text import json_text
 from shared.database.troubles import failure_of, is_out_of_connections
@@ -34,6 +35,8 @@ _SESSION = {
     "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "10min",
 }
+POOL_SIZE = 10
+"""Connections that a process keeps; it may open as many again while all are in use."""
 CONNECTION_PATIENCE_SECONDS = 10.0
 """So long a connection is waited for, one of this process's own or one of the server's, before it is an outage."""
 _BETWEEN_TRIES_SECONDS = 0.2
@@ -45,7 +48,7 @@ _SETTLE = """
 """
 
 
-def create_engine(url: str, *, application_name: str, pool_size: int = 10) -> Engine:
+def create_engine(url: str, *, application_name: str, pool_size: int = POOL_SIZE) -> Engine:
     """An engine for `postgresql://…`. Opens no connection yet. Statements' parameters never reach logs or errors."""
     engine = sa.create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
@@ -85,7 +88,9 @@ def _settle(driver: psycopg.Connection[TupleRow], _record: object) -> None:
     try:
         driver.autocommit = True
         driver.execute(_SETTLE, [json_text(_SESSION)])
+        (moment,) = driver.execute("SELECT clock_timestamp()").fetchone() or (None,)
         driver.autocommit = False
+        set_clock(moment)
     except BaseException:
         # The pool does not know the connection yet, and nobody else would close it.
         driver.close()

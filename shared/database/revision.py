@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import DatabaseForeign, DatabaseNotMigrated
 from shared.database.engine import require_writable
 
-NEEDED_REVISION: Final = "0017"
+NEEDED_REVISION: Final = "0014"
 """The newest revision in `migrations/versions`; four digits, later ones are greater."""
 VERSION_TABLE: Final = "curavani_version"
 VERSION_SCHEMA: Final = "public"

@@ -11,7 +11,7 @@ from shared.events.broker import client_configuration
 from shared.events.troubles import broker_trouble, more_telling
 from shared.words.codes import Code
 
-_SECONDS = 3.0
+_SECONDS = 4.0
 
 
 class BrokerUnavailable(TransientError):

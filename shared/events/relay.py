@@ -14,9 +14,9 @@ from datetime import timedelta
 from sqlalchemy.engine import Connection
 
 from shared.alerts.outbox import raise_problem, resolve_problem
+from shared.core.clock import now
 from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
-from shared.database.clock import moment_of
 from shared.database.locks import LockedConnection
 from shared.database.tables import KernelTables
 from shared.events.broker import Parcel, Producer
@@ -198,13 +198,13 @@ class EventRelay:
             return
         if delivery.problem not in BROKER_TROUBLES:
             self._raise(connection, delivery.problem, topic_problem(topic), {"topic": topic})
-        elif self._overdue(connection, events, delivery):
+        elif self._overdue(events, delivery):
             self._raise(connection, delivery.problem, BROKER_PROBLEM, {"reason": delivery.reason})
 
-    def _overdue(self, connection: Connection, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
+    def _overdue(self, events: Sequence[QueuedEvent], delivery: _Delivery) -> bool:
         done = {*delivery.confirmed, *delivery.refused}
         oldest = next((event.created_at for event in events if event.id not in done), None)
-        return oldest is not None and moment_of(connection) - oldest > TOLERATED_WAIT
+        return oldest is not None and now() - oldest > TOLERATED_WAIT
 
     def _park(self, connection: Connection, event: QueuedEvent, code: str) -> None:
         park(connection, self._kernel, event.id, code)

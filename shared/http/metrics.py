@@ -41,10 +41,12 @@ class _Everything(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._service.state.collect()
-        yield self._dependencies()
+        yield from self._dependencies()
         yield from self._service.metrics.collect()
 
-    def _dependencies(self) -> Metric:
+    def _dependencies(self) -> Iterator[Metric]:
         checks = self._service.probes.checks()
         values: Values = {(check.name,): float(check.ok) for check in checks if check.code != Code.NOT_CONFIGURED}
-        return family_of(catalogue.DEPENDENCY_UP, self._service.name, values)
+        yield family_of(catalogue.DEPENDENCY_UP, self._service.name, values)
+        troubles: Values = {(check.name, str(check.code)): 1 for check in checks if not check.ok}
+        yield family_of(catalogue.DEPENDENCY_TROUBLE, self._service.name, troubles)

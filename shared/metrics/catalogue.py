@@ -35,6 +35,15 @@ DEPENDENCY_UP = Metric(
     "1 where what the service needs answers. Absent: not configured.",
     ("dependency",),
 )
+DATABASE_TROUBLE = Metric(
+    "curavani_database_trouble", "gauge", "1 under the code that says why the database cannot be used.", ("code",)
+)
+DEPENDENCY_TROUBLE = Metric(
+    "curavani_dependency_trouble",
+    "gauge",
+    "1 under the code that says what is wrong with what the service needs. Absent: it answers.",
+    ("dependency", "code"),
+)
 IMPORT_ENABLED = Metric("curavani_import_enabled", "gauge", "1 where the import is switched on.")
 INTERVAL = Metric("curavani_import_interval_seconds", "gauge", "Seconds between two passes, as set.")
 LAST_COMPLETION = Metric(
@@ -127,13 +136,14 @@ REFUSALS = Metric(
 )
 
 OF_THE_DATABASE: tuple[Metric, ...] = (
-    DATABASE_UP, IMPORT_ENABLED, INTERVAL, LAST_COMPLETION, LAST_SUCCESS, LAST_DURATION, FILES, RECORDS,
-    OLDEST_PENDING, DELETES_PENDING, OLDEST_DELETE, LAST_NEW_SCRAPE, EVENTS_WAITING, EVENTS_AGE, EVENTS_PARKED,
-    ALERTS_WAITING, ALERTS_AGE, PROBLEMS, REVIEWS, LOCK_HELD, LED, WORKERS,
+    DATABASE_UP, DATABASE_TROUBLE, IMPORT_ENABLED, INTERVAL, LAST_COMPLETION, LAST_SUCCESS, LAST_DURATION,
+    FILES, RECORDS, OLDEST_PENDING, DELETES_PENDING, OLDEST_DELETE, LAST_NEW_SCRAPE,
+    EVENTS_WAITING, EVENTS_AGE, EVENTS_PARKED, ALERTS_WAITING, ALERTS_AGE, PROBLEMS, REVIEWS,
+    LOCK_HELD, LED, WORKERS,
 )  # fmt: skip
 """Read from the database at each scrape: every worker of every replica gives the same answer."""
 
-OF_THE_PROBES: tuple[Metric, ...] = (DEPENDENCY_UP,)
+OF_THE_PROBES: tuple[Metric, ...] = (DEPENDENCY_UP, DEPENDENCY_TROUBLE)
 """What the answering process finds when it asks its dependencies."""
 
 OF_THE_PROCESS: tuple[Metric, ...] = (ATTEMPTS, STAGES, CONTACT_EVENTS, REQUESTS, REQUEST_DURATION, REFUSALS)

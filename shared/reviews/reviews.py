@@ -1,6 +1,6 @@
 """Reviews: opened by imports, resolved in the console, by the API or on the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -71,6 +71,22 @@ def change_detail(connection: Connection, kernel: KernelTables, review_id: int, 
     table = kernel.reviews
     changed = table.c.detail.concat(asdict(detail))
     connection.execute(sa.update(table).where(table.c.id == review_id).values(detail=changed))
+
+
+def forget(connection: Connection, kernel: KernelTables, review_ids: Collection[int] | sa.Select[tuple[int]]) -> int:
+    """Keeps of these reviews nothing but what was chosen; open ones are closed. Returns how many there are."""
+    table = kernel.reviews
+    blanked: dict[str, object] = {
+        "detail": {},
+        "entity_id": None,
+        "other_id": None,
+        "comment": None,
+        "fingerprint": None,
+        "state": ReviewState.RESOLVED,
+        "choice": sa.func.coalesce(table.c.choice, ReviewChoice.ERASED),
+        "decided_at": sa.func.coalesce(table.c.decided_at, now()),
+    }
+    return connection.execute(sa.update(table).where(table.c.id.in_(review_ids)).values(blanked)).rowcount
 
 
 def list_reviews(

@@ -45,8 +45,11 @@ class StateCollector:
             with transaction(self.engine) as connection:
                 connection.execute(_LONGEST_STATEMENT)
                 snapshot = read_snapshot(connection, self.kernel)
-        except CuravaniError:
-            return [family_of(catalogue.DATABASE_UP, self.service, {(): 0})]
+        except CuravaniError as error:
+            return [
+                family_of(catalogue.DATABASE_UP, self.service, {(): 0}),
+                family_of(catalogue.DATABASE_TROUBLE, self.service, {(error.detail or error.code,): 1}),
+            ]
         return [family_of(metric, self.service, found) for metric, found in measured(snapshot, self.expected).items()]
 
 
@@ -83,6 +86,7 @@ def measured(snapshot: Snapshot, expected: Expectations) -> dict[Metric, Values]
         numbers[catalogue.LAST_NEW_SCRAPE] = _timestamp(snapshot.waiting_for_scrape_since)
     led = Values({(work,): snapshot.has_leader(work) for work in expected.works})
     return {metric: Values({(): number}) for metric, number in numbers.items()} | {
+        catalogue.DATABASE_TROUBLE: {},
         catalogue.LED: led,
         **_by_word(snapshot),
     }

@@ -493,6 +493,10 @@ class Code(StrEnum):
     INVALID_EMAIL_IGNORED = _finding(
         "The e-mail address is malformed and counts as empty.", "Die E-Mail-Adresse ist fehlerhaft und gilt als leer."
     )
+    MISPLACED_VALUE = _finding(
+        "Another kind of value stands there, such as an e-mail address for a telephone number; the field counts as empty.",
+        "Dort steht eine andere Art von Angabe, zum Beispiel eine E-Mail-Adresse statt einer Telefonnummer; das Feld gilt als leer.",
+    )
     NAME_REPAIRED = _finding(
         "White space around a hyphen of the name was removed.", "Leerraum am Bindestrich des Namens wurde entfernt."
     )

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection, Engine
 
-from shared.core.clock import now
+from shared.core.clock import set_clock
 from shared.core.errors import CuravaniError
 from shared.core.logs import get_logger
 from shared.database.engine import transaction
@@ -19,8 +19,10 @@ from shared.words.statuses import WorkerState
 log = get_logger(__name__)
 
 BEAT_SECONDS = 5.0
-STALE_AFTER = timedelta(seconds=30)
-"""A leader without a beat for so long is presumed dead."""
+STALE_AFTER = timedelta(seconds=20)
+"""A leader without a beat for so long is presumed dead. With a standby's next look and its takeover, a frozen one is
+replaced within 30 seconds.
+"""
 _FORGET_AFTER = timedelta(days=2)
 
 
@@ -81,7 +83,8 @@ class Heartbeats:
                 index_elements=["worker", "process"], set_={"state": beat.excluded.state, "beat_at": sa.func.now()}
             )
         )
-        connection.execute(sa.delete(table).where(table.c.beat_at < now() - _FORGET_AFTER))
+        connection.execute(sa.delete(table).where(table.c.beat_at < sa.func.now() - _FORGET_AFTER))
+        set_clock(connection.execute(sa.select(sa.func.clock_timestamp())).scalar_one())
 
 
 def is_silent(connection: Connection, kernel: KernelTables, worker: str, process: str) -> bool:

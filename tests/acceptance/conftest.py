@@ -223,3 +223,23 @@ def visit(browser: Browser, services: Services) -> Iterator[Any]:
     for visitor in visitors:
         visitor.context.close()
         assert visitor.complaints == []
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Takes the README's picture of this name, small enough for it; kept with `--write-images`."""
+
+    def take(page: Page, name: str) -> None:
+        taken = page.screenshot(full_page=True)
+        assert len(taken) < _LARGEST_PICTURE_BYTES
+        kept = _ROOT / "docs" / "images" / f"console-{name}.png"
+        if request.config.getoption("--write-images"):
+            kept.write_bytes(taken)
+        assert f"](docs/images/{kept.name})" in (_ROOT / "README.md").read_text(encoding="utf-8")
+        assert kept.read_bytes().startswith(b"\x89PNG")
+
+    return take
+
+
+_ROOT = Path(__file__).parents[2]
+_LARGEST_PICTURE_BYTES = 250_000

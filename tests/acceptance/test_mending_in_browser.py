@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.slow
+README_PICTURE = {"width": 1120, "height": 760}
 
 
 BORN = """
@@ -69,6 +70,20 @@ def test_a_wrong_birth_date_is_put_right_in_a_few_clicks(visit, services):
     page.get_by_text(f"Datei P{number} ist korrigiert und übernommen.").wait_for()
     assert services.one(BORN) == '1990-02-28 Frau {"montag": ["09:00-12:00"]}'
     assert services.one(KEPT, id=number) == "/patient_data/anrede api:Wilma,/patient_data/geburtsdatum api:Wilma"
+
+
+def test_the_readme_shows_a_registration_that_was_mended(visit, services, picture):
+    visitor = visit("operate", viewport=README_PICTURE)
+    data = registration("0000aa99", vorname="Rita", geburtsdatum="31.02.1990", email="rita@example.com")
+    number = failed(services, visitor, "Wartend_Rita_20250705_0000aa99.json", data)
+    page = visitor.page
+    visitor.open(f"/console/imports/{number}")
+    page.get_by_role("link", name="Korrigieren …").click()
+    page.get_by_label("Geburtsdatum").fill("28.02.1990")
+    page.get_by_label("Warum wird korrigiert?").fill("am Telefon geklärt")
+    page.get_by_role("button", name="Korrigieren und übernehmen").click()
+    page.get_by_text(f"Datei P{number} ist korrigiert und übernommen.").wait_for()
+    picture(page, "mended")
 
 
 def test_what_is_still_wrong_is_said_beside_the_field_and_what_was_typed_stays(visit, services):

@@ -22,7 +22,7 @@ from standins.local import wait_until
 from tests.engines.programs import Program
 
 COMPOSE = Path(__file__).parents[2] / "deploy" / "compose.yaml"
-SECONDS = 300.0
+SECONDS = 400.0
 _CLONE_NEWNET = 0x40000000
 _UP = "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh', b'lo', 0x41))"
 _Answer = TypeVar("_Answer")
@@ -90,6 +90,7 @@ class Container:
         self._path = f"{path}:/usr/sbin:/usr/bin:/sbin:/bin".lstrip(":")
         self._mounts = _mounts(self._folder, service, document, host, files or {})
         self._program: Program | None = None
+        self._last_answer = ""
 
     def start(self, command: Sequence[str]) -> None:
         user = str(self._service.get("user", "1000:1000")).split(":")
@@ -106,20 +107,27 @@ class Container:
         """What its health check says, asked from inside as its own user."""
         test = self._service["healthcheck"]["test"]
         assert test[0] == "CMD"
-        return self.run(*test[1:]).returncode == 0
+        asked = self.run(*test[1:])
+        self._last_answer = asked.stdout + asked.stderr
+        return asked.returncode == 0
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Runs a command in the running container, as `docker compose exec` does."""
         pid = str(self.program.process.pid)
         user = str(self._service.get("user", "1000:1000")).split(":")
-        enter = ["nsenter", "--target", pid, "--mount", "--net", "--root", "--wd=/", "-S", user[0], "-G", user[1]]
+        enter = ["nsenter", "--target", pid, "--mount", "--net", "--root", "-S", user[0], "-G", user[1]]
         variables = [f"{key}={value}" for key, value in self._environment().items()]
         return subprocess.run(
-            [*enter, "env", "-i", *variables, *command], capture_output=True, text=True, check=False, timeout=120
+            [*enter, "env", "-C", "/", "-i", *variables, *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
         )
 
     def await_health(self) -> None:
-        self.program.await_answer(self.healthy, SECONDS)
+        wait_until(lambda: self.program.process.poll() is not None or self.healthy(), SECONDS)
+        assert self.healthy(), f"{self.name} is not healthy: {self._last_answer[-3000:]}\n{self.log()}"
 
     def await_success(self) -> None:
         """Returns once it ended well, as `service_completed_successfully` asks for."""
@@ -139,8 +147,9 @@ class Container:
             self._program.end(seconds=40.0)
 
     def _environment(self) -> dict[str, str]:
-        given = {key: str(value) for key, value in self._service.get("environment", {}).items()}
-        return {"PATH": self._path, **given}
+        given = self._service.get("environment", {}).items()
+        # Where a variable is replaced by nothing, YAML makes nothing of it; the file means an empty text.
+        return {"PATH": self._path, **{key: "" if value is None else str(value) for key, value in given}}
 
 
 def _mounts(

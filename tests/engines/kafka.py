@@ -44,7 +44,7 @@ _JAVA = ("-Xmx320m", "-Xms64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "
 
 def libraries() -> Path:
     """The folder of the broker's libraries, fetched by Maven where they are not there, and compared with our list."""
-    java = program("java", what="Debian package openjdk-17-jre-headless")
+    java = program("java", what="Java 17 or later, Debian package default-jre-headless")
     folder = BUILD / "kafka"
     wanted = dict(reversed(line.split()) for line in (HERE / "kafka.sha256").read_text().splitlines())
     if not _matches(folder, wanted):
@@ -83,7 +83,7 @@ class Broker:
             "appender.a.type=Console\nappender.a.name=A\nappender.a.layout.type=PatternLayout\n"
             "appender.a.layout.pattern=%d %p %c{1}: %m%n\n"
         )
-        self._java = [program("java", what="Debian package openjdk-17-jre-headless"), *_JAVA]
+        self._java = [program("java", what="Java 17 or later, Debian package default-jre-headless"), *_JAVA]
         self._java += [f"-Dlog4j2.configurationFile={logging}", "-cp", f"{BUILD / 'kafka'}/*"]
         self._program: Program | None = None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from standins.postgres_account import readable_binaries, server_account
 from tests.engines import kafka, storage
+from tests.engines.programs import debians_postgres
 
 PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
 _BETWEEN = re.compile(r"(?<=<!-- table: made by the suite -->\n).*(?=<!-- end of the table -->)", re.DOTALL)
@@ -53,7 +54,7 @@ def _version(engine: str) -> str:
     if engine == "fake-gcs-server":
         return storage.VERSION.removeprefix("v")
     command = {
-        "PostgreSQL of Debian": "/usr/lib/postgresql/15/bin/postgres",
+        "PostgreSQL of Debian": str(debians_postgres() / "postgres"),
         "PostgreSQL of the wheel": str(readable_binaries(None, server_account()) / "postgres"),
         "PgBouncer": "/usr/sbin/pgbouncer",
         "Prometheus": str(shutil.which("prometheus")),

@@ -70,6 +70,14 @@ def program(name: str, *, what: str, places: Sequence[str] = ()) -> str:
     return found
 
 
+def debians_postgres() -> Path:
+    """The folder of the programs of Debian's PostgreSQL, the newest where there are several."""
+    folders = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True
+    )
+    return Path(program("initdb", what="Debian package postgresql", places=[*map(str, folders)])).parent
+
+
 def missing(sentence: str) -> None:
     """Leaves a part out with a sentence; where continuous integration runs it is a failure."""
     if "CI" in os.environ:

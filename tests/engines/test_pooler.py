@@ -1,6 +1,6 @@
 """PgBouncer itself between us and PostgreSQL, with its defaults and in the modes that it has."""
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -20,13 +20,10 @@ def pooled(database_url, tmp_path):
 
     @contextmanager
     def start(**changes):
-        pooler = PgBouncer(database_url, tmp_path / "pgbouncer", **changes)
-        engine = create_engine(pooler.url(database_url), application_name="tests")
-        try:
+        with closing(PgBouncer(database_url, tmp_path / "pgbouncer", **changes)) as pooler:
+            engine = create_engine(pooler.url(database_url), application_name="tests")
             yield engine
-        finally:
             engine.dispose()
-            pooler.close()
 
     return start
 
@@ -43,12 +40,17 @@ def test_with_its_defaults_locks_hold_and_times_are_utc(pooled):
 
 @pytest.mark.parametrize("round_robin", [0, 1])
 def test_transaction_mode_is_refused(pooled, round_robin):
-    with pooled(pool_mode="transaction", server_round_robin=round_robin) as engine:
+    with pooled(pool_mode="transaction", server_round_robin=str(round_robin)) as engine:
         for _ in range(3):
             with pytest.raises(PoolerInTransactionMode), hold(engine, LOCK):
                 pass
 
 
 def test_transaction_mode_is_refused_where_it_has_one_session_only(pooled):
-    with pooled(pool_mode="transaction", default_pool_size=1) as engine, pytest.raises(PoolerInTransactionMode):
+    with pooled(pool_mode="transaction", default_pool_size="1") as engine, pytest.raises(PoolerInTransactionMode):
+        require_own_sessions(engine)
+
+
+def test_statement_mode_is_refused(pooled):
+    with pooled(pool_mode="statement") as engine, pytest.raises(PoolerInTransactionMode):
         require_own_sessions(engine)

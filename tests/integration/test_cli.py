@@ -42,6 +42,9 @@ def test_a_plan_tells_what_would_change_and_changes_nothing(curavani, tmp_path, 
     planned = json.loads(curavani("plan", str(file), "--json").stdout)
     assert planned["counts"] == {"new": 1}
     assert json.loads(curavani("imports", "list", "--json").stdout) == []
+    (tmp_path / "scrapes" / "52066.json").write_bytes(file.read_bytes())
+    assert curavani("imports", "run", "therapist").returncode == 0
+    assert [file["id"] for file in json.loads(curavani("imports", "list", "--json").stdout)] == ["T1"]
 
 
 def test_check_needs_no_database_and_names_the_place(curavani, tmp_path, make_registration):

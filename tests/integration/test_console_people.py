@@ -409,3 +409,26 @@ def test_forms_are_for_people_who_may_edit_and_for_entries_that_exist(sign_in, d
         assert reader.page(path).status_code == 403
         assert reader.form(path).status_code == 403
     assert sign_in("write").page("/console/people/99999/edit").status_code == 404
+
+
+def test_a_therapist_who_objects_is_erased_with_a_certificate_and_can_be_allowed_again(conflict, sign_in):
+    olga, wilma = sign_in("operate", create_therapist_app), sign_in("write", create_therapist_app)
+    assert "/console/people/1/erase" in olga.page("/console/people/1").text
+    assert "/console/people/1/erase" not in wilma.page("/console/people/1").text
+    assert {wilma.page(f"/console/people/{path}").status_code for path in ("1/erase", "left-out")} == {403}
+    before = (conflict.therapists(), conflict.reviews(), conflict.events())
+    asked = olga.page("/console/people/1/erase").text
+    assert ("Zeevaert" in asked, '<dt>Entscheidungen</dt><dd class="number">1</dd>' in asked) == (True, True)
+    assert olga.form("/console/people/1/erase", number="2").status_code == 400
+    assert (conflict.therapists(), conflict.reviews(), conflict.events()) == before
+    erased = olga.form("/console/people/1/erase", number="1", reason="Brief vom 3. Mai")
+    assert conflict.therapists() == []
+    certificate = olga.page(erased.headers["Location"]).text
+    assert ("Brief vom 3. Mai" in certificate, "Zeevaert" in certificate) == (True, False)
+    kept = json.loads(olga.page(f"{erased.headers['Location']}/certificate").text)
+    assert (kept["therapist_id"], len(kept["digests"]["known_by"])) == (1, 4)
+    number = kept["suppression_id"]
+    assert "Brief vom 3. Mai" in olga.page("/console/people/left-out").text
+    assert wilma.form(f"/console/people/left-out/{number}/allow").status_code == 403
+    assert olga.form(f"/console/people/left-out/{number}/allow").status_code == 302
+    assert {olga.page(f"/console/people/left-out/{number}").status_code} == {404}

@@ -82,6 +82,8 @@ class Image:
             check=True,
             timeout=300,
         )
+        tidying = re.search(r"^RUN (find .*)$", dockerfile(self.service), re.MULTILINE)[1]
+        subprocess.run(tidying.replace("/opt/curavani", str(self.venv)).split(), check=True)
         # Where it is another account that runs the service, the files are not its own anyway.
         if self.account.user is None:
             change_mode(self.venv, lambda mode: mode & ~0o222)
@@ -140,6 +142,9 @@ def test_an_image_holds_what_its_service_needs_and_nothing_else(image):
     named = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", listed, re.MULTILINE)}
     assert image.packages() <= named | {"curavani"}
     assert ("google-cloud-storage" in image.packages()) == (image.service == "patient")
+    # No tools of libraries: what is left is ours, and the interpreter under its names.
+    commands = {path.name for path in (image.venv / "bin").iterdir() if not path.name.startswith("python")}
+    assert commands == {"curavani"}
 
 
 @pytest.fixture

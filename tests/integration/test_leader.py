@@ -131,7 +131,7 @@ def test_heartbeats_say_once_that_they_cannot_be_written_and_again_when_it_is_ne
 
 @pytest.mark.slow
 def test_a_holder_that_has_fallen_silent_is_replaced(engine, held_elsewhere, beat):
-    beat("31 seconds")
+    beat("21 seconds")
     with standing_by(engine) as leads:
         assert leads.wait(30)
         with transaction(engine) as connection:
@@ -140,7 +140,7 @@ def test_a_holder_that_has_fallen_silent_is_replaced(engine, held_elsewhere, bea
         held_elsewhere.execute("SELECT 1")
 
 
-@pytest.mark.parametrize(("age", "silent"), [("31 seconds", True), ("20 seconds", False), (None, False)])
+@pytest.mark.parametrize(("age", "silent"), [("21 seconds", True), ("10 seconds", False), (None, False)])
 def test_only_a_process_that_gave_signs_of_life_can_fall_silent(engine, beat, age, silent):
     # A pass from the command line gives none, however long it takes.
     if age is not None:

@@ -2,6 +2,8 @@
 
 import threading
 import unicodedata
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +13,8 @@ from patient_service.models import kernel
 from shared.core.errors import StorageUnavailable
 from shared.database.engine import transaction
 from shared.imports import mend
+from shared.imports.engine import Importer
+from shared.imports.monitor import ImportMonitor
 
 
 def test_a_registration_becomes_a_patient_with_consent_event_and_copy(patients, make_registration):
@@ -216,6 +220,24 @@ def test_a_newer_upload_while_a_delete_is_pending_is_imported(patients, make_reg
     patients.run()
     assert patients.patients()[0]["telefon"] == "0171 3920099"
     assert [file["status"] for file in patients.files()] == ["success", "success"]
+
+
+def test_an_upload_that_comes_just_before_the_delete_is_not_deleted_with_the_one_that_was_read(
+    patients, make_registration
+):
+    @contextmanager
+    def uploads_before_the_delete(step):
+        if step == "delete" and len(patients.files()) == 1:
+            patients.upload(make_registration(telefon="0171 3920099"))
+        yield
+
+    patients.upload(make_registration())
+    source = replace(patients.parts.importer.source, stage=uploads_before_the_delete)
+    ImportMonitor(patients.engine, kernel, Importer(source), 3600).run_once("test")
+    assert patients.patients()[0]["telefon"] == "0171 3920042"
+    assert len(patients.in_bucket()) == 1
+    patients.run()
+    assert (patients.patients()[0]["telefon"], patients.in_bucket()) == ("0171 3920099", [])
 
 
 def test_a_folder_that_takes_no_copy_stops_the_pass_and_loses_nothing(new_patients, make_registration, tmp_path):

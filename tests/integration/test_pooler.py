@@ -88,20 +88,26 @@ def test_a_leader_stops_where_its_lock_stays_behind(pooled, pooler):
             pooler.mode = "transaction"
         return 0.0
 
-    job = Job("mailer", kernel.channel("alerts"), turn, away=codes.append)
+    job = Job("mailer", kernel.channel("alerts"), turn, away=lambda error: codes.append(error.code))
     Leader(pooled, kernel, job, Heartbeats(pooled, kernel)).run(Looks())
     assert codes == ["pooler_in_transaction_mode"]
 
 
 @pytest.mark.usefixtures("in_transaction_mode")
 def test_readiness_health_metrics_console_and_api_say_so(pooled_url, process_environment, pooled):
-    app = create_app({**process_environment, "DATABASE_URL": pooled_url}, start_workers=False)
+    brokers = {"KAFKA_BOOTSTRAP_SERVERS": "no-such-host.invalid:9092"}
+    app = create_app({**process_environment, **brokers, "DATABASE_URL": pooled_url}, start_workers=False)
     client = app.test_client()
     ready = client.get("/readyz")
     assert (ready.status_code, ready.json["code"]) == (503, "pooler_in_transaction_mode")
     health = client.get("/health/import")
     assert (health.status_code, health.json["details"]["database"]["code"]) == (503, "pooler_in_transaction_mode")
-    assert 'curavani_database_up{service="patient-service"} 0.0' in client.get("/metrics").text
+    assert health.json["details"]["broker"] == {"ok": False, "code": "broker_address_unknown", "reason": "_RESOLVE"}
+    metrics = client.get("/metrics").text
+    assert 'curavani_database_up{service="patient-service"} 0.0' in metrics
+    assert 'curavani_database_trouble{code="pooler_in_transaction_mode",service="patient-service"} 1.0' in metrics
+    broker = 'code="broker_address_unknown",dependency="broker",service="patient-service"'
+    assert f"curavani_dependency_trouble{{{broker}}} 1.0" in metrics
     console = client.get("/console/")
     assert console.status_code == 503
     assert "Pooler" in console.text

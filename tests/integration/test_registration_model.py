@@ -6,10 +6,14 @@ overwritten by something newer, it is there once, and after an erasure it is now
 """
 
 import json
-from contextlib import contextmanager, suppress
+import os
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
@@ -24,6 +28,7 @@ from shared.core.errors import CuravaniError
 from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
 from shared.imports import mend
+from standins.local import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -44,6 +49,13 @@ BOMB = """
     CREATE TRIGGER bomb AFTER INSERT ON patient_service.patient_consents
       FOR EACH ROW EXECUTE FUNCTION public.go_off();
 """
+WAITING = """
+    SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'
+"""
+IMPORTING = """
+    SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 who = st.integers(0, 1)
 answered = st.sets(st.sampled_from(FIELDS))
 upload = st.tuples(st.just("upload"), who, st.integers(0, 2), st.integers(1, 4), answered, st.booleans())
@@ -57,6 +69,7 @@ STEPS = st.one_of(
     st.tuples(st.just("touch"), st.integers(0, 9)),
     st.tuples(st.just("run_with_fault"), st.sampled_from(FAULTS), st.integers(1, 3)),
     st.tuples(st.just("run_and_be_cut"), st.integers(1, 3)),
+    st.tuples(st.just("run_and_be_killed"), st.sampled_from(["download", "in the transaction", "delete"])),
     st.tuples(st.just("retry")),
     st.tuples(st.just("edit"), who, st.sampled_from(FIELDS), st.booleans()),
     st.tuples(st.just("correct")),
@@ -102,8 +115,9 @@ class Person:
 class Life:
     """The import under test, and the model beside it."""
 
-    def __init__(self, parts, engine, storage, bucket, copies):
-        self.parts, self.engine, self.storage, self.bucket, self.copies = parts, engine, storage, bucket, copies
+    def __init__(self, parts, engine, storage, environment, copies):
+        self.parts, self.engine, self.storage, self.copies = parts, engine, storage, copies
+        self.environment, self.bucket, self.was_killed = environment, environment["GCS_IMPORT_BUCKET"], False
         self.sent, self.latest, self.arrived = {}, {}, []
         self.people, self.lives = {}, [0, 0]
         self.needles, self.number = {}, 0
@@ -166,6 +180,33 @@ class Life:
         self.rows(f"SELECT setval('public.bomb', {100 - after})")
         self.run()
         self.rows("SELECT setval('public.bomb', 1000)")
+
+    def run_and_be_killed(self, step):
+        """A process of its own is killed once it has got to the step, if it does; once in a life, for it takes long."""
+        if self.was_killed:
+            return
+        self.was_killed = True
+        with ExitStack() as stack:
+            is_there = self.hold_at(step, stack)
+            command = [sys.executable, "-m", "curavani", "imports", "run", "patient"]
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            process = subprocess.Popen(command, env={**os.environ, **self.environment}, **quiet)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            assert wait_until(lambda: is_there() or process.poll() is not None, 120)
+        assert wait_until(lambda: not self.rows(IMPORTING), 60)
+        self.observe()
+
+    def hold_at(self, step, stack):
+        """Lets storage or database keep whoever gets to the step; returns whether somebody is there."""
+        if step == "in the transaction":
+            blocker = stack.enter_context(psycopg.connect(self.environment["DATABASE_URL"]))
+            blocker.execute("LOCK TABLE patient_service.patient_consents IN SHARE MODE")
+            return lambda: bool(self.rows(WAITING))
+        before = self.storage.faults.taken
+        self.storage.faults.add(step, "stall", times=None)
+        stack.callback(self.storage.faults.clear)
+        return lambda: self.storage.faults.taken > before
 
     def retry(self):
         with transaction(self.engine) as connection:
@@ -274,7 +315,7 @@ def a_life(postgres, storage_server, folder, number):
     with transaction(engine) as connection:
         connection.exec_driver_sql(BOMB)
     try:
-        yield Life(parts, engine, storage_server, f"life-{number}", folder / str(number))
+        yield Life(parts, engine, storage_server, environment, folder / str(number))
     finally:
         storage_server.faults.clear()
         parts.close()

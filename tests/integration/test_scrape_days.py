@@ -87,6 +87,22 @@ def test_the_guard_counts_the_passes_of_a_day_together(therapists, make_therapis
     assert asked_about(review) == [*range(16, 21), *range(11, 16), *range(6, 11)]
 
 
+def test_the_guard_counts_the_files_of_a_day_together(therapists, make_therapist):
+    """Whichever file calls them gone: they were all last seen in the file of one postal code."""
+    therapists.scrape(people(make_therapist, range(20)))
+    therapists.run()
+    for number in range(4):
+        therapists.scrape(gone(make_therapist, range(5 * number, 5 * number + 5)), SECOND, str(52066 + number))
+    report = therapists.run()
+    assert (set(statuses(therapists)), report.has_trouble) == ({"aktiv"}, True)
+    (review,) = open_reviews(therapists)
+    assert (len(asked_about(review)), review["detail"]["active_before"]) == (20, 20)
+    therapists.scrape(people(make_therapist, range(3)), SECOND, "52099")
+    therapists.run()
+    resolve(therapists, "apply")
+    assert statuses(therapists) == ["aktiv"] * 3 + ["inaktiv"] * 17
+
+
 def test_the_guard_measures_against_the_rows_before_the_day(therapists, make_therapist):
     """Another file of the day lists ten of thirty before this postal code's own calls six of the others gone."""
     therapists.scrape(people(make_therapist, range(30)))

@@ -6,7 +6,13 @@ from shared.core.errors import NotAllowedError
 from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
-from therapist_service.use_cases import TherapistChange, delete_therapist, lock_therapists, update_therapists
+from therapist_service.use_cases import (
+    TherapistChange,
+    create_therapists,
+    delete_therapist,
+    lock_therapists,
+    update_therapists,
+)
 
 WEEKS = ["2025-07-02", "2025-07-09", "2025-07-16", "2025-07-23", "2025-07-30"]
 
@@ -20,6 +26,11 @@ def staff_writes(therapists, row_id=1, **values):
     with therapists.engine.begin() as connection:
         row = vars(lock_therapists(connection, [row_id])[row_id])
         update_therapists(connection, [TherapistChange(row, values)], "api:test")
+
+
+def staff_enter(therapists, fields):
+    with therapists.engine.begin() as connection:
+        create_therapists(connection, [{**fields, "status": "aktiv"}], "api:test")
 
 
 def week(therapists, number, *records):
@@ -159,3 +170,54 @@ def test_a_merge_that_is_answered_late_writes_nothing_older(ambiguous, make_ther
     resolve(ambiguous, "merge", into=1)
     row = ambiguous.therapists()[0]
     assert (row["telefon"], row["fremdsprachen"], row["external_id"]) == ("0241 999", ["Englisch"], "praxis1")
+
+
+def test_a_late_merge_into_another_row_than_the_record_s_own_is_refused(ambiguous, make_therapist):
+    ambiguous.scrape([at(make_therapist, "Hof", "1", "praxis7")], WEEKS[2])
+    stops = iter([False])
+    ambiguous.parts.monitor.run_once("test", lambda: next(stops, True))
+    ambiguous.rows("UPDATE therapist_service.reviews SET state = 'open', decided_at = NULL RETURNING id")
+    before = ambiguous.therapists()
+    with pytest.raises(ResolutionRefused) as refused:
+        resolve(ambiguous, "merge", into=2)
+    assert (refused.value.code, ambiguous.therapists()) == ("answered_since", before)
+    resolve(ambiguous, "merge", into=1)
+
+
+@pytest.fixture
+def alike(therapists, make_therapist):
+    """Somebody of another first name with the same mail, who is held."""
+    contact = {"email": "a@example.com"}
+    week(therapists, 0, at(make_therapist, "Hof", "1", "praxis1", contact=contact))
+    therapists.record = at(
+        make_therapist, "Markt", "9", "praxis2", contact=contact, basic_info={"first_name": "Rita", "title": "Dr."}
+    )
+    week(therapists, 1, therapists.record)
+    assert reviews(therapists) == [("possible_duplicate", None, None)]
+    return therapists
+
+
+@pytest.mark.parametrize("choice", ["separate", "merge"])
+def test_somebody_whom_staff_have_entered_meanwhile_becomes_no_second_row(alike, choice):
+    (held,) = alike.reviews()
+    staff_enter(alike, held["detail"]["record"])
+    with pytest.raises(ResolutionRefused) as refused:
+        resolve(alike, choice)
+    assert refused.value.code == "answered_since"
+    assert not alike.run().counts
+    assert reviews(alike) == [("possible_duplicate", "settled", "import:2")]
+    assert len(alike.therapists()) == 2
+
+
+@pytest.mark.parametrize(("choice", "row_id"), [("separate", 2), ("merge", 1)])
+def test_the_file_whose_record_was_held_has_the_word_from_then_on(alike, make_therapist, choice, row_id):
+    resolve(alike, choice)
+    row = alike.therapists()[row_id - 1]
+    assert (row["source_word_zip"], row["source_word_at"].date().isoformat()) == ("52066", WEEKS[1])
+    # A neighbour's file lists the practice on the same day, and another day.
+    other = {**alike.record, "contact": {"email": "a@example.com", "phone": "0241 999"}}
+    for number in (1, 2):
+        alike.scrape([other], WEEKS[number], "52001")
+        alike.run()
+    assert alike.last_file()["skipped_count"] == 1
+    assert alike.therapists()[row_id - 1]["telefon"] == row["telefon"]

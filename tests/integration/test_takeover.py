@@ -13,6 +13,7 @@ from standins.local import wait_until
 pytestmark = pytest.mark.slow
 
 TAKEOVER_SECONDS = 15.0
+FROZEN_SECONDS = 30.0
 PATIENCE = 60.0
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 LEADER = (
@@ -79,6 +80,20 @@ def test_another_process_takes_over_a_killed_holders_file_and_nothing_is_done_tw
     assert wait_until(
         lambda: any(holder_in_mid_file not in row for row in ask(LEADER.format("patient_service"))), PATIENCE
     )
+
+
+def test_a_frozen_holder_whose_connection_lives_is_replaced_and_does_no_harm_when_it_wakes(
+    holder_in_mid_file, ask, storage_server, bucket
+):
+    group = group_of(holder_in_mid_file)
+    os.killpg(group, signal.SIGSTOP)
+    assert wait_until(lambda: imported(ask), FROZEN_SECONDS)
+    assert_imported_once(ask, storage_server, bucket)
+    os.killpg(group, signal.SIGCONT)
+    storage_server.faults.clear()  # the download that it waited for breaks off
+    beats = "SELECT state FROM patient_service.worker_heartbeats WHERE worker = 'import' AND process = '{}'"
+    assert wait_until(lambda: ask(beats.format(holder_in_mid_file)) == [("standby",)], PATIENCE)
+    assert_imported_once(ask, storage_server, bucket)
 
 
 def test_a_frozen_holder_whose_connection_is_gone_is_replaced_and_does_no_harm_when_it_wakes(

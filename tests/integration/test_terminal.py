@@ -27,7 +27,7 @@ COMMANDS = dict(all_commands(typer.main.get_command(app), "curavani"))
 
 @pytest.fixture
 def environment(database_url, bucket, storage_server, tmp_path):
-    (tmp_path / "scrapes").mkdir()
+    (tmp_path / "scrapes").mkdir(exist_ok=True)
     return {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
@@ -118,6 +118,33 @@ def test_a_row_is_one_line_where_nobody_watches(piped, a_failed_file):
     assert names.startswith("id\tstatus\tcode\t")
 
 
+def test_files_are_listed_by_words_in_their_names_and_by_when_they_came(
+    therapists, environment, patients, make_therapist
+):
+    for name in ("Müller_Jörg_20250705_0b1ab67b.json", "MUELLER_Anna_20250705_0b1ab67c.json", "Meier_20%_x.json"):
+        patients.upload(b"{", name)
+    patients.run()
+    with patients.engine.begin() as connection:
+        at = "'2025-12-31 23:00Z'"
+        connection.exec_driver_sql(f"UPDATE patient_service.import_tracking SET first_seen_at = {at} WHERE id = 3")
+    therapists.scrape([make_therapist(1)])
+    therapists.run()
+
+    def listed(*options):
+        ran = CliRunner().invoke(app, ["imports", "list", "--json", *options], env=environment)
+        assert ran.exit_code == 0, ran.stderr
+        return [file["id"] for file in json.loads(ran.stdout)]
+
+    assert (listed()[0], listed()[-1]) == ("T1", "P3")
+    assert set(listed("--search", "müller")) == set(listed("--search", "mueller")) == {"P1", "P2"}
+    assert listed("--search", "JÖRG 0b1ab67b") == ["P1"]
+    assert listed("--search", "20%_") == ["P3"]
+    assert listed("--search", "52066") == ["T1"]
+    assert "P3" not in listed("--since", "2026-01-01")
+    assert set(listed("--since", "2025-12-31")) == {"T1", "P1", "P2", "P3"}
+    assert len(listed("--limit", "2")) == 2
+
+
 def test_a_run_shows_its_progress_on_a_terminal_only(on_terminal, piped, patients, make_registration):
     patients.upload(make_registration())
     code, seen = on_terminal(100, "imports", "run", "patient")
@@ -199,6 +226,10 @@ def test_all_that_is_wrong_with_the_settings_is_named_at_once(piped):
         (("imports", "discard", "T99", "--reason", "x"), "curavani imports list"),
         (("imports", "discard", "T99", "--reason", " "), "Say why"),
         (("imports", "retry"), "--all-failed"),
+        (("imports", "retry", "--all-failed", "patient", "--code", "nonsense"), "docs/codes.md"),
+        (("imports", "list", "--search", "a " * 21), "at most 20 words"),
+        (("imports", "list", "--since", "2026"), "no date like 2026-03-01"),
+        (("imports", "lst"), "Did you mean 'list'"),
         (("reviews", "show", "PE99"), "curavani reviews list"),
         (("reviews", "resolve", "T99", "--choose", "staff"), "curavani reviews list"),
         (("plan", "notes.txt"), "52066.json"),
@@ -211,6 +242,7 @@ def test_an_error_says_what_to_do_next(environment, arguments, advice):
     ran = CliRunner().invoke(app, arguments, env=environment)
     assert ran.exit_code == 2
     assert advice in ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith("Error: ")
     assert ran.stdout == ""
 
 

@@ -5,12 +5,14 @@ import json
 import pytest
 import sqlalchemy as sa
 
-from shared.core.errors import NotFound
+from shared.core.errors import NotFound, SettingsError
+from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
+from therapist_service.app import create_app
 from therapist_service.erasure import ImportBusy, erase
 from therapist_service.reviews import resolve_review
-from therapist_service.suppressions import allow, list_suppressions
-from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
+from therapist_service.suppressions import allow, list_suppressions, read_digests
+from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
 
 ALICE = {"first_name": "Alice", "last_name": "Canaryvogel"}
 CONTACT = {"email": "alice@canary.example", "phone": "0241 7777777"}
@@ -116,10 +118,36 @@ def test_who_only_resembles_is_held_and_asked_about(erased, make_therapist, like
     with erased.engine.begin() as connection:
         resolve_review(connection, review["id"], Resolution(choice, "api:olga"))
     assert len(names(erased)) == (2 if created else 1)
+    # What a person has said to be the same somebody's goes with theirs.
+    assert ("Canaryvogel" in dump(erased)) is created
     erased.scrape([alice(make_therapist, **like), make_therapist(40)], "2025-07-23")
     erased.run()
     assert len(names(erased)) == (3 if created else 2)
     assert [review for review in erased.reviews() if review["state"] == "open"] == [] or not created
+
+
+def test_whom_nobody_resembles_any_more_is_no_question(erased, make_therapist):
+    erased.scrape([alice(make_therapist, basic_info={"first_name": ""})], "2025-07-16")
+    erased.run()
+    with erased.engine.begin() as connection:
+        allow(connection, erased.certificate["suppression_id"], "api:olga")
+    with pytest.raises(ResolutionRefused), erased.engine.begin() as connection:
+        resolve_review(connection, 2, Resolution("merge", "api:olga"))
+    erased.run()
+    assert erased.reviews()[1]["choice"] == "settled"
+
+
+def test_a_record_that_waits_goes_with_the_person_who_was_entered_by_hand(therapists, make_therapist):
+    therapists.scrape([make_therapist(1, basic_info={"last_name": "Canaryvogel"}, contact=CONTACT)])
+    therapists.run()
+    therapists.scrape([alice(make_therapist)], "2025-07-09")
+    therapists.run()
+    (review,) = therapists.reviews()
+    with therapists.engine.begin() as connection:
+        create_therapists(connection, [{**review["detail"]["record"], "status": "aktiv"}], "api:anna")
+    erase(therapists.engine, 2, "api:olga")
+    (review,) = therapists.reviews()
+    assert (review["detail"], review["fingerprint"], review["choice"]) == ({}, None, "erased")
 
 
 def test_a_colleague_of_the_same_house_phone_and_mail_is_somebody_else(erased, make_therapist):
@@ -162,6 +190,61 @@ def test_while_the_import_has_a_file_in_hand_nothing_is_erased(therapists, make_
 def test_nobody_is_erased_who_is_not_there(therapists):
     with pytest.raises(NotFound):
         erase(therapists.engine, 1, "cli:olga")
+
+
+SECRET = {"DIGEST_KEY": "a secret"}
+
+
+def imports_again(erased, therapists, make_therapist, day):
+    """What becomes of the person in another scrape, by an import with other settings."""
+    erased.scrape([alice(make_therapist)], day)
+    therapists.run()
+    return outcome(therapists)
+
+
+def test_digests_of_before_the_secret_are_still_known(erased, new_therapists, make_therapist):
+    before = erased.rows("SELECT known_by FROM therapist_service.suppressions")
+    known = [{"outcome": "skipped", "code": "erased_therapist"}]
+    for day in ("2025-07-16", "2025-07-23"):
+        assert imports_again(erased, new_therapists(**SECRET), make_therapist, day) == known
+    assert erased.rows("SELECT known_by FROM therapist_service.suppressions") != before
+
+
+def test_another_secret_is_refused(therapists, new_therapists, curavani, process_environment):
+    new_therapists(**SECRET).run()
+    for environment in ({}, {"DIGEST_KEY": "another"}):
+        with pytest.raises(SettingsError):
+            new_therapists(**environment).run()
+        with pytest.raises(SettingsError):
+            create_app({**process_environment, **environment}, start_workers=False)
+    for command in (["serve", "therapist"], ["therapists", "erase", "1", "--yes"]):
+        ran = curavani(*command, DIGEST_KEY="another")
+        assert (ran.returncode, "DIGEST_KEY" in ran.stderr) == (2, True)
+
+
+def test_after_a_restored_backup_the_certificate_knows_who_was_erased(
+    erased, make_therapist, new_therapists, curavani, tmp_path
+):
+    # The backup has forgotten her erasure, and the next scrape lists her.
+    erased.rows("DELETE FROM therapist_service.suppressions RETURNING id")
+    restored = new_therapists(**SECRET)
+    imports_again(erased, restored, make_therapist, "2025-07-16")
+    assert names(restored)[-1] == ("Alice", "Canaryvogel")
+    certificate = tmp_path / "certificate.json"
+    certificate.write_text(json.dumps(erased.certificate))
+    refused = curavani("therapists", "re-erase", str(certificate), before="exec </dev/null", **SECRET)
+    assert (refused.returncode, len(names(restored))) == (1, 2)
+    ran = curavani("therapists", "re-erase", "--yes", str(certificate), **SECRET)
+    assert [each["removed"]["therapist"] for each in json.loads(ran.stdout)] == [1]
+    assert imports_again(erased, restored, make_therapist, "2025-07-23") == [
+        {"outcome": "skipped", "code": "erased_therapist"}
+    ]
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"digests": {"known_by": ["x"], "resembles": []}}])
+def test_what_is_no_certificate_is_refused(document):
+    with pytest.raises(ValueError, match="no certificate"):
+        read_digests(document)
 
 
 def test_the_command_line_erases_lists_and_allows(therapists, make_therapist, curavani):

@@ -8,7 +8,7 @@ questions are answered in the same week or a later one.
 """
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 
 import pytest
@@ -144,6 +144,7 @@ class World:
         self.chance = random.Random(seed)
         self.people = [Person(number, self.chance) for number in range(1, PEOPLE + 1)]
         self.asked = set()
+        self.active, self.missed = Counter(), defaultdict(set)
 
     def known(self):
         return [person for person in self.people if person.expected]
@@ -158,10 +159,10 @@ class World:
         for person in seen:
             if chance.random() < 0.4:
                 person.changes_at_the_source(chance)
-        active = self.active_by_zip()
+        self.active, self.missed = self.active_by_zip(), defaultdict(set)
         self.scrape_overlapping(day, [person for person in seen if person.says_nothing_new()])
         for zip_code in ZIPS:
-            self.scrape(zip_code, day, lists[zip_code], deleted[zip_code], active.get(zip_code, 0))
+            self.scrape(zip_code, day, lists[zip_code], deleted[zip_code])
         if chance.random() < 0.5:
             self.scrape_wordless(day, [person for listed in lists.values() for person in listed])
         if chance.random() < 0.5:
@@ -194,7 +195,7 @@ class World:
     def scrape_overlapping(self, day, people):
         """Lists some of the others' people under ids of its own, with nothing new about them."""
         if len(people) >= FEW:
-            self.scrape(OVERLAPPING, day, self.chance.sample(people, FEW), [], 0)
+            self.scrape(OVERLAPPING, day, self.chance.sample(people, FEW), [])
 
     def scrape_wordless(self, day, people):
         """Gives other phones of people whom the file of their own postal code lists on this day, or that of a smaller
@@ -231,7 +232,7 @@ class World:
         assert (file["status"], file["skipped_count"] + file["unchanged_count"]) == ("success", FEW)
         assert contents(self.therapists, "therapeuten", "event_outbox", "field_changes") == before
 
-    def scrape(self, zip_code, day, listed, deleted, active):
+    def scrape(self, zip_code, day, listed, deleted):
         conflicts = set()
         for person in listed:
             conflicts |= person.is_listed(zip_code, day)
@@ -240,7 +241,7 @@ class World:
             for person in deleted
             if not person.gone and person.is_recognised_when_deleted() and person.listed_on < day
         ]
-        waits = len(really_gone) > 5 and len(really_gone) * 5 > active
+        waiting = self.guarded(really_gone, day)
         make = self.make_therapist
         records = [person.record(make, n, zip_code, self.chance) for n, person in enumerate(listed, 1)]
         records += [
@@ -251,15 +252,23 @@ class World:
         self.therapists.run()
         file = self.file_of(zip_code)
         self.assert_books_balance(file, len(records), events_before)
-        if waits:
-            assert file["held_count"] >= len(really_gone)
-            self.decide_deletions(file, really_gone, day)
-        else:
-            assert file["deleted_count"] == len(really_gone)
-            for person in really_gone:
+        assert file["deleted_count"] == len(really_gone) - len(waiting)
+        for person in really_gone:
+            if person not in waiting:
                 person.is_gone(day)
+        if waiting:
+            assert file["held_count"] >= len(waiting)
+            self.decide_deletions(file, waiting, day)
         self.asked |= {(number, field) for number, field, _ in conflicts}
         self.assert_rows_are_right()
+
+    def guarded(self, really_gone, day):
+        """Those of a postal code's people, by where they were last seen, of whom too many are missed in one day."""
+        for person in really_gone:
+            self.missed[person.listed_in].add(person)
+        missed = {code: sum(one.listed_on < day for one in gone) for code, gone in self.missed.items()}
+        many = {code for code, number in missed.items() if number > 5 and number * 5 > self.active[code]}
+        return [person for person in really_gone if person.listed_in in many]
 
     def file_of(self, zip_code):
         return [file for file in self.therapists.files() if file["zip"] == zip_code][-1]
@@ -273,14 +282,16 @@ class World:
         )
         assert len(self.therapists.events()) - events_before == file["new_count"] + changed[0]["number"]
 
-    def decide_deletions(self, file, really_gone, day):
-        reviews = self.open_reviews("held_deletions")
-        (review,) = [review for review in reviews if review["import_id"] == file["id"]]
-        choice = self.chance.choice(["apply", "reject"])
-        self.resolve(review, choice)
-        if choice == "apply":
-            for person in really_gone:
-                person.is_gone(day)
+    def decide_deletions(self, file, waiting, day):
+        reviews = [review for review in self.open_reviews("held_deletions") if review["import_id"] == file["id"]]
+        assert sum(len(review["detail"]["deletions"]) for review in reviews) == len(waiting)
+        by_town = {person.town: person for person in waiting}
+        rows = {row["id"]: by_town.get(row["ort"]) for row in self.therapists.therapists()}
+        for review in reviews:
+            choice = self.chance.choice(["apply", "reject"])
+            self.resolve(review, choice)
+            for deletion in review["detail"]["deletions"] if choice == "apply" else ():
+                rows[deletion["entity_id"]].is_gone(day)
 
     def decide(self):
         """What the importer asks about has to be what both sides changed and still differs; a person answers this way
@@ -365,3 +376,70 @@ def test_no_staff_edit_is_lost_and_every_row_is_right_over_many_weeks(therapists
     repeated = therapists.run().counts
     files = len(therapists.files()) // 2
     assert (ignored["known"], repeated["skipped"], contents(therapists)) == (files, files, before)
+
+
+def in_every(*path, change):
+    """A scraper that does this to one text of every record."""
+
+    def changed(record):
+        section = record[path[0]]
+        return {**record, path[0]: {**section, path[1]: change(section[path[1]])}}
+
+    return changed
+
+
+def swapped(section, one, other):
+    """A scraper that mixes up two columns."""
+
+    def changed(record):
+        values = record[section]
+        return {**record, section: {**values, one: values[other], other: values[one]}}
+
+    return changed
+
+
+def other_ids(record):
+    return {**record, "id": f"list{999 - int(record['id'].removeprefix('praxis'))}"}
+
+
+def everything_in_the_last_name(record):
+    names = record["basic_info"]
+    whole = f"{names['first_name']} {names['last_name']}"
+    return other_ids({**record, "basic_info": {**names, "first_name": "", "last_name": whole}})
+
+
+MASS_CHANGES = {
+    "ids": other_ids,
+    "titles in first names": in_every("basic_info", "first_name", change=lambda name: name and f"Dr. {name}"),
+    "titles behind last names": in_every("basic_info", "last_name", change=lambda name: f"{name}, Dipl.-Psych."),
+    "placeholders": in_every("contact", "phone", change=lambda _phone: "k. A."),
+    "zeros": in_every("contact", "phone", change=lambda _phone: "0000"),
+    "phone and mail swapped": swapped("contact", "phone", "email"),
+    "names swapped": swapped("basic_info", "first_name", "last_name"),
+    "everything in the last name": everything_in_the_last_name,
+    "misread": in_every("location", "city", change=lambda _city: "KÃ¶ln"),
+}
+"""What a scraper does to everybody at once, and what nobody has really changed for."""
+
+
+def test_a_scraper_that_changes_everybody_at_once_changes_nobody(therapists, make_therapist):
+    world = World(therapists, make_therapist, 0)
+    day = date(2025, 1, 1)
+    for _ in range(2):
+        world.week(day)
+        day += timedelta(days=7)
+    first = day
+    listed = [person for person in world.known() if not person.gone]
+    for person in listed:
+        person.shown = dict(person.said)
+    records = [person.record(make_therapist, n, ZIPS[0], world.chance) for n, person in enumerate(listed, 1)]
+    # A salutation may still come with the first of them.
+    for change in (dict, *MASS_CHANGES.values(), dict):
+        before = contents(therapists, "event_outbox", "field_changes")
+        therapists.scrape([change(record) for record in records], day=day.isoformat(), zip_code=ZIPS[0])
+        therapists.run()
+        if day > first:
+            assert contents(therapists, "event_outbox", "field_changes") == before, change
+        world.assert_rows_are_right()
+        day += timedelta(days=7)
+    assert world.open_reviews("possible_duplicate") == []

@@ -1,6 +1,7 @@
 """Who may import whom. The layers are only worth something if nobody takes a short cut."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ PURE = [
     "shared/fields/readers.py",
     "patient_service/patient.py",
     "therapist_service/therapist.py",
+    "shared/database/troubles.py",
+    "shared/events/troubles.py",
     "shared/state/snapshot.py",
     "shared/state/health.py",
     "shared/state/import_status.py",
@@ -102,3 +105,11 @@ def test_no_arrow_inside_shared_runs_back_up(room):
 @pytest.mark.parametrize("module", PURE)
 def test_pure_rules_know_no_framework(module):
     assert not imported_packages(ROOT / module) & FRAMEWORKS
+
+
+def test_only_the_one_clock_asks_the_machine_what_time_it_is():
+    """Its clock may be wrong by hours; whatever is written or decided goes by the database's."""
+    asking = re.compile(r"\b(datetime\.now|datetime\.utcnow|date\.today|time\.time)\(|from time import .*\btime\b")
+    services = ("shared", "patient_service", "therapist_service")
+    found = [path for package in services for path in (ROOT / package).rglob("*.py") if asking.search(path.read_text())]
+    assert found == [ROOT / "shared/core/clock.py"]

@@ -195,6 +195,12 @@ def test_value_becomes_column(path, value, field, expected):
         ("telephone_hours", {"Feiertag": ["9"]}, ("/telephone_hours/Feiertag", "unknown_weekday")),
         ("contact/phone", "k.A.", ("/contact/phone", "placeholder")),
         ("contact/phone", "auf Anfrage", ("/contact/phone", "placeholder")),
+        ("contact/phone", "0000", ("/contact/phone", "placeholder")),
+        ("contact/phone", "praxis1@example.com", ("/contact/phone", "misplaced_value")),
+        ("contact/phone", "www.praxis1.de", ("/contact/phone", "misplaced_value")),
+        ("contact/fax", "https://praxis1.de", ("/contact/fax", "misplaced_value")),
+        ("contact/website", "praxis1@example.com", ("/contact/website", "misplaced_value")),
+        ("contact/website", "+49 (0)241 / 123-4", ("/contact/website", "misplaced_value")),
         ("languages", ["Englisch", "-"], ("/languages/1", "placeholder")),
         ("telephone_hours", {"montag": ["9", "-"]}, ("/telephone_hours/montag/1", "placeholder")),
         ("location/city", "K&ouml;ln", ("/location/city", "html_entity")),
@@ -356,3 +362,18 @@ def test_titles_that_are_too_long_for_their_column_are_left_out():
 )
 def test_audience_is_read_from_the_methods(methods, adults):
     assert for_adults(map_record(changed("therapy_methods", methods), 0)) is adults
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "field", "expected"),
+    [
+        ("contact/phone", "praxis1@example.com", "telefon", None),
+        ("contact/phone", "000", "telefon", None),
+        ("contact/phone", "110", "telefon", "110"),
+        ("contact/website", "praxis1@example.com", "webseite", None),
+        ("contact/website", "https://example.com/@praxis1", "webseite", "https://example.com/@praxis1"),
+        ("contact/website", "www.1000.de", "webseite", "www.1000.de"),
+    ],
+)
+def test_no_column_takes_what_belongs_into_another(path, value, field, expected):
+    assert map_record(changed(path, value), 0).fields[field] == expected

@@ -1,7 +1,10 @@
 """How commands print: for people, for programs, and nothing that steers a terminal."""
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 import typer
@@ -60,3 +63,32 @@ def test_what_ends_a_command_early_is_an_error_of_one_form(code, said, capsys):
         end("No.", code)
     assert ended.value.exit_code == code
     assert capsys.readouterr().err == said
+
+
+def test_a_full_disk_is_told_as_such(tmp_path):
+    file = tmp_path / "A_B_20250705_0b1ab67b.json"
+    file.write_text("[]")
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "curavani", "check", str(file)],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
+        )  # fmt: skip
+    assert (ran.returncode, ran.stderr.startswith("Error: The disk is full")) == (3, True), ran.stderr
+
+
+def test_whoever_reads_only_the_beginning_gets_it_without_complaint(tmp_path):
+    files = []
+    for number in range(2_000):
+        files.append(tmp_path / f"{number}_{'x' * 80}.json")
+        files[-1].write_text("[]")
+    reading = subprocess.Popen(
+        [sys.executable, "-m", "curavani", "check", *map(str, files)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert reading.stdout is not None
+    assert reading.stdout.readline()
+    reading.stdout.close()
+    assert reading.stderr is not None
+    with reading.stderr:
+        assert reading.stderr.read() == ""
+    reading.wait(timeout=120)

@@ -79,10 +79,10 @@ def test_an_import_that_leads_passes_and_gets_scrapes_is_well():
 @pytest.mark.parametrize(
     ("fields", "leads"),
     [
-        ({"heartbeats": [beat(seconds=29)]}, True),
-        ({"heartbeats": [beat(seconds=30)]}, False),
-        ({"heartbeats": [beat(seconds=30)], "lock_holders": {Work.IMPORT: "host:1"}}, False),
-        ({"heartbeats": [beat(seconds=30)], "lock_holders": {Work.IMPORT: "host:2"}}, True),
+        ({"heartbeats": [beat(seconds=19)]}, True),
+        ({"heartbeats": [beat(seconds=20)]}, False),
+        ({"heartbeats": [beat(seconds=20)], "lock_holders": {Work.IMPORT: "host:1"}}, False),
+        ({"heartbeats": [beat(seconds=20)], "lock_holders": {Work.IMPORT: "host:2"}}, True),
         ({"heartbeats": [beat(WorkerState.STANDBY)]}, False),
         ({"heartbeats": [beat(WorkerState.STANDBY)], "lock_holders": {Work.IMPORT: "host:1"}}, True),
         ({"heartbeats": [beat(WorkerState.STOPPED)]}, False),

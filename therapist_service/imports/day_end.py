@@ -1,7 +1,8 @@
 """The end of a scrape day: who is gone, now that it is known who is listed.
 
-Whoever any file of the day or of a later one lists is not gone. The guard counts per postal code and over the whole
-day, against the rows as they were before it, however many passes the day comes in.
+Whoever any file of the day or of a later one lists is not gone. The guard counts per postal code in whose file people
+were last seen, whichever file calls them gone, and over the whole day, against the rows as they were before it, however
+many passes the day comes in.
 """
 
 from collections import Counter, defaultdict
@@ -76,7 +77,7 @@ class _Day:
         gone = [one for one, deletion in decided.items() if deletion.outcome == RecordOutcome.DELETED]
         by_zip: dict[str, set[int]] = defaultdict(set)
         for proposal in [*gone, *self._earlier_gone()]:
-            by_zip[proposal.zip].add(proposal.entity_id)
+            by_zip[self._last_seen_in(proposal)].add(proposal.entity_id)
         active = {row.zip: row.active for row in _ACTIVE_BEFORE(self._connection, day=self._day, zips=list(by_zip))}
         if gone and day_guard_holds(len(set().union(*by_zip.values())), sum(active.values())):
             self._ask(gone, set(by_zip), sum(active.values()), import_id=None)
@@ -84,11 +85,21 @@ class _Day:
         else:
             held = {code for code, people in by_zip.items() if guard_holds(len(people), active.get(code, 0))}
             for zip_code in sorted(held):
-                of_zip = [proposal for proposal in gone if proposal.zip == zip_code]
+                of_zip = [proposal for proposal in gone if self._last_seen_in(proposal) == zip_code]
                 if of_zip:
                     self._ask(of_zip, {zip_code}, active.get(zip_code, 0), of_zip[-1].import_id)
         kept: set[int] = set()
-        return {one: _after_guard(one, deletion, held, kept) for one, deletion in decided.items()}
+        return {
+            one: _HELD
+            if deletion.outcome == RecordOutcome.DELETED and self._last_seen_in(one) in held
+            else _said_once(one, deletion, kept)
+            for one, deletion in decided.items()
+        }
+
+    def _last_seen_in(self, proposal: _Proposal) -> str:
+        """The postal code whose file listed the person last, which the guard counts them for."""
+        row = self._rows.get(proposal.entity_id)
+        return (row and row["source_zip"]) or proposal.zip
 
     def _earlier_gone(self) -> list[_Proposal]:
         """Those of the day whom an earlier pass has marked as gone, or has asked about, and who are not back since."""
@@ -104,7 +115,9 @@ class _Day:
     def _ask(self, gone: Sequence[_Proposal], zips: set[str], active_before: int, import_id: int | None) -> None:
         by_person = {one.entity_id: one for one in reversed(gone)}
         deletions = [
-            HeldDeletion(person, one.record_index if one.import_id == import_id else None, one.zip, self._day)
+            HeldDeletion(
+                person, one.record_index if one.import_id == import_id else None, self._last_seen_in(one), self._day
+            )
             for person, one in sorted(by_person.items())
         ]
         said_at = max(one.said_at for one in gone)
@@ -152,12 +165,10 @@ class _Day:
         return Outcome(one.record_index, deletion.outcome, person, deletion.code, one.rule)
 
 
-def _after_guard(proposal: _Proposal, deletion: Deletion, held: set[str], gone: set[int]) -> Deletion:
+def _said_once(proposal: _Proposal, deletion: Deletion, gone: set[int]) -> Deletion:
     """`gone` collects whom the day's files have called deleted so far: the second to say so says nothing new."""
     if deletion.outcome != RecordOutcome.DELETED:
         return deletion
-    if proposal.zip in held:
-        return _HELD
     if proposal.entity_id in gone:
         return _SAID_TWICE
     gone.add(proposal.entity_id)

@@ -17,11 +17,13 @@ from shared.metrics.process import Stage, unmeasured
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
+from therapist_service.imports.batches import FileToApply, apply_scrapes
 from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
-from therapist_service.imports.therapist_importer import Audience, FileToApply, apply_scrapes
+from therapist_service.imports.therapist_importer import Audience
 from therapist_service.models import kernel
+from therapist_service.suppressions import settle_keys
 
 log = get_logger(__name__)
 
@@ -49,8 +51,9 @@ class ScrapeSource:
     kernel = kernel
     releases = False
 
-    def prepare(self, _connection: Connection) -> None:
+    def prepare(self, connection: Connection) -> None:
         self._begun.clear()
+        settle_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[ScrapeFile]]:
         """Every file that nobody is still writing."""

@@ -67,6 +67,8 @@ _PROCEDURE_ORDER = {name: position for position, (name, _) in enumerate(_PROCEDU
 _ZIP = re.compile(r"[0-9]{5}")
 _HYPHEN_SPACE = re.compile(r"(?<=\S)(?:\s+-\s*|-\s+)(?=\S)")
 # Addresses that need no second look. The short list of endings keeps reserved ones such as `.test` out.
+_NO_NUMBER = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+_NO_WEBSITE = re.compile(r"[^/]+@[^/]+|[\d\s()+/.-]+")
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.)+(?:de|com|net|org|eu|info)"
 )
@@ -193,12 +195,26 @@ class _Reader:
         return value or None
 
     def number(self, key: str) -> str | None:
-        """A telephone number, None where there is no digit in it."""
+        """A telephone number, None where there is no digit in it but zeros, or something else stands there."""
         value = self.text(self.contact, "/contact", key, 50)
-        if value is None or any(character.isdigit() for character in value):
-            return value
-        self.finding(f"/contact/{key}", Code.PLACEHOLDER)
-        return None
+        if value is None:
+            return None
+        if not any(character.isdigit() and character != "0" for character in value):
+            self.finding(f"/contact/{key}", Code.PLACEHOLDER)
+            return None
+        return self._in_its_place(value, key, is_foreign=_NO_NUMBER.search(value) is not None)
+
+    def address(self) -> str | None:
+        """The website's, None where something else stands there."""
+        value = self.text(self.contact, "/contact", "website", 255)
+        return value and self._in_its_place(value, "website", is_foreign=_NO_WEBSITE.fullmatch(value) is not None)
+
+    def _in_its_place(self, value: str, key: str, *, is_foreign: bool) -> str | None:
+        """A scraper that mixes up its columns must not put a mail address over a telephone number."""
+        if is_foreign:
+            self.finding(f"/contact/{key}", Code.MISPLACED_VALUE)
+            return None
+        return value
 
     def texts(self, value: object, path: str) -> list[str]:
         """The distinct, cleaned texts of a list that say something, in its order."""
@@ -256,7 +272,7 @@ def _claim(reader: _Reader) -> Claim:
 
 
 def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
-    text, basic, location, contact = reader.text, reader.basic, reader.location, reader.contact
+    text, basic, location = reader.text, reader.basic, reader.location
     first_name, in_first_name = _name(reader, "first_name")
     last_name, in_last_name = _name(reader, "last_name")
     fields: SourceFields = {
@@ -271,7 +287,7 @@ def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
         "telefon": reader.number("phone"),
         "fax": reader.number("fax"),
         "email": _email(reader),
-        "webseite": text(contact, "/contact", "website", 255),
+        "webseite": reader.address(),
         "telefonische_erreichbarkeit": _hours(reader),
         "fremdsprachen": reader.texts(reader.raw.get("languages"), "/languages"),
         "psychotherapieverfahren": _methods(reader),

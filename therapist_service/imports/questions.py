@@ -1,6 +1,6 @@
 """Questions keep up with the data: a newer one takes an older one's place, and what newer data answers is closed."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -22,12 +22,13 @@ from shared.reviews.values import (
     Review,
 )
 from shared.words.statuses import ReviewKind, ReviewState
-from therapist_service.imports.identity import Listed, same_person
+from therapist_service.imports.identity import Known, Listed, same_person
 from therapist_service.imports.merge import agrees
 from therapist_service.imports.register import Register, known
 from therapist_service.imports.removals import is_listed_since
-from therapist_service.imports.traits import traits_of
+from therapist_service.imports.traits import Traits, traits_of
 from therapist_service.models import kernel, therapeuten
+from therapist_service.suppressions import resembled_by
 
 
 def ask(connection: Connection, questions: Sequence[NewReview]) -> None:
@@ -136,9 +137,12 @@ def stands(row: Row | None, day: date) -> bool:
 
 def settle_answered(connection: Connection) -> None:
     """Closes the open questions to which there is nothing left to say: source and row agree again, everybody is gone
-    or listed since, the record has found its row."""
-    for review in lock_all_open(connection, kernel):
-        import_id = _answered_by(connection, review)
+    or listed since, the record has found its row, nobody whom it resembles is left out any more."""
+    reviews = lock_all_open(connection, kernel)
+    held = {review.id: review.detail for review in reviews if isinstance(review.detail, HeldRecordDetail)}
+    at_home = _at_home(connection, held)
+    for review in reviews:
+        import_id = _newest(connection) if at_home.get(review.id) else _answered_by(connection, review)
         if import_id is not None:
             settle(connection, kernel, review.id, f"import:{import_id}")
 
@@ -157,8 +161,9 @@ def _answered_by(connection: Connection, review: Review) -> int | None:
                 return None
             listed_by = max((row["source_import_id"] or 0 for row in rows.values()), default=0)
             return listed_by or review.import_id or _newest(connection)
-        case HeldRecordDetail():
-            return row_found_by(connection, review)
+        case HeldRecordDetail() as detail:
+            is_moot = not detail.candidates and not resembled_by(connection, detail.record)
+            return _newest(connection) if is_moot else _listed_since(connection, review, detail)[0]
     return None
 
 
@@ -166,27 +171,59 @@ def _newest(connection: Connection) -> int | None:
     return connection.execute(sa.select(sa.func.max(kernel.import_tracking.c.id))).scalar()
 
 
-def row_found_by(connection: Connection, review: Review) -> int | None:
-    """The later file of the same postal code in which the held record's person is listed and has a row; None if none.
+def rows_found(connection: Connection, review: Review, detail: HeldRecordDetail) -> frozenset[int]:
+    """The rows that are the held record's person by now: listed by a later file of the same postal code, or entered
+    since under the full name at the full address."""
+    return _at_home(connection, {review.id: detail})[review.id] | _listed_since(connection, review, detail)[1]
 
-    A record that is held again is asked about anew, with the newer file: then nobody has found anything.
+
+def _at_home(connection: Connection, details: Mapping[int, HeldRecordDetail]) -> dict[int, frozenset[int]]:
+    """By review, the rows under the held record's full name at its full address that nobody was asked about: when the
+    record was held, there were none."""
+    if not details:
+        return {}
+    people = [Listed("", None, traits_of(detail.record)) for detail in details.values()]
+    found: dict[int, frozenset[int]] = {}
+    for (number, detail), person, rows in zip(details.items(), people, _known(connection, people), strict=True):
+        at_home = frozenset(one.row_id for one in rows if _lives(person.traits, one))
+        found[number] = at_home - set(detail.candidates)
+    return found
+
+
+def _known(connection: Connection, people: Sequence[Listed]) -> list[list[Known]]:
+    """By person, the rows that any rule could find."""
+    register = Register(connection, locks=False)
+    register.look_for(people)
+    return [[known(entry) for entry in register.of(person)] for person in people]
+
+
+def _lives(traits: Traits, row: Known) -> bool:
+    """Whether the row has this full name and this full address."""
+    return traits.numbered and any(
+        same_person(traits, each) and traits.street == each.street for each in row.versions()
+    )
+
+
+def _listed_since(
+    connection: Connection, review: Review, detail: HeldRecordDetail
+) -> tuple[int | None, frozenset[int]]:
+    """The later file of the same postal code in which the held record's person is listed, and their rows.
+
+    That is so, too, where it lists all whom the record may have meant, and not the record: so does a scraper that had
+    mixed up names for a week. A record that is held again is asked about anew, with the newer file: then nobody has
+    found anything.
     """
-    detail = review.detail
-    if not isinstance(detail, HeldRecordDetail):
-        return None
     latest = _LATEST_APPLIED(connection, zip=detail.zip).fetchone()
     if latest is None or latest.id == review.import_id or latest.scrape_day < detail.scrape_day:
-        return None
+        return None, frozenset()
     person = Listed(detail.area or "", detail.external_id, traits_of(detail.record))
-    register = Register(connection, locks=False)
-    register.look_for([person])
-    same = [
-        entry.id
-        for entry in register.of(person)
-        if any(same_person(person.traits, each) for each in known(entry).versions())
-    ]
-    is_listed = any(is_listed_since(row, latest.scrape_day) for row in _rows(connection, same).values())
-    return int(latest.id) if is_listed else None
+    (rows_of_person,) = _known(connection, [person])
+    same = {one.row_id for one in rows_of_person if any(same_person(person.traits, each) for each in one.versions())}
+    rows = _rows(connection, same | set(detail.candidates))
+    since = {row["id"] for row in rows.values() if is_listed_since(row, latest.scrape_day)}
+    are_listed = bool(detail.candidates) and since.issuperset(detail.candidates)
+    listed = frozenset(since if are_listed else since & same)
+    return (int(latest.id) if listed else None), listed
 
 
 def _rows(connection: Connection, ids: Iterable[int | None]) -> dict[int | None, Row]:

@@ -39,6 +39,7 @@ _TITLE = re.compile(
     )[\s,]*(?:\([^)]*\)[\s,]*)?""",
     re.IGNORECASE | re.VERBOSE,
 )
+_TITLES = re.compile(rf"(?:{_TITLE.pattern})+", _TITLE.flags)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.\s?)+")
 
 
@@ -84,19 +85,28 @@ def is_placeholder(text: str) -> bool:
 
 
 def without_titles(name: str) -> tuple[str, str]:
-    """The name without the academic titles before it, and these; "M. A." alone are somebody's initials."""
+    """The name without the academic titles around it, and these; "M. A." alone are somebody's initials."""
     rest = name
     while found := _TITLE.match(rest):
         rest = rest[found.end() :]
     titles = name[: len(name) - len(rest)].strip(" ,")
     if not titles or (not rest and _INITIALS.fullmatch(name)):
-        return name, ""
+        return _without_title_behind(name)
     return rest, titles
+
+
+def _without_title_behind(name: str) -> tuple[str, str]:
+    """The name without the titles behind a comma ("Berg, Dipl.-Psych."), and these."""
+    rest, _, behind = name.partition(",")
+    titles = behind.strip()
+    is_title = bool(rest.strip()) and _TITLES.fullmatch(f"{titles} ") is not None
+    return (rest.strip(), titles) if is_title else (name, "")
 
 
 def with_house_number(street: str, number: str) -> str:
     """Street and number as one, unless the street's last words are the number already ("Ring 12 a" and "12a")."""
     wanted = number.casefold().replace(" ", "")
+    street = street.rstrip(" ,;")
     spoken = street.casefold()
     compact = spoken.replace(" ", "")
     if compact == wanted:

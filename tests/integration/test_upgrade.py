@@ -1,0 +1,83 @@
+"""An upgrade of a database in use: what was known before the scrape days is known after, and what was asked can be
+answered."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from curavani import schema
+from shared.database.engine import create_engine
+from shared.reviews.values import Resolution
+from therapist_service.reviews import resolve_review
+
+RECORD = """{"nachname": "Berg", "vorname": "Anna", "strasse": %s, "plz": "52066", "ort": "Aachen",
+  "telefon": "0241 999", "geschlecht": "weiblich", "fremdsprachen": [], "psychotherapieverfahren": [],
+  "telefonische_erreichbarkeit": {}}"""
+HELD = """{"candidates": [4], "record": %s, "external_id": "praxis7", "area": "52XXX", "zip": "52066", "hash": "h",
+  "seen_at": "2025-07-09T03:13:24+00:00"}"""
+OF_REVISION_0007 = [
+    # One run that crosses midnight: the folder's day is the scrape's.
+    """INSERT INTO therapist_service.import_tracking (source_key, file_name, zip, scrape_date, status) VALUES
+      ('a', '20250702/52066.json', '52066', '2025-07-03T00:30Z', 'success'),
+      ('b', '52066.json', '52066', '2025-07-09T23:59+02', 'partial'),
+      ('c', '20250716/52070.json', '52070', NULL, 'failed')""",
+    """INSERT INTO therapist_service.therapeuten
+      (nachname, vorname, strasse, plz, telefon, geschlecht, status, source_zip, source_seen_at, source_removed_at,
+       source_import_id, source_record, search_key) VALUES
+      ('Asked', 'A', 'Weg 1', '52066', '0241 888', 'weiblich', 'aktiv', '52066', '2025-07-03T00:30Z', NULL, 1,
+       '{"telefon": "0241 777"}', ''),
+      ('Gone', 'B', 'Weg 2', '52066', NULL, 'weiblich', 'aktiv', '52066', '2025-07-03T00:30Z', NULL, 1, '{}', ''),
+      ('Back', 'C', 'Weg 3', '52066', NULL, 'weiblich', 'aktiv', '52066', '2025-07-16T03:00Z', NULL, NULL, '{}', ''),
+      ('Berg', 'Anna', 'Hof 1', '52066', NULL, 'weiblich', 'inaktiv', '52066', '2025-07-03T00:30Z',
+       '2025-07-05T03:00Z', 1, '{}', ''),
+      ('Ours', 'D', 'Weg 5', '52066', NULL, 'weiblich', 'aktiv', NULL, NULL, NULL, NULL, NULL, '')""",
+    (
+        """INSERT INTO therapist_service.reviews (kind, state, import_id, record_index, entity_id, detail) VALUES
+      ('conflict', 'open', 1, 0, 1,
+       '{"fields": [{"field": "telefon", "staff": "0241 888", "source": "0241 777", "base": "0241 666"}]}'),
+      ('held_deletions', 'open', 2, 1, NULL, '{"deletions": [{"entity_id": 2, "record_index": 1}, {"entity_id": 3,
+       "record_index": 2}], "active_before": 4, "seen_at": "2025-07-09T21:59:00+00:00"}'),"""
+        f"""
+      ('possible_duplicate', 'open', 2, 3, NULL, '{HELD % (RECORD % '"Markt 9"')}'),
+      ('possible_duplicate', 'open', 2, 4, NULL, '{HELD % (RECORD % "null")}')"""
+    ),
+]
+
+
+@pytest.fixture
+def upgraded(postgres):
+    """A database of the release before the scrape days, with open questions of every kind, under today's program."""
+    engine = create_engine(postgres.create_database("upgraded"), application_name="tests")
+    with engine.begin() as connection:
+        schema.migrate(connection, "0007")
+        for statement in OF_REVISION_0007:
+            # The colons are the data's own.
+            connection.exec_driver_sql(statement)
+    assert schema.upgrade(engine).up_to_date
+    yield engine
+    engine.dispose()
+    postgres.drop_database("upgraded")
+
+
+def test_what_was_known_and_asked_before_the_upgrade_holds_after_it(upgraded):
+    with upgraded.begin() as connection:
+        files = connection.execute(sa.text("SELECT scrape_day FROM therapist_service.import_tracking ORDER BY id"))
+        assert list(files.scalars()) == [date(2025, 7, 2), date(2025, 7, 9), None]
+        rows = connection.execute(sa.text("SELECT source_day FROM therapist_service.therapeuten ORDER BY id"))
+        days = [date(2025, 7, day) if day else None for day in (2, 2, 16, 5, None)]
+        assert list(rows.scalars()) == days
+        for review_id, choice in enumerate(("source", "apply", "separate", "merge"), 1):
+            resolve_review(connection, review_id, Resolution(choice, "api:test"))
+        found = connection.execute(
+            sa.text("SELECT nachname, status, telefon, strasse FROM therapist_service.therapeuten ORDER BY id")
+        )
+        assert [tuple(row) for row in found] == [
+            ("Asked", "aktiv", "0241 777", "Weg 1"),
+            ("Gone", "inaktiv", None, "Weg 2"),
+            # A later scrape has listed them.
+            ("Back", "aktiv", None, "Weg 3"),
+            ("Berg", "inaktiv", "0241 999", "Hof 1"),
+            ("Ours", "aktiv", None, "Weg 5"),
+            ("Berg", "aktiv", "0241 999", "Markt 9"),
+        ]
