@@ -22,7 +22,6 @@ from curavani.cli.output import (
     with_exit_codes,
 )
 from shared.core.errors import DatabaseForeign, DatabaseUnavailable
-from shared.core.memory import memory_limit
 from shared.words.statuses import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -146,6 +145,7 @@ def _require_schema(workers: int) -> None:
     """
     from curavani.services import SERVICES, connected
     from curavani.sizes import connections_advice, memory_advice
+    from shared.core.memory import memory_limit
     from shared.database.room import read_room
 
     try:
