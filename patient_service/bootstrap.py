@@ -1,6 +1,7 @@
 """Puts the patient service together from its settings: the one place that knows every part."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.engine import Connection, Engine
@@ -20,10 +21,7 @@ from patient_service.models import digest_key, kernel
 from patient_service.patient import PATIENT
 from patient_service.retention import count_due
 from shared.core.dependencies import Dependency, Probes
-from shared.core.errors import (
-    DiskUnavailable,
-    StorageUnavailable,
-)
+from shared.core.errors import DatabaseNotMigrated, DiskUnavailable, StorageUnavailable, TransientError
 from shared.core.settings import (
     DatabaseSettings,
     DigestSettings,

@@ -64,9 +64,7 @@ def erase(
 def re_erase(
     certificates: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Certificates of erasures that a restored database may not know.", exists=True, dir_okay=False
-        ),
+        typer.Argument(help="Certificates of erasures that a restored database may not know.", dir_okay=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:

@@ -230,8 +230,10 @@ def test_the_file_brings_up_a_pipeline_that_imports_and_sends(containers, docume
     assert services["patient"].run("touch", "/tmp/x", "/var/lib/curavani/patient_imports/x").returncode == 0
     assert services["therapist"].run("touch", "/var/lib/curavani/scrapes/x").returncode != 0
     assert services["patient"].run("cat", "/run/secrets/owner_database_url").returncode != 0
-    capabilities = services["patient"].run("grep", "Cap", "/proc/self/status").stdout
-    assert set(re.findall(r"Cap(?:Prm|Eff|Bnd):\s*(\w+)", capabilities)) == {"0000000000000000"}
+    for container in services.values():
+        status = Path(f"/proc/{container.program.process.pid}/status").read_text()
+        assert set(re.findall(r"Cap(?:Prm|Eff|Bnd):\s*(\w+)", status)) == {"0000000000000000"}
+        assert re.findall(r"(?:Uid|NoNewPrivs):\s*(\w+)", status) == ["10001", "1"]
     # The services end in order within the grace that the file gives them.
     for container in services.values():
         assert container.program.end(seconds=40.0) == 0, container.log()
