@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -13,6 +14,7 @@ _SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 _OF_OTHER_DOCUMENT = re.compile(r'<a href="[^"#?][^"]*">(.*?)</a>')
 _OF_HANDBOOK = re.compile(r'<a href="#')
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_REGION = '<div class="scroll" tabindex="0" role="region" aria-label="{}"><table>'
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -41,8 +43,10 @@ def _page(title: str, text: str) -> str:
     html = _MARKDOWN.render(text)
     # A link within the handbook leads to the page that has all of it; other documents are not here.
     html = _OF_OTHER_DOCUMENT.sub(r"\1", _OF_HANDBOOK.sub('<a href="?#', html))
-    region = f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
-    html = html.replace("<table>", region).replace("</table>", "</table></div>")
+    # Regions of one page need a name each.
+    numbers = count(1)
+    html = re.sub("<table>", lambda _: _REGION.format(f"{title}: Tabelle {next(numbers)}"), html)
+    html = html.replace("</table>", "</table></div>")
     anchor = slug(title)
     opening = f'<section class="card help-text" aria-labelledby="{anchor}">\n<h2 id="{anchor}">{title}</h2>\n'
     return f"{opening}{html}</section>\n"
