@@ -173,7 +173,7 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json([entry.as_json() for entry in found])
     else:
-        print_table(("part", "state", "what to do"), [(entry.part, entry.state, entry.advice) for entry in found])
+        print_table(("part", "state", "what to do"), [(it.part, it.state, " ".join(it.advice.split())) for it in found])
     if any(entry.state == "settings" for entry in found):
         raise typer.Exit(USAGE)
     if any(entry.state == "failing" for entry in found):
