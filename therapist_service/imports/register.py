@@ -17,13 +17,14 @@ from sqlalchemy.engine import Connection
 from shared.core.clock import now
 from shared.database.statements import Statement
 from shared.fields.declaration import Values
+from shared.people.writer import Change
 from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
 from therapist_service.imports.removals import deactivated_by_import
 from therapist_service.imports.traits import look_up_keys, traits_of
 from therapist_service.models import proposed_deletions, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
-from therapist_service.use_cases import WRITER, TherapistChange, following_keys
+from therapist_service.use_cases import WRITER, following_keys
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
 _Id = tuple[str, str]
@@ -114,7 +115,7 @@ class Register:
         self._met: set[object] = set()
         """The ids, keys and contents of which every row is here."""
         self._created: dict[int, Values] = {}
-        self._changed: dict[int, tuple[TherapistChange, str]] = {}
+        self._changed: dict[int, tuple[Change, str]] = {}
         self._relisted: set[int] = set()
         self._gone: dict[int, bool] = {}
         """Of rows that the source has called gone: whether it was an import that set them inactive."""
@@ -231,7 +232,7 @@ class Register:
             self.flush()
         before: dict[str, Any] = {**vars(entry.whole)}
         del before["source_raw"]
-        self._changed[entry.id] = TherapistChange(before, values, technical), actor
+        self._changed[entry.id] = Change(before, values, technical), actor
         self._leave_out(entry)
         after = {**before, **values, **technical}
         self._take_in_again(entry, {**after, **following_keys(after), "source_raw": None})
