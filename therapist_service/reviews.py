@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from shared.core.errors import Finding, NotFound
 from shared.fields.declaration import Row
 from shared.fields.validation import InvalidInput
+from shared.people.writer import Change
 from shared.reviews.reviews import ResolutionRefused, close, forget, lock_open
 from shared.reviews.values import (
     ConflictDetail,
@@ -31,7 +32,7 @@ from therapist_service.imports.removals import Removal, deactivated_by_import, i
 from therapist_service.models import kernel
 from therapist_service.suppressions import extend, resembled_by
 from therapist_service.therapist import MAPPED_FIELDS
-from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
+from therapist_service.use_cases import create_therapists, lock_therapists, update_therapists
 
 
 def resolve_review(connection: Connection, review_id: int, resolution: Resolution) -> Review:
@@ -71,7 +72,7 @@ def _take_over(connection: Connection, review: Review, conflicts: Sequence[Field
     _refuse_if_outdated(connection, review.id, row, conflicts)
     # Only mapped columns: a review's detail is data, and data must not name a staff field.
     changes = {found.field: found.source for found in conflicts if found.field in MAPPED_FIELDS}
-    update_therapists(connection, [TherapistChange(row, changes)], actor)
+    update_therapists(connection, [Change(row, changes)], actor)
     before = {field: row[field] for field in changes}
     return Written((WrittenRow(review.entity_id, before, changes),))
 
@@ -140,12 +141,12 @@ def _merge(connection: Connection, review: Review, detail: HeldRecordDetail, res
         raise ResolutionRefused(Code.ANSWERED_SINCE)
     row = vars(lock_therapists(connection, [row_id])[row_id])
     if _is_outdated(detail, row):
-        update_therapists(connection, [TherapistChange(row, _gaps(detail, row))], resolution.actor)
+        update_therapists(connection, [Change(row, _gaps(detail, row))], resolution.actor)
         return _both(detail, row)
     merged = merge(row["source_record"], _mapped(detail), row)
     technical = {**_technical(detail, review.import_id), "source_record": merged.new_base, "source_removed_at": None}
     changes = {**merged.changes, **_back_again(connection, row)}
-    update_therapists(connection, [TherapistChange(row, changes, technical)], resolution.actor)
+    update_therapists(connection, [Change(row, changes, technical)], resolution.actor)
     return _both(detail, row)
 
 

@@ -7,12 +7,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.fields.declaration import Row
+from shared.people.writer import Change
 from shared.reviews.reviews import UndoRefused, lock_resolved, reopen
 from shared.reviews.values import Review, WrittenRow
 from shared.words.codes import Code
 from shared.words.statuses import ReviewKind
 from therapist_service.models import kernel, therapeuten
-from therapist_service.use_cases import TherapistChange, delete_therapist, update_therapists
+from therapist_service.use_cases import delete_therapist, update_therapists
 
 _TECHNICAL: Mapping[str, Callable[[str], date]] = {
     "source_removed_at": datetime.fromisoformat,
@@ -55,7 +56,7 @@ def _put_back(connection: Connection, written: Sequence[WrittenRow], actor: str)
     update_therapists(connection, changes, actor)
 
 
-def _change(row: Row, entry: WrittenRow) -> TherapistChange | None:
+def _change(row: Row, entry: WrittenRow) -> Change | None:
     """What puts one row back; None where it is back already, as a therapist who reappeared."""
     before, after = _typed(entry.before), _typed(entry.after)
     # On which day the source spoke last says nothing about whether somebody has gone on from here.
@@ -65,7 +66,7 @@ def _change(row: Row, entry: WrittenRow) -> TherapistChange | None:
     if any(row[name] != after[name] for name in compared):
         raise UndoRefused(Code.CHANGED_SINCE)
     fields = {name: value for name, value in before.items() if name not in _TECHNICAL}
-    return TherapistChange(row, fields, {name: before[name] for name in _TECHNICAL.keys() & before.keys()})
+    return Change(row, fields, {name: before[name] for name in _TECHNICAL.keys() & before.keys()})
 
 
 def _typed(values: Mapping[str, object]) -> dict[str, object]:

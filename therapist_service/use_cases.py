@@ -16,7 +16,6 @@ from therapist_service.models import kernel, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
 
 THERAPISTS = PersonTable(kernel, therapeuten, THERAPIST, Therapist)
-TherapistChange = Change
 
 
 def create_therapists(connection: Connection, rows: Sequence[Values], actor: str) -> list[int]:
@@ -27,7 +26,7 @@ def create_therapists(connection: Connection, rows: Sequence[Values], actor: str
     return WRITER.create(connection, rows, actor)
 
 
-def update_therapists(connection: Connection, changes: Sequence[TherapistChange], actor: str) -> list[Row]:
+def update_therapists(connection: Connection, changes: Sequence[Change], actor: str) -> list[Row]:
     """Writes the changes of rows that the caller has locked; returns them as they are afterwards."""
     return WRITER.update(connection, changes, actor)
 
@@ -35,7 +34,7 @@ def update_therapists(connection: Connection, changes: Sequence[TherapistChange]
 def update_therapist(connection: Connection, therapist_id: int, values: Values, actor: str) -> Therapist:
     """Writes validated fields and returns the therapist as they are afterwards. Raises `NotFound`."""
     before = lock_therapists(connection, [therapist_id])[therapist_id]
-    (after,) = update_therapists(connection, [TherapistChange(vars(before), values)], actor)
+    (after,) = update_therapists(connection, [Change(vars(before), values)], actor)
     return Therapist(**after)
 
 

@@ -22,7 +22,6 @@ from curavani.cli.output import (
     with_exit_codes,
 )
 from shared.core.errors import DatabaseForeign, DatabaseUnavailable
-from shared.core.memory import memory_limit
 from shared.words.statuses import ServiceName
 
 db = typer.Typer(no_args_is_help=True, help="The database schema.")
@@ -146,6 +145,7 @@ def _require_schema(workers: int) -> None:
     """
     from curavani.services import SERVICES, connected
     from curavani.sizes import connections_advice, memory_advice
+    from shared.core.memory import memory_limit
     from shared.database.room import read_room
 
     try:
@@ -173,7 +173,7 @@ def doctor(as_json: Json = False) -> None:
     if as_json:
         print_json([entry.as_json() for entry in found])
     else:
-        print_table(("part", "state", "what to do"), [(entry.part, entry.state, entry.advice) for entry in found])
+        print_table(("part", "state", "what to do"), [(it.part, it.state, " ".join(it.advice.split())) for it in found])
     if any(entry.state == "settings" for entry in found):
         raise typer.Exit(USAGE)
     if any(entry.state == "failing" for entry in found):

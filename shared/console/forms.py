@@ -18,6 +18,7 @@ from shared.fields.declaration import Age, Day, Email, Field, Flag, FreeText, Js
 from shared.words.codes import Code
 
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", re.ASCII)
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SHOWN = 60
 Shape = Literal["line", "lines", "choice"]
 
@@ -210,4 +211,4 @@ _READERS: Mapping[type[object], Callable[[str], object]] = {
 
 def _lines(text: str) -> list[str]:
     """A browser ends the lines of what was typed with CR LF."""
-    return text.replace("\r\n", "\n").strip().split("\n")
+    return _LINE_END.split(text.strip())

@@ -35,9 +35,12 @@ from shared.state.snapshot import Snapshot
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 
-_CHECKS = {
+CHECKS = {
     "import": lazy_gettext("Import"),
     "leader": lazy_gettext("A process runs the import"),
+    "relay_leader": lazy_gettext("A process sends the events"),
+    "mailer_leader": lazy_gettext("A process sends the mails"),
+    "contacts_leader": lazy_gettext("A process reads who was contacted"),
     "last_pass": lazy_gettext("The import looks regularly"),
     "failed_files": lazy_gettext("Files"),
     "deletes_pending": lazy_gettext("Imported files leave the bucket"),
@@ -167,7 +170,7 @@ def _lines(checks: Iterable[Check]) -> list[Line]:
 
 
 def _line(check: Check) -> Line:
-    title = str(_CHECKS.get(check.name, check.name))
+    title = str(CHECKS.get(check.name, check.name))
     if check.code in _OWN_WORDS:
         return Line(title, words.Badge(_OWN_WORDS[check.code], "calm"), "")
     advice = meaning(check.code) if check.code else ""

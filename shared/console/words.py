@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Literal
 
 from flask_babel import (
@@ -17,6 +17,7 @@ from flask_babel import (
 )
 
 from shared.console.language import ngettext
+from shared.core.clock import now
 from shared.core.tokens import Role
 from shared.http.service import current_service
 from shared.words.codes import Code, describe
@@ -292,7 +293,7 @@ def pass_counts(files: Mapping[str, int]) -> str:
 
 def since(moment: datetime) -> str:
     """How long ago that was, in one word and a number: `3 days`."""
-    return str(format_timedelta(datetime.now(UTC) - moment, granularity="minute", threshold=1.5))
+    return str(format_timedelta(now() - moment, granularity="minute", threshold=1.5))
 
 
 def page_numbers(page: int, pages: int) -> list[int | None]:

@@ -66,7 +66,7 @@ def import_health(snapshot: Snapshot, expected: Expectations) -> Sequence[Check]
     return [*leaders, _freshness(snapshot, expected.interval_seconds), *scrapes, *checks]
 
 
-_LEADERS: Mapping[Work, tuple[str, Code]] = {
+LEADERS: Mapping[Work, tuple[str, Code]] = {
     Work.IMPORT: ("leader", Code.NO_LEADER),
     Work.RELAY: ("relay_leader", Code.NO_RELAY),
     Work.MAILER: ("mailer_leader", Code.NO_MAILER),
@@ -76,7 +76,7 @@ _LEADERS: Mapping[Work, tuple[str, Code]] = {
 
 def _leaders(snapshot: Snapshot, expected: Expectations) -> Iterator[Check]:
     for work in expected.works:
-        name, code = _LEADERS[work]
+        name, code = LEADERS[work]
         is_led = snapshot.has_leader(work)
         yield Check(name, ok=is_led, code=None if is_led else code)
 

@@ -93,13 +93,3 @@ def test_everything_works_through_a_pooler_in_session_mode(
         assert listed.json()["total"] == 20
         diagnosis = json.loads(curavani("doctor", "--json", **environment).stdout)
     assert [part for part in diagnosis if part["state"] in ("failing", "settings")] == []
-
-
-def test_a_pooler_in_transaction_mode_is_refused(database_url, pooler, curavani, tmp_path):
-    sharing = PgBouncer(database_url, tmp_path / "sharing", pool_mode="transaction")
-    try:
-        for command in (["imports", "run", "therapist"], ["doctor"]):
-            ran = curavani(*command, DATABASE_URL=sharing.url(database_url))
-            assert (ran.returncode, "pooler_in_transaction_mode" in ran.stdout + ran.stderr) == (3, True)
-    finally:
-        sharing.close()

@@ -12,9 +12,10 @@ from datetime import date, timedelta
 
 import pytest
 
+from shared.people.writer import Change
 from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
-from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
+from therapist_service.use_cases import lock_therapists, update_therapists
 
 pytestmark = pytest.mark.slow
 
@@ -154,7 +155,7 @@ class World:
             (row_id,) = [row["id"] for row in self.therapists.therapists() if row["ort"] == person.town]
             with self.therapists.engine.begin() as connection:
                 before = vars(lock_therapists(connection, [row_id])[row_id])
-                update_therapists(connection, [TherapistChange(before, values)], "api:test")
+                update_therapists(connection, [Change(before, values)], "api:test")
 
     def assert_rows_are_right(self):
         rows = {row["ort"]: row for row in self.therapists.therapists()}

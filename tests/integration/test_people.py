@@ -17,7 +17,7 @@ from shared.people.timeline import history_of
 from therapist_service.app import create_app as create_therapist_app
 from therapist_service.models import kernel as therapist_kernel
 from therapist_service.use_cases import (
-    TherapistChange,
+    Change,
     create_therapists,
     delete_therapist,
     get_therapist,
@@ -136,7 +136,7 @@ def test_technical_columns_alone_are_written_and_not_told(engine):
         (number,) = create_therapists(connection, [ERIKA], "import:1")
     with engine.begin() as connection:
         before = lock_therapists(connection, [number])[number]
-        update_therapists(connection, [TherapistChange(vars(before), {}, {"source_zip": "52066"})], "import:2")
+        update_therapists(connection, [Change(vars(before), {}, {"source_zip": "52066"})], "import:2")
     with engine.begin() as connection:
         after = get_therapist(connection, number)
         assert (after.source_zip, after.updated_at) == ("52066", before.updated_at)

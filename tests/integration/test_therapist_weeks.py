@@ -14,10 +14,11 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
+from shared.people.writer import Change
 from shared.reviews.reviews import ResolutionRefused
 from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
-from therapist_service.use_cases import TherapistChange, lock_therapists, update_therapists
+from therapist_service.use_cases import lock_therapists, update_therapists
 
 pytestmark = pytest.mark.slow
 
@@ -335,7 +336,7 @@ class World:
         (row_id,) = [row["id"] for row in self.therapists.therapists() if row["ort"] == person.town]
         with self.therapists.engine.begin() as connection:
             row = vars(lock_therapists(connection, [row_id])[row_id])
-            update_therapists(connection, [TherapistChange(row, values)], "api:test")
+            update_therapists(connection, [Change(row, values)], "api:test")
 
     def assert_rows_are_right(self):
         rows = {row["ort"]: row for row in self.therapists.therapists()}

@@ -1,9 +1,10 @@
 """What the inputs of people's data show, and what is read from them."""
 
+import re
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from patient_service.patient import PATIENT
@@ -68,6 +69,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in FIELDS]), json_values, max_size=5))
+@example({"anrede": "0\r\n0", "geschlecht": "0\r0"})
 def test_what_nobody_touched_is_no_change_whatever_it_was(values):
-    typed = {name: text.replace("\n", "\r\n") for name, text in texts_of(FIELDS, values).items()}
+    typed = {name: re.sub(r"\r\n|\r|\n", "\r\n", text) for name, text in texts_of(FIELDS, values).items()}
     assert values_of(FIELDS, typed, values) == {}

@@ -16,7 +16,7 @@ from therapist_service.imports.identity import (
     decide_deletion_of,
     same_person,
 )
-from therapist_service.imports.traits import contact_keys, look_up_keys, name_keys, traits_of
+from therapist_service.imports.traits import look_up_keys, traits_of
 
 ANNA = {
     "vorname": "Anna",
@@ -497,7 +497,7 @@ def test_a_row_is_found_by_its_contacts_under_every_last_name(current, said, oth
     found = look_up_keys(current, said)
     assert (found["mail_key"], found["line_key"]) == ("mueller|a@example.com", "mueller|024112345")
     assert found["other_keys"] == others
-    assert contact_keys(traits_of(current)) == [found["mail_key"], found["line_key"]]
+    assert traits_of(current).contact_keys == (found["mail_key"], found["line_key"])
 
 
 @pytest.mark.parametrize(
@@ -514,7 +514,7 @@ def test_a_row_is_found_by_its_contacts_under_every_last_name(current, said, oth
     ],
 )
 def test_a_record_is_looked_up_by_its_names_under_its_postal_code(changes, keys):
-    assert name_keys(person(**changes)) == keys
+    assert list(person(**changes).name_keys) == keys
 
 
 variants = st.fixed_dictionaries(
@@ -566,7 +566,7 @@ def test_whoever_is_meant_is_found_by_a_key_or_the_id(records, rows):
         for row_id in (match.row_id, *match.ambiguous):
             if row_id is not None:
                 keys = found_by(rows[row_id - 1])
-                wanted = {*name_keys(record.traits), *contact_keys(record.traits)}
+                wanted = {*record.traits.name_keys, *record.traits.contact_keys}
                 assert keys & wanted or record.external_id == rows[row_id - 1].external_id
 
 

@@ -36,6 +36,7 @@ from therapist_service.imports.names import contradict, first_name_parts
         ("H.-H.", "Hans-Peter", True),
         ("An", "Anna", True),
         ("Ann", "A. B.", False),
+        ("Th. B.", "T. B.", False),
     ],
 )
 def test_first_names_contradict_where_a_part_of_the_shorter_has_no_counterpart(one, other, contradicts):

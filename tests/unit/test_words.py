@@ -15,10 +15,12 @@ from curavani.pages.words import SECTIONS
 from patient_service.imports import duplicates
 from shared.console import review_words, words
 from shared.console.language import install_languages, meaning
+from shared.console.overview import CHECKS
 from shared.core.settings import MailSettings
 from shared.mail.digest_text import digest_text
 from shared.mail.messages import Alert, body, compose, subject
 from shared.reviews.values import CHOICES, UNDOABLE
+from shared.state.health import LEADERS
 from shared.words import statuses
 from shared.words.codes import Code, describe
 from shared.words.statuses import AlertKind, FileStatus, RecordOutcome, ReviewChoice, ReviewKind
@@ -105,6 +107,11 @@ def test_the_command_line_takes_every_status_and_names_every_choice():
     assert possible <= set(re.findall(r"\w+", shown))
     assert possible | {ReviewChoice.ERASED, ReviewChoice.SETTLED} == set(ReviewChoice)
     assert possible > UNDOABLE
+
+
+def test_the_overview_names_every_check_of_health():
+    said = set(re.findall(r'Check\("(\w+)"', (ROOT / "shared/state/health.py").read_text()))
+    assert said | {name for name, _ in LEADERS.values()} <= set(CHECKS)
 
 
 def test_an_unknown_word_says_itself_on_a_page(language):

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from shared.fields.declaration import Values
 from shared.imports import ledger
 from shared.imports.source import Settlement
+from shared.people.writer import Change
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports import import_tracker
@@ -23,7 +24,7 @@ from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.imports.scrape_files import ScrapeFile
 from therapist_service.models import kernel
 from therapist_service.therapist import Therapist
-from therapist_service.use_cases import TherapistChange, update_therapists
+from therapist_service.use_cases import update_therapists
 
 _ACTOR = "cli:baseline"
 """Of changes of technical columns nobody keeps a history; the writer asks for a name all the same."""
@@ -81,7 +82,7 @@ def _give(connection: Connection, envelope: Envelope, records: Sequence[MappedRe
         elif _takes(rows[match.row_id], record, envelope):
             row = rows[match.row_id]
             before = {name: value for name, value in vars(row).items() if name != "source_raw"}
-            changes.append(TherapistChange(before, {}, _base(record, envelope, _reduced(row))))
+            changes.append(Change(before, {}, _base(record, envelope, _reduced(row))))
     update_therapists(connection, changes, _ACTOR)
     found.rows += len(changes)
 

@@ -47,9 +47,11 @@ def _all_have_counterparts(parts: tuple[str, ...], among: tuple[str, ...]) -> bo
 
 
 def _is_counterpart(one: str, other: str) -> bool:
-    if one.endswith("."):
-        return other.startswith(one[:-1])
-    return one == other or (other.endswith(".") and one.startswith(other[:-1]))
+    return one == other or _abbreviates(one, other) or _abbreviates(other, one)
+
+
+def _abbreviates(one: str, other: str) -> bool:
+    return one.endswith(".") and other.startswith(one[:-1])
 
 
 def is_compound(one: str | None, other: str | None) -> bool:

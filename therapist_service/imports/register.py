@@ -17,13 +17,14 @@ from sqlalchemy.engine import Connection
 from shared.core.clock import now
 from shared.database.statements import Statement
 from shared.fields.declaration import Values
+from shared.people.writer import Change
 from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
 from therapist_service.imports.removals import deactivated_by_import
-from therapist_service.imports.traits import contact_keys, look_up_keys, name_keys, traits_of
+from therapist_service.imports.traits import look_up_keys, traits_of
 from therapist_service.models import proposed_deletions, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
-from therapist_service.use_cases import WRITER, TherapistChange, following_keys
+from therapist_service.use_cases import WRITER, following_keys
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
 _Id = tuple[str, str]
@@ -114,7 +115,7 @@ class Register:
         self._met: set[object] = set()
         """The ids, keys and contents of which every row is here."""
         self._created: dict[int, Values] = {}
-        self._changed: dict[int, tuple[TherapistChange, str]] = {}
+        self._changed: dict[int, tuple[Change, str]] = {}
         self._relisted: set[int] = set()
         self._gone: dict[int, bool] = {}
         """Of rows that the source has called gone: whether it was an import that set them inactive."""
@@ -140,7 +141,10 @@ class Register:
         self.resemble(others)
         self._newcomers |= {one.listed.traits for one in others if not self._by_key.get(one.content[0])}
         # Whoever carries an id that is somebody else's now loses it.
-        self._list({one for one in ids if ("id", one) not in self._met and one not in self._met}, set())
+        self._list(self._unmet(ids), set())
+
+    def _unmet(self, ids: Iterable[_Id]) -> set[_Id]:
+        return {one for one in ids if ("id", one) not in self._met and one not in self._met}
 
     def resemble(self, arrivals: Sequence[Arrival]) -> None:
         """Fetches all of the rows that any rule of identity could find for these records."""
@@ -150,8 +154,8 @@ class Register:
         """The same by what people are compared by."""
         wanted = {(one.area, one.external_id) for one in people if one.external_id is not None}
         ids = wanted - self._met
-        keys = {key for one in people for key in name_keys(one.traits)} - self._met
-        contacts = {key for one in people for key in contact_keys(one.traits)} - self._met
+        keys = {key for one in people for key in one.traits.name_keys} - self._met
+        contacts = {key for one in people for key in one.traits.contact_keys} - self._met
         # An id may have come to a row of which only its place was known.
         rows = [number for one in wanted for number in self._by_id.get(one, ()) if self._entries[number].person is None]
         if not (ids or keys or contacts or rows):
@@ -183,6 +187,7 @@ class Register:
         return entry if arrival.is_sure or arrival.id == (entry.source_area, entry.external_id) else None
 
     def with_id(self, area: str, external_id: str) -> list[Entry]:
+        self._list(self._unmet([(area, external_id)]), set())
         return [self._entries[number] for number in sorted(self._by_id.get((area, external_id), ()))]
 
     def was_deactivated_by_import(self, entry: Entry) -> bool:
@@ -227,7 +232,7 @@ class Register:
             self.flush()
         before: dict[str, Any] = {**vars(entry.whole)}
         del before["source_raw"]
-        self._changed[entry.id] = TherapistChange(before, values, technical), actor
+        self._changed[entry.id] = Change(before, values, technical), actor
         self._leave_out(entry)
         after = {**before, **values, **technical}
         self._take_in_again(entry, {**after, **following_keys(after), "source_raw": None})
@@ -300,7 +305,7 @@ class Register:
 
     def _found(self, listed: Listed) -> Iterator[set[int]]:
         # A row without a first name is found by its last one, a renamed person by the first.
-        for key in (*name_keys(listed.traits), *contact_keys(listed.traits)):
+        for key in (*listed.traits.name_keys, *listed.traits.contact_keys):
             yield self._by_key.get(key, set())
         if listed.external_id is not None:
             yield self._by_id.get((listed.area, listed.external_id), set())

@@ -10,11 +10,12 @@ from sqlalchemy.engine import Connection
 
 from shared.database.statements import Statement
 from shared.fields.declaration import Row
+from shared.people.writer import Change
 from shared.words.statuses import Action, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.deletions import Deletion, decide_deletion
 from therapist_service.models import kernel, therapeuten
-from therapist_service.use_cases import WRITER, TherapistChange
+from therapist_service.use_cases import WRITER
 
 
 def decision_on(row: Row | None, day: date) -> Deletion:
@@ -65,7 +66,7 @@ def remove_all(connection: Connection, removals: Sequence[tuple[Removal, str]]) 
     """The same, each by its own actor."""
     changes = [
         (
-            TherapistChange(
+            Change(
                 removal.row,
                 {"status": Therapeutstatus.INAKTIV.value} if removal.row["status"] == Therapeutstatus.AKTIV else {},
                 {"source_removed_at": removal.said_at, "source_day": removal.day},

@@ -59,7 +59,7 @@ class Run:
                 self._journal.remark(self._import_id, self._remarks.errors())
                 self._journal.write()
                 self._register.forget()
-            self._apply_chunk(chunk)
+            self._apply_chunk(chunk, is_met=scrape.is_small and not number)
         proposals = self._removals.propose(self._report)
         self._journal.proposals += proposals
         self._counts.update({RecordOutcome.HELD: len(proposals)} if proposals else {})
@@ -68,10 +68,14 @@ class Run:
         status = FileStatus.PARTIAL if trouble else FileStatus.SUCCESS
         return Settlement(status, None, dict(self._counts), final=not proposals)
 
-    def _apply_chunk(self, chunk: Sequence[Record]) -> None:
-        """Brings one chunk's listed records to their rows; its deletions wait for the end of the file."""
+    def _apply_chunk(self, chunk: Sequence[Record], *, is_met: bool) -> None:
+        """Brings one chunk's listed records to their rows; its deletions wait for the end of the file.
+
+        `is_met` where the register has met the records with those of the other files.
+        """
         arrivals = [arrival(record, self._envelope.area) for record in self._listed(chunk)]
-        self._register.meet(arrivals)
+        if not is_met:
+            self._register.meet(arrivals)
         same = self._repeated(arrivals)
         former = {one.record.index: entry.external_id for one, entry in same}
         for one, entry in same:
@@ -120,7 +124,7 @@ class Run:
         Returns those ids. A row that this file lists has its own, which may be the same: an id may repeat.
         """
         taken: set[str] = set()
-        for external_id in given:
+        for external_id in sorted(given):
             for entry in self._register.with_id(self._envelope.area, external_id):
                 if entry.source_zip == self._envelope.zip and entry.source_import_id != self._import_id:
                     self._register.relist(entry, external_id=None)

@@ -1,7 +1,7 @@
 """What people are compared and looked up by: the keys of a record or a row."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TypedDict
 
 from shared.fields.declaration import Row
@@ -12,7 +12,7 @@ _title_key = lru_cache(maxsize=256)(compact_key)
 _IN_KEYS = ("plz", "nachname", "vorname", "email", "telefon")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traits:
     """The keys by which people are compared, computed once per record or row; None where there is no value.
 
@@ -29,6 +29,18 @@ class Traits:
     zip: str | None
     email: str | None
     line: str | None
+
+    @cached_property
+    def name_keys(self) -> tuple[str, ...]:
+        """The names under its postal code by which a record is looked up, also with first and last name swapped."""
+        last, first = self.last, self.first
+        names = (last, first, last and last.replace(" ", ""), " ".join(self.first_parts))
+        return tuple(dict.fromkeys(key for name in names if (key := _key(self.zip, name))))
+
+    @cached_property
+    def contact_keys(self) -> tuple[str, ...]:
+        """The last name with e-mail and telephone, by which a record is looked up."""
+        return tuple(key for contact in (self.email, self.line) if (key := _key(self.last, contact)))
 
 
 class Keys(TypedDict):
@@ -79,18 +91,6 @@ def look_up_keys(current: Row, said: Row | None) -> Keys:
     others |= {_key(_names(each)[0], contact) for each in versions for contact in contacts}
     keys["other_keys"] = sorted(others - {last, first, mail, line, ""}) or None
     return keys
-
-
-def name_keys(traits: Traits) -> list[str]:
-    """The names under its postal code by which a record is looked up, also with first and last name swapped."""
-    last, first = traits.last, traits.first
-    names = (last, first, last and last.replace(" ", ""), " ".join(traits.first_parts))
-    return list(dict.fromkeys(key for name in names if (key := _key(traits.zip, name))))
-
-
-def contact_keys(traits: Traits) -> list[str]:
-    """The last name with e-mail and telephone, by which a record is looked up."""
-    return [key for contact in (traits.email, traits.line) if (key := _key(traits.last, contact))]
 
 
 def _names(version: Row) -> tuple[str | None, str | None]:
