@@ -289,7 +289,7 @@ def test_a_page_that_nobody_sees_asks_for_nothing(visit):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     with page.expect_response("**/console"):
-        page.clock.run_for(11_000)
+        page.clock.run_for(31_000)
     page.evaluate(SHOW_OR_HIDE, True)
     asked.clear()
     page.clock.run_for(60_000)

@@ -78,7 +78,7 @@ def addresses_on(page):
     return [
         address.split("#")[0]
         for address in found
-        if address.startswith("/console") and not re.search(r"\.csv|export|certificate", address)
+        if address.startswith("/console") and not re.search(r"\.csv|export|certificate|/content", address)
     ]
 
 
