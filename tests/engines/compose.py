@@ -164,9 +164,8 @@ def _mounts(
     lines = ["mount --make-rprivate /", f"mount -t tmpfs tmpfs {root}"]
     # Programs, libraries and devices as they are, the machine's configuration as a copy of its own.
     lines.append(f"cp -a /etc {root}/etc")
-    shared = {**{place: place for place in ("/usr", "/dev", "/proc")}, **host}
-    for source, place in shared.items():
-        lines += [f"mkdir -p {root}{place}", f"mount --rbind {source} {root}{place}"]
+    for place in ("/usr", "/dev", "/proc"):
+        lines += _folder(root, place, place)
     lines += [f"cp -a {link} {root}{link}" for link in ("/bin", "/sbin", "/lib", "/lib64") if Path(link).is_symlink()]
     lines += [f"mkdir -p {root}/var {root}/run {root}/tmp", f"ln -s ../run {root}/var/run", f"chmod 1777 {root}/tmp"]
     hosts = folder / "hosts"
@@ -184,9 +183,16 @@ def _mounts(
     for mount in service.get("tmpfs", []):
         place, _, options = mount.partition(":")
         lines += [f"mkdir -p {root}{place}", f"mount -t tmpfs -o {options} tmpfs {root}{place}"]
+    # Last: where the checkout lies in a folder that the file makes anew, it would be hidden.
+    for source, place in host.items():
+        lines += _folder(root, source, place)
     if service.get("read_only"):
         lines.append(f"mount -o remount,ro {root}")
     return lines
+
+
+def _folder(root: Path, source: str | Path, place: str) -> list[str]:
+    return [f"mkdir -p {root}{place}", f"mount --rbind {source} {root}{place}"]
 
 
 def _volume(root: Path, volume: Any, folder: Path) -> list[str]:
