@@ -141,7 +141,8 @@ def pump(outer, inner):
     return True
 
 
-def test_signing_in_works_behind_a_proxy_that_ends_tls(visit, tls_port):
+def test_signing_in_works_behind_a_proxy_that_ends_tls(tls_port, visit):
+    # In this order the page is gone before the proxy is: it would ask it again every few seconds.
     visitor = visit(ignore_https_errors=True)
     page = visitor.page
     page.goto(f"https://console.test:{tls_port}/console/imports")

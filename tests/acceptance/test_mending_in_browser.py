@@ -63,7 +63,7 @@ def test_a_wrong_birth_date_is_put_right_in_a_few_clicks(visit, services):
     page.get_by_role("link", name="Korrigieren …").click()
     wrong = page.get_by_role("group", name="Das stimmt noch nicht")
     wrong.get_by_label("Anrede").select_option("Frau")
-    wrong.get_by_label("Geburtsdatum").fill("28.02.1990")
+    wrong.get_by_role("textbox", name="Geburtsdatum").fill("28.02.1990")
     assert Axe().run(page).violations_count == 0
     page.get_by_label("Warum wird korrigiert?").fill("am Telefon geklärt")
     page.get_by_role("button", name="Korrigieren und übernehmen").click()
@@ -79,7 +79,7 @@ def test_the_readme_shows_a_registration_that_was_mended(visit, services, pictur
     page = visitor.page
     visitor.open(f"/console/imports/{number}")
     page.get_by_role("link", name="Korrigieren …").click()
-    page.get_by_label("Geburtsdatum").fill("28.02.1990")
+    page.get_by_role("textbox", name="Geburtsdatum").fill("28.02.1990")
     page.get_by_label("Warum wird korrigiert?").fill("am Telefon geklärt")
     page.get_by_role("button", name="Korrigieren und übernehmen").click()
     page.get_by_text(f"Datei P{number} ist korrigiert und übernommen.").wait_for()
@@ -91,7 +91,7 @@ def test_what_is_still_wrong_is_said_beside_the_field_and_what_was_typed_stays(v
     number = failed(services, visitor, "Bleibt_Wanda_20250705_0000aa02.json", registration("0000aa02", email="kaputt"))
     page = visitor.page
     visitor.open(f"/console/imports/{number}/correct")
-    page.get_by_label("E-Mail").fill("auch kaputt")
+    page.get_by_role("textbox", name="E-Mail").fill("auch kaputt")
     page.get_by_label("Ort").fill("Köln")
     page.get_by_label("Warum wird korrigiert?").fill("Versuch")
     page.get_by_role("button", name="Korrigieren und übernehmen").click()
@@ -99,7 +99,7 @@ def test_what_is_still_wrong_is_said_beside_the_field_and_what_was_typed_stays(v
     refused(visitor, "400")
     assert page.get_by_label("Ort").input_value() == "Köln"
     assert page.get_by_label("Warum wird korrigiert?").input_value() == "Versuch"
-    page.get_by_label("E-Mail").fill("heil@example.com")
+    page.get_by_role("textbox", name="E-Mail").fill("heil@example.com")
     page.get_by_role("button", name="Korrigieren und übernehmen").click()
     page.get_by_text(f"Datei P{number} ist korrigiert und übernommen.").wait_for()
 
@@ -144,7 +144,7 @@ def test_a_patient_is_entered_by_hand_and_changed(visit, services):
     page.get_by_role("button", name="Speichern").click()
     page.get_by_text("Der Eintrag ist angelegt.").wait_for()
     page.get_by_role("link", name="Ändern …").click()
-    page.get_by_label("Telefon").fill("0241 777")
+    page.get_by_role("textbox", name="Telefon").fill("0241 777")
     page.get_by_role("button", name="Speichern").click()
     page.get_by_text("Die Änderungen sind gespeichert.").wait_for()
     assert page.get_by_text("0241 777").count()

@@ -112,6 +112,7 @@ def test_doctor_tells_what_to_do(curavani):
     found = {entry["part"]: entry["state"] for entry in json.loads(curavani("doctor", "--json").stdout)}
     assert found == {
         "database": "ok",
+        "connections": "ok",
         "bucket": "ok",
         "local copies": "ok",
         "therapist folder": "ok",

@@ -310,12 +310,6 @@ def test_what_is_in_doubt_is_decided_before_an_erasure(sign_in, duplicate, make_
     assert f"style-src 'sha256-{digest}';" in printed.headers["Content-Security-Policy"]
 
 
-def test_therapists_are_not_erased_here(sign_in, conflict):
-    operator = sign_in("operate", create_therapist_app)
-    assert operator.page("/console/people/1/erase").status_code == 404
-    assert "Löschen" not in operator.page("/console/people/1").text
-
-
 def as_opened(page):
     """A form as a browser would send it back untouched."""
     fields = dict(re.findall(r'<input type="hidden" name="(was_[^"]+)" value="([^"]*)"', page, re.DOTALL))

@@ -512,7 +512,8 @@ def somebody(make_therapist, number, zip_code, status):
 
 
 def rows_read(therapists):
-    """So far, in that table. A session adds its own when it ends, which is a moment after the pass has."""
+    """So far, in that table. A session adds its own when it ends, a moment after its pool."""
+    therapists.parts.engine.dispose()
     others = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     assert wait_until(lambda: therapists.rows(others) == [], 60)
     reads = "coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)"
