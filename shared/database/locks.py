@@ -131,8 +131,8 @@ def end_holder(connection: Connection, name: LockName, process: str) -> bool:
 
 
 def identity() -> str:
-    """This process, as others read it: `host:process id`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """This process, as others read it: `host:process id`, at most 63 characters, which is what a session can bear."""
+    return f"{socket.gethostname()[:52]}:{os.getpid()}"
 
 
 # pg_locks shows a bigint key as two halves.
@@ -161,7 +161,7 @@ def _acquire(connection: Connection, name: LockName) -> int:
         ).scalar()
         if not taken:
             raise LockHeld(holder(connection, name) or "another process")
-        connection.execute(_SETTLE_IN, {"process": identity()[:63]})
+        connection.execute(_SETTLE_IN, {"process": identity()})
         return server_process(connection)
 
 

@@ -1,11 +1,15 @@
 """How one service's import stands at one moment, as plain values: what everything that tells of it is made from."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
 from shared.workers.heartbeats import STALE_AFTER
+
+_PROCESS = re.compile(r".+:\d+")
+"""What a process of ours calls itself: `shared.database.locks.identity`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +140,11 @@ class Snapshot:
         return {beat.process for beat in self.heartbeats if _leads(beat, work)}
 
     def has_leader(self, work: Work) -> bool:
-        """Whether somebody does the work: a service, or a command, which gives no heartbeats."""
-        holder = self.lock_holders.get(work)
-        is_led_by_a_command = holder is not None and holder not in self.leaders(work)
+        """Whether somebody does the work: a service, or a command, which gives no heartbeats. Somebody else who has
+        its lock does not.
+        """
+        holder = self.lock_holders.get(work, "")
+        is_led_by_a_command = bool(_PROCESS.fullmatch(holder)) and holder not in self.leaders(work)
         return is_led_by_a_command or any(_leads(beat, work) for beat in self.alive())
 
     @property

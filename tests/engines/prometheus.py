@@ -62,7 +62,9 @@ class Prometheus:
     def firing(self) -> set[tuple[str, str]]:
         """The alerts that fire, each with its service and what else tells it apart."""
         labels = [series["metric"] for series in self.ask('ALERTS{alertstate="firing"}')]
-        return {(one["alertname"], one.get("dependency") or one.get("service", "")) for one in labels}
+        return {
+            (one["alertname"], one.get("dependency") or one.get("worker") or one.get("service", "")) for one in labels
+        }
 
     def _ready(self) -> bool:
         try:

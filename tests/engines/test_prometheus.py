@@ -24,6 +24,7 @@ from tests.engines.prometheus import DEPLOY, Prometheus
 
 HEADERS = {"Authorization": "Bearer a-token-of-24-characters"}
 CONTACTS = "communication-events"
+DATABASE_TROUBLE = "curavani_database_trouble"
 PATIENT, THERAPIST = "patient-service", "therapist-service"
 PERSON = {"anrede": "Frau", "geschlecht": "weiblich", "vorname": "Eva", "nachname": "Eins"}
 
@@ -189,6 +190,8 @@ def test_every_rule_fires_and_resolves_and_every_panel_has_data(
     ]
     fires(*trouble)
     every_panel_shows_something(watched.prometheus)
+    # Of the panel that names what is wrong with the database, nothing may be seen yet.
+    assert watched.prometheus.ask(DATABASE_TROUBLE) == []
 
     storage_server.faults.clear()
     mail.start()
@@ -219,9 +222,12 @@ def test_every_rule_fires_and_resolves_and_every_panel_has_data(
     broker.up(1)
     watched.resolves(*trouble)
 
-    # The import's lock with somebody who does not import.
-    trouble = [("CuravaniImportNotLed", PATIENT), ("CuravaniImportSilent", PATIENT)]
-    with lock_taken_away(database_url, server, "curavani:patient_service:import"):
+    # The locks with somebody who neither imports nor sends events.
+    trouble = [("CuravaniImportNotLed", PATIENT), ("CuravaniImportSilent", PATIENT), ("CuravaniWorkNotLed", "relay")]
+    with (
+        lock_taken_away(database_url, server, "curavani:patient_service:import"),
+        lock_taken_away(database_url, server, "curavani:patient_service:relay"),
+    ):
         fires(*trouble)
     watched.resolves(*trouble)
 
@@ -230,6 +236,7 @@ def test_every_rule_fires_and_resolves_and_every_panel_has_data(
     names = ("CuravaniDatabaseAway", "CuravaniRequestsFail")
     trouble = [(name, service) for service in (PATIENT, THERAPIST) for name in names]
     fires(*trouble)
+    assert {series["metric"]["code"] for series in watched.prometheus.ask(DATABASE_TROUBLE)} == {"server_unreachable"}
     server.start()
     watched.resolves(*trouble)
 
@@ -252,7 +259,7 @@ def all_sent(curavani):
 
 
 def every_panel_shows_something(prometheus):
-    """Asks what every panel asks, as Grafana would, until each has numbers to show."""
+    """Asks what every panel asks, as Grafana would, until each has numbers to show while the database answers."""
     panels = json.loads((DEPLOY / "grafana" / "curavani.json").read_text())["panels"]
     expressions = [target["expr"] for panel in panels for target in panel.get("targets", [])]
     asked = {text: text.replace("$service", ".*").replace("$__rate_interval", "30s") for text in expressions}
@@ -261,7 +268,8 @@ def every_panel_shows_something(prometheus):
         return [
             text
             for text, expression in asked.items()
-            if not any(math.isfinite(float(series["value"][1])) for series in prometheus.ask(expression))
+            if DATABASE_TROUBLE not in expression
+            and not any(math.isfinite(float(series["value"][1])) for series in prometheus.ask(expression))
         ]
 
     assert wait_until(lambda: not silent(), SECONDS), silent()

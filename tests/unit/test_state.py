@@ -87,13 +87,15 @@ def test_an_import_that_leads_passes_and_gets_scrapes_is_well():
         ({"heartbeats": [beat(WorkerState.STANDBY)], "lock_holders": {Work.IMPORT: "host:1"}}, True),
         ({"heartbeats": [beat(WorkerState.STOPPED)]}, False),
         ({"heartbeats": [beat(work=Work.RELAY)], "lock_holders": {Work.RELAY: "host:1"}}, False),
+        ({"heartbeats": [beat(seconds=20)], "lock_holders": {Work.IMPORT: ""}}, False),
+        ({"heartbeats": [beat(seconds=20)], "lock_holders": {Work.IMPORT: "psql"}}, False),
         ({"heartbeats": [beat(hours=1), beat(process="host:2")]}, True),
         ({"lock_holders": {Work.IMPORT: "host:9"}}, True),
         ({}, False),
     ],
     ids=[
         "fresh", "stale", "stale holder", "stale beside a command", "standby", "standby as a command", "stopped",
-        "other work", "taken over", "command alone", "nobody",
+        "other work", "nobody's name", "another's name", "taken over", "command alone", "nobody",
     ],
 )  # fmt: skip
 def test_who_leads_is_said_alike_by_health_status_and_overview(fields, leads):
