@@ -81,10 +81,11 @@ class StandinPooler:
                 server = server or self._take()
                 server.sendall(request)
                 answer = _until(server, _READY)
-                client.sendall(answer)
+                # Before the client is answered, as PgBouncer does: what it asks next may find this session.
                 if self.mode == "transaction" and answer.endswith(_IDLE):
                     self._give_back(server)
                     server = None
+                client.sendall(answer)
 
     def _take(self) -> socket.socket:
         with self._lock:

@@ -1,5 +1,6 @@
 """What taking a database over would change, and what stands in its way. Reads, and changes nothing."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -99,7 +100,7 @@ class Plan:
             "tables": {table.people.name: _table_json(table) for table in self.tables},
             "obstacles": self.obstacles,
             "remarks": self.remarks,
-            "seconds_locked": None if self.seconds is None else round(self.seconds, 1),
+            "seconds_locked": None if self.seconds is None else math.ceil(self.seconds * 10) / 10,
         }
 
 
