@@ -20,6 +20,7 @@ from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
+from shared.imports.source import SourceGone
 from shared.people.announcements import deleted
 from shared.reviews.reviews import forget
 from shared.text.keys import name_words
@@ -156,9 +157,9 @@ def _imported(connection: Connection, patient_id: int, consents: Sequence[RowMap
 
 
 def _never_imported(connection: Connection) -> Sequence[RowMapping]:
-    """Files that failed, were discarded or still wait: whose they are, only their names and copies tell."""
+    """Files that nobody was made of, wherever they ended: whose they are, only their names and copies tell."""
     statement = sa.select(_tracking).where(
-        _tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)),
+        sa.or_(_tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _tracking.c.error_code == SourceGone.code),
         _tracking.c.file_name.is_not(None),
         _tracking.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
     )

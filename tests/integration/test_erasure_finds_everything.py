@@ -113,6 +113,26 @@ def test_an_erasure_is_complete_once_the_other_row_is_erased_too(max_, make_regi
     assert all(row["certificate"]["completed_at"] for row in rows)
 
 
+def test_the_name_of_an_object_that_vanished_unread_goes_as_well(max_, make_registration):
+    name = "Mustermann_Max_20250801_0b1ab67b.json"
+    generation = max_.upload(make_registration(anrede="Herrn"), name)
+    max_.storage.faults.add("download", 404)
+    max_.run()
+    assert (max_.files()[1]["error_code"], max_.files()[1]["file_name"]) == ("source_gone", name)
+    max_.parts.erasure.bucket.delete(name, generation)
+    assert erase(max_)["files"] == [1, 2]
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
+
+
+def test_a_broken_registration_is_known_by_its_token_where_it_has_no_name(max_, make_registration):
+    erase(max_)
+    max_.upload(make_registration(vorname=""), "nachgereicht.json")
+    max_.run()
+    assert max_.files()[-1]["error_code"] == "erased_registration"
+    max_.run()
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
+
+
 def test_a_damaged_copy_and_the_one_beside_it_go_both(patients, make_registration):
     patients.upload(make_registration(anrede="Herrn"))
     patients.run()
