@@ -71,6 +71,15 @@ def test_a_failed_file_of_the_same_person_under_another_token_goes_as_well(max_,
     assert max_.in_bucket() == []
 
 
+def test_a_registration_that_failed_does_not_bring_the_person_back_once_it_is_mended(max_, make_registration):
+    max_.upload(make_registration("cccccccc", anrede="Herrn"), "a.json")
+    max_.run()
+    erase(max_)
+    max_.upload(make_registration("cccccccc"), "b.json")
+    max_.run()
+    assert (max_.files()[-1]["error_code"], max_.patients()) == ("erased_registration", [])
+
+
 def test_what_may_be_the_persons_is_listed_and_waits_for_a_decision(max_, make_registration):
     max_.upload(b'{"text": "Unterlagen von Max Mustermann', "nachgereicht.json")
     max_.upload(b"{", "Mustermann_Max_20250801_dddddddd.json")
