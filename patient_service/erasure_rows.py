@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection, RowMapping
 from patient_service.certificates import Certificate
 from patient_service.imports.bucket_ledger import unknown_copies
 from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.registration import LONGEST_TOKEN
 from patient_service.imports.tombstones import bury, digests_of, name_token_digests, patient_digest, person_digests
-from patient_service.imports.traces import Sought, Trace, trace
+from patient_service.imports.traces import Sought, Trace, read_said, trace
 from patient_service.merges import merged_into
 from patient_service.models import erasures, import_corrections, kernel, patient_consents, patienten
 from patient_service.patient import Patient
@@ -20,6 +21,7 @@ from shared.core.clock import now
 from shared.events.outbox import write_events
 from shared.events.queue import forget_events
 from shared.imports.ledger import RETRYABLE, file_fingerprint
+from shared.imports.source import SourceGone
 from shared.people.announcements import deleted
 from shared.reviews.reviews import forget
 from shared.text.keys import name_words
@@ -47,6 +49,8 @@ class Traces:
     """Paths of copies that no file of the ledger knows and that are the person's."""
     duplicates: Sequence[int]
     """Patients whom an open question takes for the same person."""
+    tokens: frozenset[str]
+    """Of all their registrations, those that failed as well."""
 
     @property
     def files(self) -> list[int]:
@@ -68,7 +72,9 @@ def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -
     unknown = unknown_copies(connection, copies, now())
     theirs = [path for path in unknown if trace(sought, "", copies.read(path), mixed_up=False) is Trace.CERTAIN]
     sorted_out = [certain[number] for number in sorted(certain)]
-    return Traces(sought, consents, sorted_out, doubtful, theirs, _possible_duplicates(connection, patient.id))
+    duplicates = _possible_duplicates(connection, patient.id)
+    of_failed = [_token_of(row, copies) for row, how in found if how is Trace.CERTAIN]
+    return Traces(sought, consents, sorted_out, doubtful, theirs, duplicates, tokens | set(filter(None, of_failed)))
 
 
 def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: str) -> int:
@@ -83,8 +89,8 @@ def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: 
     digests |= set(person_digests(connection, patient.name_key, patient.email_key))
     for consent in traces.consents:
         digests |= set(digests_of(connection, consent["registration_token"], consent["file_hash"]))
-    for token in traces.sought.tokens:
-        digests |= set(name_token_digests(connection, token))
+    for token in traces.tokens:
+        digests |= {*digests_of(connection, token, None), *name_token_digests(connection, token)}
     bury(connection, erasure_id, digests)
     take_files(connection, erasure_id, traces.certain)
     return erasure_id
@@ -156,9 +162,9 @@ def _imported(connection: Connection, patient_id: int, consents: Sequence[RowMap
 
 
 def _never_imported(connection: Connection) -> Sequence[RowMapping]:
-    """Files that failed, were discarded or still wait: whose they are, only their names and copies tell."""
+    """Files that nobody was made of, wherever they ended: whose they are, only their names and copies tell."""
     statement = sa.select(_tracking).where(
-        _tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)),
+        sa.or_(_tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _tracking.c.error_code == SourceGone.code),
         _tracking.c.file_name.is_not(None),
         _tracking.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
     )
@@ -168,6 +174,11 @@ def _never_imported(connection: Connection) -> Sequence[RowMapping]:
 def _trace_of(sought: Sought, row: RowMapping, copies: LocalCopies) -> Trace | None:
     data = copies.read(row["local_path"]) if row["local_path"] else None
     return trace(sought, row["file_name"], data, mixed_up=row["error_code"] == Code.TOKEN_MISMATCH)
+
+
+def _token_of(row: RowMapping, copies: LocalCopies) -> str | None:
+    token = read_said((copies.read(row["local_path"]) if row["local_path"] else None) or b"").token
+    return token if token and len(token) <= LONGEST_TOKEN else None
 
 
 def _possible_duplicates(connection: Connection, patient_id: int) -> list[int]:

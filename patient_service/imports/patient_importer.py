@@ -169,8 +169,9 @@ def is_of_erased_person(
     An erasure at work comes first; one that comes later finds the copy.
     """
     named = parse_name(object_name).token
-    said = read_said(file.data) or Said(named, "", None)
-    lock_person(connection, said.name_key, said.email_key, [said.token, named])
+    said = read_said(file.data)
+    said = replace(said, token=said.token or named)
+    lock_person(connection, said.name_key or "", said.email_key, [said.token, named])
     looked_up = _look_up_values(connection, said, file.sha256, uploaded_at)
     if named is not None:
         looked_up["digests"].append(name_token_digest(connection, named)[1])
@@ -188,7 +189,7 @@ def _look_up_values(connection: Connection, said: Said, sha256: str, uploaded_at
         "token": said.token,
         "sha256": sha256,
         "digests": [digest for _, digest in digests_of(connection, said.token, sha256)],
-        "people": [digest for _, digest in person_digests(connection, said.name_key, said.email_key)],
+        "people": [digest for _, digest in person_digests(connection, said.name_key or "", said.email_key)],
         "uploaded_at": uploaded_at,
     }
 

@@ -29,10 +29,14 @@ FORM_NAMES = {"hat_ptv11": "psychotherapeutische_sprechstunde"}
 _PAST_DAYS = ("geburtsdatum", "letzte_sitzung_vorherige_psychotherapie")
 _FIRST_DAY = date(1900, 1, 1)
 LONGEST_TOKEN = 255
+_LONGEST_EVIDENCE = 100_000
+"""No server takes a request with a longer header, which is where a browser says who it is."""
 MOST_FINDINGS = 100
 """Of one code in one file."""
 # RFC 3339, and as the form writes it: a blank between day and time, and no zone.
-_TIMESTAMP = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d{2}-\d{2}[Tt ]\d{2}:[0-5]\d:)(60|[0-5]\d)((\.\d+)?([Zz]|[+-]\d{2}:[0-5]\d)?)", re.ASCII
+)
 _FORM_BEGAN = datetime(2000, 1, 1, tzinfo=UTC)
 """No consent was given on the website before."""
 
@@ -268,15 +272,15 @@ def _as_in_form(finding: Finding, renamed: Mapping[str, str]) -> Finding:
 
 
 def _consent(metadata: Mapping[str, object]) -> Consent:
-    given_at = _timestamp(_text(metadata, "timestamp_utc", "/consent_metadata/timestamp_utc"))
+    given_at = _timestamp(_text(metadata, "timestamp_utc", "/consent_metadata/timestamp_utc", _LONGEST_EVIDENCE))
     if given_at is None:
         code = Code.MISSING if _blank(metadata.get("timestamp_utc")) else Code.INVALID_TIMESTAMP
         raise RejectedError(Code.VALIDATION_FAILED, [Finding("/consent_metadata/timestamp_utc", code)])
     return Consent(
         document=metadata,
         given_at=given_at,
-        ip_address=_text(metadata, "ip_address", "/consent_metadata/ip_address"),
-        user_agent=_text(metadata, "user_agent", "/consent_metadata/user_agent"),
+        ip_address=_text(metadata, "ip_address", "/consent_metadata/ip_address", _LONGEST_EVIDENCE),
+        user_agent=_text(metadata, "user_agent", "/consent_metadata/user_agent", _LONGEST_EVIDENCE),
     )
 
 
@@ -291,25 +295,25 @@ def _registered_at(document: Mapping[str, object]) -> tuple[datetime | None, lis
 
 def _timestamp(text: str | None) -> datetime | None:
     """A point in time; one without a zone is UTC, as the form writes it."""
-    if text is None:
+    found = _TIMESTAMP.fullmatch(text or "")
+    if found is None:
         return None
-    if _TIMESTAMP.fullmatch(text) is None:
-        return None
+    # A second that is put in to keep the clocks right is none to Python.
+    second = min(found[2], "59")
     try:
-        # A second that is put in to keep the clocks right is none to Python.
-        moment = datetime.fromisoformat(text.upper().replace(":60", ":59"))
+        moment = datetime.fromisoformat(f"{found[1]}{second}{found[3]}".upper())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _text(section: Mapping[str, object], name: str, pointer: str, longest: int | None = None) -> str | None:
+def _text(section: Mapping[str, object], name: str, pointer: str, longest: int) -> str | None:
     value = section.get(name)
     if _blank(value):
         return None
     if not isinstance(value, str):
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
-    if longest is not None and len(value) > longest:
+    if len(value) > longest:
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.TOO_LONG)])
     return composed(value).strip() or None
 

@@ -51,8 +51,8 @@ is_erased = sa.or_(sa.exists().where(_of_content), sa.exists().where(_of_person)
 together with other things."""
 
 
-def digests_of(connection: Connection, token: str | None, sha256: str) -> list[tuple[str, str]]:
-    """The registration's (kind, digest) pairs, `token` (if it has one) and `content`."""
+def digests_of(connection: Connection, token: str | None, sha256: str | None) -> list[tuple[str, str]]:
+    """The registration's (kind, digest) pairs, `token` and `content`, of what is known of it."""
     keys = _keys(connection)
     named: Sequence[tuple[str, str | None]] = [("token", token), ("content", sha256)]
     return [(kind, keys.digest(f"{kind}:{value}")) for kind, value in named if value]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from patient_service.imports.envelope import unwrap
-from patient_service.imports.file_names import parse_name, stands_for
+from patient_service.imports.file_names import LEAST_TOKEN, parse_name, stands_for
 from shared.core.errors import RejectedError
-from shared.text.keys import email_key, name_key, name_words
+from shared.text.keys import composed, email_key, name_key, name_words
 
+_LONGEST = 1020
+"""Characters of a name, an address or a token: four times those of the longest, as letters may be written."""
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -38,9 +40,10 @@ class Sought:
 class Said:
     """What a file says of whom it is about, as far as it can be read."""
 
-    token: str | None
-    name_key: str
-    email_key: str | None
+    token: str | None = None
+    name_key: str | None = None
+    """None where a name is missing."""
+    email_key: str | None = None
 
 
 def trace(sought: Sought, object_name: str, data: bytes | None, *, mixed_up: bool) -> Trace | None:
@@ -49,44 +52,44 @@ def trace(sought: Sought, object_name: str, data: bytes | None, *, mixed_up: boo
     `data` is its kept copy, if there is one. A file that is `mixed_up` names one person outside and another inside: it
     is never certain whose it is.
     """
+    said = read_said(data or b"")
     name_token = parse_name(object_name).token
     is_named_theirs = name_token is not None and any(stands_for(name_token, token) for token in sought.tokens)
-    said = None if data is None else read_said(data)
-    if said is None:
-        if is_named_theirs and not mixed_up:
-            return Trace.CERTAIN
-        is_theirs = is_named_theirs or _carries(sought, object_name) or _carries(sought, _text(data or b""))
-        return Trace.DOUBTFUL if is_theirs else None
     is_theirs = said.token in sought.tokens or is_named_theirs or _same_person(sought, said)
     if is_theirs and not mixed_up:
         return Trace.CERTAIN
-    return Trace.DOUBTFUL if is_theirs or said.name_key == sought.name_key else None
+    if said.name_key is not None:
+        may_be_theirs = said.name_key == sought.name_key
+    else:
+        text = _text(data or b"")
+        may_be_theirs = _carries(sought, object_name) or _carries(sought, text) or _mentions(sought, text)
+    return Trace.DOUBTFUL if is_theirs or may_be_theirs else None
 
 
 def _same_person(sought: Sought, said: Said) -> bool:
     return said.email_key is not None and (said.name_key, said.email_key) == (sought.name_key, sought.email_key)
 
 
-def read_said(data: bytes) -> Said | None:
-    """None for what has no name to read: then its text is all that there is to go by."""
+def read_said(data: bytes) -> Said:
+    """Each part where it can be read. Of what has no name its text is what there is to go by."""
     try:
         document = unwrap(data, None).document
     except RejectedError:
-        return None
-    patient = document.get("patient_data")
-    if not isinstance(patient, dict):
-        return None
+        return Said()
+    found = document.get("patient_data")
+    patient = found if isinstance(found, dict) else {}
     vorname, nachname = _string(patient, "vorname"), _string(patient, "nachname")
-    if not vorname or not nachname:
-        return None
     return Said(
-        _string(document, "registration_token"), name_key(vorname, nachname), email_key(_string(patient, "email"))
+        _string(document, "registration_token"),
+        name_key(vorname, nachname) if vorname and nachname else None,
+        email_key(_string(patient, "email")),
     )
 
 
 def _string(section: Mapping[str, object], name: str) -> str | None:
+    """As an import would take it; None for what is too long for any."""
     value = section.get(name)
-    return value.strip() or None if isinstance(value, str) else None
+    return composed(value).strip() or None if isinstance(value, str) and len(value) <= _LONGEST else None
 
 
 def _text(data: bytes) -> str:
@@ -97,3 +100,10 @@ def _text(data: bytes) -> str:
 
 def _carries(sought: Sought, text: str) -> bool:
     return bool(sought.words) and sought.words <= name_words(text)
+
+
+def _mentions(sought: Sought, text: str) -> bool:
+    """Whether the address or a token of theirs stands in the text."""
+    known = {token.casefold() for token in sought.tokens if len(token) >= LEAST_TOKEN}
+    folded = text.casefold()
+    return any(each in folded for each in (*known, sought.email_key) if each)

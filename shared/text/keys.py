@@ -7,7 +7,6 @@ key (None), and no key equals nothing.
 import hashlib
 import re
 import unicodedata
-from itertools import groupby
 
 import phonenumbers
 
@@ -28,7 +27,7 @@ _SHORTEST_LINE = 5
 _REGION = "DE"
 _JOINERS = "\u200c\u200d"
 _JOINERS_ASIDE = re.compile(r"(?<!\w)[\u200c\u200d]+|[\u200c\u200d]+(?!\w)")
-_MADE_OF_MARKS = "\u0344\u0f73\u0f75\u0f81"
+_MADE_OF_MARKS = {ord(mark): unicodedata.normalize("NFD", mark) for mark in "\u0344\u0f73\u0f75\u0f81"}
 _SHORT = 64
 """A run of fewer marks is sorted in no time, however."""
 _LONGEST_KEY_BYTES = 600
@@ -167,8 +166,11 @@ def _presorted(text: str) -> str:
 
     It sorts each run by insertion: a megabyte of alternating marks would keep the interpreter for hours.
     """
-    if len(text) < _SHORT or not any(unicodedata.combining(letter) or letter in _MADE_OF_MARKS for letter in set(text)):
+    marks = [letter for letter in set(text) if unicodedata.combining(letter) or ord(letter) in _MADE_OF_MARKS]
+    if len(text) < _SHORT or not marks:
         return text
-    parts = (part for letter in text for part in unicodedata.normalize("NFD", letter))
-    runs = groupby(parts, key=lambda part: unicodedata.combining(part) > 0)
-    return "".join("".join(sorted(run, key=unicodedata.combining) if marks else run) for marks, run in runs)
+    return re.sub(f"[{''.join(marks)}]{{{_SHORT},}}", lambda run: _sorted_marks(run[0]), text)
+
+
+def _sorted_marks(run: str) -> str:
+    return "".join(sorted(run.translate(_MADE_OF_MARKS), key=unicodedata.combining))

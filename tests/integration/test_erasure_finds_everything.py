@@ -71,6 +71,15 @@ def test_a_failed_file_of_the_same_person_under_another_token_goes_as_well(max_,
     assert max_.in_bucket() == []
 
 
+def test_a_registration_that_failed_does_not_bring_the_person_back_once_it_is_mended(max_, make_registration):
+    max_.upload(make_registration("cccccccc", anrede="Herrn"), "a.json")
+    max_.run()
+    erase(max_)
+    max_.upload(make_registration("cccccccc"), "b.json")
+    max_.run()
+    assert (max_.files()[-1]["error_code"], max_.patients()) == ("erased_registration", [])
+
+
 def test_what_may_be_the_persons_is_listed_and_waits_for_a_decision(max_, make_registration):
     max_.upload(b'{"text": "Unterlagen von Max Mustermann', "nachgereicht.json")
     max_.upload(b"{", "Mustermann_Max_20250801_dddddddd.json")
@@ -111,6 +120,26 @@ def test_an_erasure_is_complete_once_the_other_row_is_erased_too(max_, make_regi
     max_.run()
     rows = max_.rows("SELECT certificate FROM patient_service.erasures ORDER BY id")
     assert all(row["certificate"]["completed_at"] for row in rows)
+
+
+def test_the_name_of_an_object_that_vanished_unread_goes_as_well(max_, make_registration):
+    name = "Mustermann_Max_20250801_0b1ab67b.json"
+    generation = max_.upload(make_registration(anrede="Herrn"), name)
+    max_.storage.faults.add("download", 404)
+    max_.run()
+    assert (max_.files()[1]["error_code"], max_.files()[1]["file_name"]) == ("source_gone", name)
+    max_.parts.erasure.bucket.delete(name, generation)
+    assert erase(max_)["files"] == [1, 2]
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
+
+
+def test_a_broken_registration_is_known_by_its_token_where_it_has_no_name(max_, make_registration):
+    erase(max_)
+    max_.upload(make_registration(vorname=""), "nachgereicht.json")
+    max_.run()
+    assert max_.files()[-1]["error_code"] == "erased_registration"
+    max_.run()
+    assert [needle for needle in NEEDLES if needle in everything(max_)] == []
 
 
 def test_a_damaged_copy_and_the_one_beside_it_go_both(patients, make_registration):

@@ -35,3 +35,13 @@ def test_an_import_reads_no_patient_in_turn(patients, make_registration):
         import_registration(connection, file_row.id, file, registration, Policy(update_known=True))
         assert rows_read_in_turn(connection) == before
     assert patients.events() == ["patient.created"]
+
+
+def test_files_that_are_known_use_up_no_numbers(patients, make_registration):
+    for number in range(6):
+        patients.upload(b"{", f"{number}.json")
+    for _ in range(3):
+        patients.run()
+    patients.upload(make_registration())
+    patients.run()
+    assert [file["id"] for file in patients.files()] == [1, 2, 3, 4, 5, 6, 7]

@@ -46,11 +46,15 @@ class Visitor:
             form = {"csrf_token": csrf, "token": TOKENS[role]}
             assert self._client.post("/console/sign-in", base_url=HTTPS, data=form).location == "/console"
 
+    def open(self, route, number="7"):
+        """The answer to a call about the person, file or question of that number."""
+        address = route.address.replace("<int:", "<").replace("<path:", "<")
+        path = "/".join(number if step.startswith("<") else step for step in address.split("/"))
+        return self._client.open(path, method=route.method, base_url=HTTPS, headers=self._api)
+
     def status(self, route):
         """How the answer begins: `in`, `out` (not signed in), or `refused`."""
-        address = route.address.replace("<int:", "<").replace("<path:", "<")
-        path = "/".join("7" if step.startswith("<") else step for step in address.split("/"))
-        answer = self._client.open(path, method=route.method, base_url=HTTPS, headers=self._api)
+        answer = self.open(route)
         if answer.status_code == 401 or (answer.location or "").startswith("/console/sign-in"):
             return "out"
         return "refused" if answer.status_code == 403 else "in"
@@ -87,3 +91,27 @@ def test_a_route_that_says_nothing_is_refused(app):
     app.add_url_rule("/forgotten", "forgotten", lambda: "open")
     answer = app.test_client().get("/forgotten", headers={"Authorization": f"Bearer {TOKENS[Role.OPERATE]}"})
     assert answer.status_code == 403
+
+
+def test_no_route_names_anybody_without_a_record_of_it(environment, patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    patients.upload(make_registration("bbbbbbbb", vorname="Eva"), "Mustermann_Eva_20250705_bbbbbbbb.json")
+    patients.upload(b"{", "Mustermann_Max_20250705_cccccccc.json")
+    patients.run()
+    app = create_patient_app(environment, start_workers=False)
+    visitor, named, recorded = Visitor(app, Role.OPERATE), set(), set()
+    looks = [(route, number) for route in routes_of(app) if route.method == "GET" for number in ("1", "3")]
+    for look in looks:
+        before = _records(patients)
+        if "Mustermann" in visitor.open(*look).text:
+            named.add(look)
+        if _records(patients) > before:
+            recorded.add(look)
+    app.extensions["curavani"].close()
+    assert named - recorded == set()
+    assert len(named) > 10
+
+
+def _records(patients):
+    return patients.rows("SELECT count(*) AS number FROM patient_service.access_log")[0]["number"]

@@ -250,6 +250,8 @@ def test_the_machines_own_zone_moves_no_consent(monkeypatch, zone):
         ("20250705T143355Z", "invalid_timestamp"),
         ("2025-07-05T14:33", "invalid_timestamp"),
         ("2025-07-05T14:33:55+25:00", "invalid_timestamp"),
+        ("2025-07-05T14:60:00Z", "invalid_timestamp"),
+        ("2025-07-05T14:33:55+00:60", "invalid_timestamp"),
         ("٢٠٢٥-07-05T14:33:55Z", "invalid_timestamp"),
         ("0001-01-01T00:00:00+14:00", "invalid_timestamp"),
         (5, "invalid_type"),
@@ -266,6 +268,12 @@ def test_the_evidence_is_text_or_absent(name):
     assert getattr(parse_consent(**{name: " x "}).consent, name) == "x"
     expected = ("validation_failed", [(f"/consent_metadata/{name}", "invalid_type")])
     assert refusal(parse_consent, **{name: ["x"]}) == expected
+
+
+@pytest.mark.parametrize("name", ["ip_address", "user_agent", "timestamp_utc"])
+def test_the_evidence_is_measured_before_it_is_read(name):
+    too_long = ("validation_failed", [(f"/consent_metadata/{name}", "too_long")])
+    assert refusal(parse_consent, **{name: "\u0300" * 100_001}) == too_long
 
 
 @pytest.mark.parametrize(
