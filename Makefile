@@ -33,7 +33,7 @@ test: $(STAMP)  ## the whole test suite
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, the compose file
+test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, images, the compose file
 	$(BIN)/pytest tests/engines
 
 check: $(STAMP)  ## lint, format, types, lock file, images and compose file

@@ -36,7 +36,6 @@ from shared.state.health import Expectations, import_health
 from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code, describe, explain
-from therapist_service.bootstrap import folder_dependency
 
 State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
 """`attention`: the import works, or would, but something of it waits for a person."""
@@ -73,7 +72,7 @@ def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
         found += [
             _examined(environ, "bucket", StorageSettings, _bucket),
             _examined(environ, "local copies", PatientImportSettings, lambda it: _copies(it, engine)),
-            _examined(environ, "therapist folder", TherapistImportSettings, folder_dependency),
+            _examined(environ, "therapist folder", TherapistImportSettings, _folder),
             _examined(environ, "kafka", KafkaSettings, _kafka),
             _examined(environ, "communication events", KafkaSettings, contacts_dependency),
             _examined(environ, "mail", MailSettings, _mail),
@@ -228,7 +227,7 @@ def _digest_key(settings: DigestSettings) -> Dependency:
 
 
 def _bucket(settings: StorageSettings) -> Dependency:
-    from patient_service.imports.bucket import GcsBucket  # noqa: PLC0415 - the other image has no storage client
+    from patient_service.imports.bucket import GcsBucket  # noqa: PLC0415 - not in the other image
 
     def probe() -> None:
         bucket = GcsBucket(settings)
@@ -241,9 +240,15 @@ def _bucket(settings: StorageSettings) -> Dependency:
 
 
 def _copies(settings: PatientImportSettings, engine: Engine | None) -> Dependency:
-    from patient_service.bootstrap import copies_dependency  # noqa: PLC0415 - the other image has no storage client
+    from patient_service.bootstrap import copies_dependency  # noqa: PLC0415 - not in the other image
 
     return copies_dependency(settings, engine)
+
+
+def _folder(settings: TherapistImportSettings) -> Dependency:
+    from therapist_service.bootstrap import folder_dependency  # noqa: PLC0415 - not in the other image
+
+    return folder_dependency(settings)
 
 
 def _kafka(settings: KafkaSettings) -> Dependency:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections import Counter
+from typing import TYPE_CHECKING, cast
 
 from curavani.cli.output import INTERRUPTED, TROUBLE, UNAVAILABLE, end, operator, talk
 from curavani.progress import Stop, progress_bar, stopping_by_signal
@@ -16,7 +17,9 @@ from shared.state.progress import running_pass
 from shared.state.reading import read_snapshot
 from shared.words.codes import Code, describe
 from shared.words.statuses import Work
-from therapist_service.bootstrap import TherapistParts
+
+if TYPE_CHECKING:
+    from therapist_service.bootstrap import TherapistParts
 
 _LOOK_SECONDS = 0.5
 
@@ -54,8 +57,8 @@ def run_pass(entry: ServiceEntry, *, wait: bool) -> tuple[PassReport, int]:
 def _own_pass(entry: ServiceEntry, parts: ServiceParts) -> tuple[PassReport, Stop]:
     with stopping_by_signal() as stop, progress_bar(entry.name) as bar:
         parts.importer.watch = bar.file_done
-        if isinstance(parts, TherapistParts):
-            parts.source.watch_records = bar.records_done
+        if entry.name == "therapist":
+            cast("TherapistParts", parts).source.watch_records = bar.records_done
         return parts.monitor.run_once(operator(), stop.asked), stop
 
 

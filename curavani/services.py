@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import typer
@@ -12,9 +14,6 @@ from sqlalchemy.engine import Connection, Engine
 
 from curavani.cli.output import printable
 from patient_service import models as patient_models
-from patient_service import review_subjects as patient_subjects
-from patient_service import reviews as patient_reviews
-from patient_service import undo as patient_undo
 from shared.core.settings import DatabaseSettings, DigestSettings, LogSettings, Settings, SettingsGroup, read_settings
 from shared.database.digest_keys import use_secret
 from shared.database.engine import create_engine, transaction
@@ -25,11 +24,7 @@ from shared.reviews.subjects import Subject
 from shared.reviews.values import Resolution, Review
 from shared.state.health import Expectations
 from shared.words.statuses import ServiceName
-from therapist_service import bootstrap as therapist_bootstrap
 from therapist_service import models as therapist_models
-from therapist_service import review_subjects as therapist_subjects
-from therapist_service import reviews as therapist_reviews
-from therapist_service import undo as therapist_undo
 
 if TYPE_CHECKING:
     from patient_service.bootstrap import PatientParts
@@ -55,22 +50,40 @@ class Bootstrap(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """One service: its word, its tables, what reads, decides and undoes its reviews, and how its parts are made."""
+    """One service: its word, its tables, what reads, decides and undoes its reviews, and how its parts are made.
+
+    Only the tables are in both images. Whatever else is asked for in the other service's raises `ImportError`.
+    """
 
     name: ServiceName
     kernel: KernelTables
-    subject_of: Callable[[Connection, Review], Subject | None]
-    resolve: Callable[[Connection, int, Resolution], Review]
-    undo: Callable[[Connection, int, str, str | None], Review]
 
     @property
     def bootstrap(self) -> Bootstrap:
         """The module that puts the service together."""
-        if self.name == "therapist":
-            return therapist_bootstrap
-        from patient_service import bootstrap  # noqa: PLC0415 - the other service's image has no storage client
+        found: Bootstrap = self._module("bootstrap")
+        return found
 
-        return bootstrap
+    @property
+    def subject_of(self) -> Callable[[Connection, Review], Subject | None]:
+        """Reads what a review is about."""
+        found: Callable[[Connection, Review], Subject | None] = self._module("review_subjects").subject_of
+        return found
+
+    @property
+    def resolve(self) -> Callable[[Connection, int, Resolution], Review]:
+        """Decides a review."""
+        found: Callable[[Connection, int, Resolution], Review] = self._module("reviews").resolve_review
+        return found
+
+    @property
+    def undo(self) -> Callable[[Connection, int, str, str | None], Review]:
+        """Undoes a decision."""
+        found: Callable[[Connection, int, str, str | None], Review] = self._module("undo").undo_review
+        return found
+
+    def _module(self, name: str) -> ModuleType:
+        return import_module(f"{self.name}_service.{name}")
 
     def number(self, row_id: int | None) -> str | None:
         """How people name a file of this service: `P12`."""
@@ -78,20 +91,8 @@ class ServiceEntry:
 
 
 SERVICES: dict[str, ServiceEntry] = {
-    "patient": ServiceEntry(
-        "patient",
-        patient_models.kernel,
-        patient_subjects.subject_of,
-        patient_reviews.resolve_review,
-        patient_undo.undo_review,
-    ),
-    "therapist": ServiceEntry(
-        "therapist",
-        therapist_models.kernel,
-        therapist_subjects.subject_of,
-        therapist_reviews.resolve_review,
-        therapist_undo.undo_review,
-    ),
+    "patient": ServiceEntry("patient", patient_models.kernel),
+    "therapist": ServiceEntry("therapist", therapist_models.kernel),
 }
 
 

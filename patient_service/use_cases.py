@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service import events
+from patient_service.keys import following_keys
 from patient_service.models import kernel, patient_consents, patienten
 from patient_service.patient import PATIENT, Patient
 from patient_service.restrictions import is_restricted, require_free
@@ -17,7 +18,6 @@ from shared.core.clock import today
 from shared.fields.declaration import Row, Values
 from shared.people.table import PersonTable
 from shared.people.writer import Change, PersonWriter
-from shared.text.keys import email_key, name_key
 
 PATIENTS = PersonTable(kernel, patienten, PATIENT, Patient)
 
@@ -122,15 +122,6 @@ def complete_keys(connection: Connection) -> int:
         keys: dict[str, sa.BindParameter[object]] = {name: sa.bindparam(name) for name in given[0] if name != "row"}
         connection.execute(sa.update(patienten).where(patienten.c.id == sa.bindparam("row")).values(keys), given)
     return len(given)
-
-
-def following_keys(values: Row) -> dict[str, str | None]:
-    """The columns by which registrations and a search find a patient with these values."""
-    return {
-        "name_key": name_key(values["vorname"], values["nachname"]),
-        "email_key": email_key(values.get("email")),
-        "search_key": PATIENTS.search_key(values),
-    }
 
 
 _WRITER = PersonWriter(PATIENTS, _following, events.of_change)

@@ -11,7 +11,7 @@ from shared.fields.declaration import Row, Values
 from shared.people.table import PersonTable
 from shared.people.writer import Change, PersonWriter
 from therapist_service import events
-from therapist_service.imports.traits import look_up_keys
+from therapist_service.keys import following_keys
 from therapist_service.models import kernel, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
 
@@ -73,12 +73,6 @@ def list_therapists(
     if plz_prefix:
         conditions.append(columns.plz.startswith(plz_prefix, autoescape=True))
     return THERAPISTS.page(connection, conditions, search, offset=offset, limit=limit)
-
-
-def following_keys(values: Row) -> Values:
-    """The columns by which a search and an import find a therapist with these values."""
-    keys = look_up_keys(values, values.get("source_record"))
-    return {"search_key": THERAPISTS.search_key(values), **keys}
 
 
 WRITER = PersonWriter(THERAPISTS, following_keys, events.of_change)

@@ -12,13 +12,13 @@ from curavani.adoption import catalog
 from curavani.adoption.catalog import FoundTable
 from curavani.adoption.rules import JOINED, Found, Rule, rule_for
 from patient_service import models as patient_models
+from patient_service.keys import following_keys as patient_keys
 from patient_service.patient import PATIENT
-from patient_service.use_cases import following_keys as patient_keys
 from shared.database.revision import SCHEMAS, VERSION_TABLE
 from shared.fields.declaration import Field, Fields, Row, RowNumber, Values
 from therapist_service import models as therapist_models
+from therapist_service.keys import following_keys as therapist_keys
 from therapist_service.therapist import THERAPIST
-from therapist_service.use_cases import following_keys as therapist_keys
 
 Action = Literal["kept", "converted", "added", "left alone"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, TypeVar
 
 import typer
@@ -181,6 +182,11 @@ def exit_codes() -> Iterator[None]:
         yield
     except CuravaniError as error:
         end(*_ending(error))
+    except ImportError as error:
+        service = (error.name or "").partition("_service")[0]
+        if service not in ("patient", "therapist") or find_spec(f"{service}_service.bootstrap") is not None:
+            raise
+        end(f"This image has nothing of the {service} service but its tables. Run it in that service's image.", USAGE)
     except KeyboardInterrupt:
         end("Stopped. Nothing is half done: what was in hand is finished or starts anew.", INTERRUPTED)
 

@@ -18,6 +18,11 @@ from shared.text.keys import search_key
 P = TypeVar("P")
 
 
+def searched_key(fields: Fields, values: Values) -> str:
+    """What a search looks in, of a person with these values."""
+    return search_key(" ".join(str(values.get(name) or "") for name in fields.searched)) or ""
+
+
 @dataclass(frozen=True)
 class PersonTable(Generic[P]):
     """A service's table of people. `person` makes the typed value of a row, from its columns as keywords."""
@@ -56,10 +61,6 @@ class PersonTable(Generic[P]):
         newest_first = (self.table.c.created_at.desc(), self.table.c.id.desc())
         page = sa.select(self.table).where(found).order_by(*newest_first).offset(offset).limit(limit)
         return [self.person(**row) for row in connection.execute(page).mappings()], total
-
-    def search_key(self, values: Values) -> str:
-        """What a search looks in, of a person with these values."""
-        return search_key(" ".join(str(values.get(name) or "") for name in self.fields.searched)) or ""
 
     def _of(self, rows: Iterable[Values], wanted: int) -> list[P]:
         people = [self.person(**row) for row in rows]

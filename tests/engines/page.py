@@ -19,6 +19,7 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
     "test_pooler": ("PgBouncer", "PostgreSQL of the wheel"),
     "test_storage": ("fake-gcs-server",),
     "test_prometheus": ("Prometheus",),
+    "test_images": ("buildah", "PostgreSQL of the wheel"),
     "test_compose": ("Apache Kafka, one broker", "PostgreSQL of the wheel"),
 }
 """The engines that each module of tests needs."""
@@ -58,6 +59,7 @@ def _version(engine: str) -> str:
         "PostgreSQL of the wheel": str(readable_binaries(None, server_account()) / "postgres"),
         "PgBouncer": "/usr/sbin/pgbouncer",
         "Prometheus": str(shutil.which("prometheus")),
+        "buildah": "buildah",
     }[engine]
     said = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"\d+(\.\d+)+", said.stdout + said.stderr)

@@ -29,10 +29,21 @@ def dockerfile(service):
 
 
 def test_the_two_images_differ_in_nothing_but_the_service():
-    pairs = zip(*(dockerfile(service).splitlines() for service in SERVICES), strict=True)
-    for patient, therapist in pairs:
-        renamed = patient.replace("patient", "therapist").replace("8001", "8002")
-        assert therapist in (patient, renamed)
+    names = {"patient": "therapist", "therapist": "patient", "8001": "8002"}
+    # Keys of patients are those of `shared`.
+    own_keys = "COPY therapist_service/imports/"
+    patient = [line for line in dockerfile("patient").splitlines() if not line.startswith(own_keys)]
+    renamed = [re.sub("|".join(names), lambda found: names[found[0]], line) for line in patient]
+    assert dockerfile("therapist").splitlines() == renamed
+
+
+def copied(service):
+    """What the Dockerfile copies from the project's root into the stage that builds."""
+    return [
+        path
+        for line in re.findall(r"^COPY (?!--)(.*)$", dockerfile(service), re.MULTILINE)
+        for path in line.split()[:-1]
+    ]
 
 
 def account():
@@ -68,16 +79,20 @@ class Image:
         self.data.mkdir()
         self.account.own(self.scratch)
         self.account.own(self.data)
-        self._install()
+        self._install(folder / "sources")
 
-    def _install(self):
+    def _install(self, sources):
+        for name in ("uv.lock", *copied(self.service)):
+            place, copy = ROOT / name, sources / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(place, copy, dirs_exist_ok=True) if place.is_dir() else shutil.copy(place, copy)
         uv = Path(sys.executable).with_name("uv")
         # Made anew: uv would take a wheel that it made of earlier sources.
         wheel = ("--no-editable", "--reinstall-package", "curavani")
         selection = ("--locked", "--no-dev", "--extra", self.service, *wheel, "--quiet")
         subprocess.run(
             [uv, "sync", *selection, "--python", interpreter(self.account)],
-            cwd=ROOT,
+            cwd=sources,
             env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(self.venv)},
             check=True,
             timeout=300,
@@ -121,6 +136,12 @@ def image(request):
 
 
 @pytest.fixture
+def other(image):
+    """The other service."""
+    return next(name for name in SERVICES if name != image.service)
+
+
+@pytest.fixture
 def environment(image, database_url, bucket, storage_server):
     url = image.data / "database_url"
     url.write_text(database_url + "\n")
@@ -137,7 +158,7 @@ def environment(image, database_url, bucket, storage_server):
 
 
 @pytest.mark.slow
-def test_an_image_holds_what_its_service_needs_and_nothing_else(image):
+def test_an_image_holds_what_its_service_needs_and_nothing_else(image, other):
     listed = (ROOT / f"{image.service}_service" / "requirements.txt").read_text(encoding="utf-8")
     named = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", listed, re.MULTILINE)}
     assert image.packages() <= named | {"curavani"}
@@ -145,6 +166,52 @@ def test_an_image_holds_what_its_service_needs_and_nothing_else(image):
     # No tools of libraries: what is left is ours, and the interpreter under its names.
     commands = {path.name for path in (image.venv / "bin").iterdir() if not path.name.startswith("python")}
     assert commands == {"curavani"}
+    # Of the other service just what the database's schema is made of.
+    (package,) = image.venv.glob(f"lib/python*/site-packages/{other}_service")
+    present = {f"{other}_service/{path.relative_to(package)}" for path in package.rglob("*.py")}
+    assert present == {path for path in copied(image.service) if path.startswith(f"{other}_service/")}
+
+
+OF_ONE_SERVICE = {
+    "patient": (
+        *(["serve", "patient"], ["imports", "run", "patient"]),
+        *(["patients", "due"], ["check", "Mustermann_Max_20250705_0b1ab67b.json"]),
+    ),
+    "therapist": (
+        ["serve", "therapist"],
+        ["therapists", "erase", "1", "--yes"],
+        ["baseline", "."],
+        ["check", "52066.json"],
+    ),
+}
+
+
+@pytest.mark.slow
+def test_an_image_says_in_a_sentence_which_commands_it_has_not(image, environment, other):
+    assert image.run("curavani", "db", "upgrade", **environment)[0] == 0
+    sentence = f"Error: This image has nothing of the {other} service but its tables. Run it in that service's image.\n"
+    for command in OF_ONE_SERVICE[other]:
+        assert image.run("curavani", *command, **environment) == (2, sentence), command
+    # A file that is not there shows that what reads it is.
+    file = OF_ONE_SERVICE[image.service][-1]
+    assert image.run("curavani", *file, **environment) == (
+        2,
+        f"Error: {file[1]}: cannot be read. Check path and permissions.\n",
+    )
+
+
+@pytest.mark.slow
+def test_an_image_looks_after_the_whole_database(image, environment):
+    for command in (["db", "upgrade"], ["db", "check"], ["db", "current"], ["db", "adopt", "--plan"]):
+        code, output = image.run("curavani", *command, **environment)
+        assert code == 0, output
+    for command in (["reviews", "list"], ["imports", "list"], ["events", "status"], ["sessions", "list"]):
+        code, output = image.run("curavani", *command, **environment)
+        assert code == 0, output
+    _, output = image.run("curavani", "doctor", "--json", **environment)
+    found = {part["part"]: part for part in json.loads(output)}
+    foreign = {"patient": ["therapist folder"], "therapist": ["bucket", "local copies"]}[image.service]
+    assert [part for part, line in found.items() if line["advice"] == "Not part of this image."] == foreign
 
 
 @pytest.fixture

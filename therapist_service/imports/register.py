@@ -22,9 +22,10 @@ from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
 from therapist_service.imports.removals import deactivated_by_import
 from therapist_service.imports.traits import look_up_keys, traits_of
+from therapist_service.keys import following_keys
 from therapist_service.models import proposed_deletions, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
-from therapist_service.use_cases import WRITER, following_keys
+from therapist_service.use_cases import WRITER
 
 _IDENTIFYING = ("vorname", "nachname", "strasse", "plz", "titel", "email", "telefon")
 _Id = tuple[str, str]
