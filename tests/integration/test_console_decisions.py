@@ -130,7 +130,7 @@ def test_the_list_is_sorted_and_goes_to_a_spreadsheet_as_it_is_filtered(sign_in,
     assert page.index(">TE3<") < page.index(">TE1<")
     assert 'href="/console/decisions/list.csv?order=newest"' in page
     first, _third = csv_of(olga, "/console/decisions/list.csv")
-    assert first["Unser Wert"], first["Quelle jetzt"] == ("Telefon: 0241 771", "Telefon: +49 241 88001")
+    assert (first["Unser Wert"], first["Arztsuche jetzt"]) == ("Telefon: 0241 771", "Telefon: +49 241 88001")
     (decided,) = csv_of(olga, "/console/decisions/list.csv?state=resolved")
     assert (decided["Status"], decided["Entschieden von"]) == ("entschieden", "Olga")
     assert csv_of(olga, "/console/decisions/list.csv?state=all&kind=held_deletions") == []
