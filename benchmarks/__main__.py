@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from benchmarks import commands, registrations, relay, therapists
+from benchmarks import commands, console, registrations, relay, therapists
 from benchmarks.tables import Row, print_table
 from shared.core.logs import configure_logging
 from shared.core.settings import LogSettings
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Sequence[Row]]] = {
     "therapists": therapists.run,
     "relay": relay.run,
     "commands": commands.run,
+    "console": console.run,
 }
 LONG: dict[str, Callable[[], Sequence[Row]]] = {
     "large-file": therapists.run_large_file,

@@ -93,10 +93,13 @@ class People:
     outlook: Callable[[Mapping[str, object]], Sequence[object]] | None = None
     """What the next pass would do to what we changed in a row, where the source comes again."""
 
-    def names(self, connection: Connection, ids: Collection[int]) -> dict[int, str]:
-        """The names of those who are there."""
+    def names(
+        self, connection: Connection, ids: Collection[int], which: sa.ColumnElement[bool] | None = None
+    ) -> dict[int, str]:
+        """The names of those who are there, and fulfil `which`."""
         columns = self.table.c
-        statement = sa.select(columns.id, columns.vorname, columns.nachname).where(columns.id.in_(ids))
+        conditions = [columns.id.in_(ids), *([] if which is None else [which])]
+        statement = sa.select(columns.id, columns.vorname, columns.nachname).where(*conditions)
         return {row.id: full_name(row) for row in connection.execute(statement)}
 
 

@@ -14,27 +14,23 @@ from shared.console.language import meaning
 from shared.console.people import People
 from shared.console.resume import is_shown_again, keeps_typed
 from shared.console.review_batches import Batches
-from shared.console.review_list import grouped, people_in
+from shared.console.review_list import ReviewList
 from shared.console.sections import Section
 from shared.console.words import review_number
 from shared.core.errors import NotAllowedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.fields.validation import InvalidInput, validate
-from shared.http.accesses import note_list
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
-from shared.http.requests import PageQuery, paging, word
 from shared.http.reviews_api import ResolveIn, note_review
 from shared.http.service import current_service
-from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, list_reviews, next_open
+from shared.reviews.reviews import ResolutionRefused, UndoRefused, find_review, next_open
 from shared.reviews.subjects import Subject
 from shared.reviews.values import Resolution, Review
-from shared.words.statuses import ReviewChoice, ReviewKind, ReviewState
+from shared.words.statuses import ReviewChoice
 
 _ONE = "/<int:review_id>"
-_ALL = "all"
-_ON_A_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,9 @@ class Given:
 def reviews_section(reviews: ServiceReviews) -> Section:
     """The section at `/console/decisions`."""
     routes = Blueprint("reviews", __name__, url_prefix="/decisions")
-    pages = _Pages(reviews)
-    routes.get("", endpoint="index")(needs(Role.LOOK)(pages.index))
+    pages, listed = _Pages(reviews), ReviewList(reviews.people)
+    routes.get("", endpoint="index")(needs(Role.LOOK)(listed.index))
+    routes.get("/list.csv", endpoint="list_export")(needs(Role.LOOK)(listed.export))
     routes.get(_ONE, endpoint="show")(needs(Role.LOOK)(pages.show))
     routes.post(f"{_ONE}/resolve", endpoint="resolve")(needs(Role.OPERATE)(pages.resolve))
     routes.post(f"{_ONE}/undo", endpoint="undo")(needs(Role.OPERATE)(pages.undo))
@@ -74,33 +71,6 @@ class _Pages:
 
     def __init__(self, reviews: ServiceReviews) -> None:
         self._reviews = reviews
-
-    def index(self) -> str:
-        service, page = current_service(), PageQuery(page=paging().page, limit=_ON_A_PAGE)
-        state, kind = word("state"), word("kind")
-        state = state if state and state in (*ReviewState, _ALL) else ReviewState.OPEN
-        kind = kind if kind in tuple(ReviewKind) else None
-        with transaction(service.engine) as connection:
-            reviews, total = list_reviews(
-                connection,
-                service.kernel,
-                state=None if state == _ALL else ReviewState(state),
-                kind=ReviewKind(kind) if kind else None,
-                newest_decided_first=True,
-                offset=page.offset,
-                limit=page.limit,
-            )
-            names = self._reviews.people.names(connection, people_in(reviews)) if may(Role.READ) else None
-        note_list()
-        return render_template(
-            "console/reviews.html",
-            groups=grouped(reviews, names),
-            total=total,
-            page=page.page,
-            pages=max(-(-total // page.limit), 1),
-            state=state,
-            kind=kind,
-        )
 
     def show(self, review_id: int) -> str:
         return self._page(review_id)

@@ -88,7 +88,7 @@ class Search:
         return Found(
             registrations=waiting,
             people=[*numbered.people, *(row for row in people if row not in numbered.people)],
-            people_total=count(connection, self.people, conditions),
+            people_total=count(connection, self.people, conditions) if len(people) == _MOST else len(people),
             files=[row for row in (*numbered.files, *_files(connection, kernel, sought)) if row["id"] not in on_top],
             reviews=[*numbered.reviews, *_reviews_about(connection, kernel, ids, sought)],
         )

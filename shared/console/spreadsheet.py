@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -12,9 +13,13 @@ from shared.core.clock import GERMANY
 _MARK = "\ufeff"
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
+_READ_AS_A_NUMBER = re.compile(r"0[0-9 ./,]*[0-9]|[0-9]{12,}")
+"""Texts that would lose zeros or digits: 01067 becomes 1067, a long phone number 4,9E+12."""
+
 
 def spreadsheet(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
-    """The rows as a download of this name; no cell of it is a formula."""
+    """The rows as a download of this name. No cell of it is a formula but `="01067"`, by which a text of digits
+    stays one, and which holds nothing but such a text."""
     text = io.StringIO()
     lines = csv.writer(text, delimiter=";", lineterminator="\r\n")
     lines.writerows([cell(value) for value in row] for row in (heading, *rows))
@@ -28,4 +33,7 @@ def cell(value: object) -> str:
         # Babel's formats cost a hundred times as much, and a list has tens of thousands of these.
         return f"{value.astimezone(GERMANY):%d.%m.%Y %H:%M}"
     text = "" if value is None else str(value)
+    if isinstance(value, str) and _READ_AS_A_NUMBER.fullmatch(text):
+        # Excel opens a list with one click and asks nothing; this is the one way to tell it that digits are a text.
+        return f'="{text}"'
     return f"'{text}" if text.lstrip(" ").startswith(_BEGINS_A_FORMULA) else text

@@ -1,6 +1,6 @@
 """Reviews: opened by imports, resolved in the console, by the API or on the command line."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from shared.history.actions import record_action
 from shared.reviews.stored import read_review, written_json
 from shared.reviews.values import CHOICES, Detail, NewReview, Resolution, Review, UndoneResolution, Written
 from shared.words.codes import Code
-from shared.words.statuses import Action, ReviewChoice, ReviewKind, ReviewState
+from shared.words.statuses import Action, ReviewChoice, ReviewKind, ReviewOrder, ReviewState
 
 
 class ResolutionRefused(NotAllowedError):
@@ -95,18 +95,22 @@ def list_reviews(
     *,
     state: ReviewState | None = ReviewState.OPEN,
     kind: ReviewKind | None = None,
-    newest_decided_first: bool = False,
+    order: ReviewOrder = ReviewOrder.OLDEST,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[Review], int]:
-    """A page of reviews, and how many there are in all: oldest first, or the open ones, oldest first, before those that
-    were decided last."""
+    """A page of reviews, and how many there are in all."""
     table = kernel.reviews
     conditions = [table.c.state == state] if state else []
     conditions += [table.c.kind == kind] if kind else []
     total = connection.execute(sa.select(sa.func.count()).select_from(table).where(*conditions)).scalar_one()
-    order = [table.c.decided_at.desc().nulls_first()] if newest_decided_first else []
-    page = sa.select(table).where(*conditions).order_by(*order, table.c.id).offset(offset).limit(limit)
+    orders: Mapping[ReviewOrder, Sequence[sa.ColumnElement[object]]] = {
+        ReviewOrder.WAITING: (table.c.decided_at.desc().nulls_first(), table.c.id),
+        ReviewOrder.OLDEST: (table.c.id,),
+        ReviewOrder.NEWEST: (table.c.id.desc(),),
+        ReviewOrder.KIND: (table.c.kind, table.c.id),
+    }
+    page = sa.select(table).where(*conditions).order_by(*orders[order]).offset(offset).limit(limit)
     return [read_review(row) for row in connection.execute(page).mappings()], total
 
 

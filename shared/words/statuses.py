@@ -79,6 +79,15 @@ class ReviewState(StrEnum):
     RESOLVED = "resolved"
 
 
+class ReviewOrder(StrEnum):
+    """What a list of reviews is sorted by. As they wait: the open ones, oldest first, before those decided last."""
+
+    WAITING = "waiting"
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    KIND = "kind"
+
+
 class ReviewChoice(StrEnum):
     """How a review was resolved: what a person chose, or that there was nothing left to choose.
 

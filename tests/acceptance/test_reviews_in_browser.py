@@ -153,7 +153,7 @@ def test_a_conflict_is_decided_for_the_source_and_the_persons_page_tells_who_did
     visitor.open(f"/console/decisions/{number}", "therapist")
     row = page.get_by_role("row", name="Telefon")
     assert row.get_by_role("cell").all_inner_texts() == ["+49 241 12345", "0241 777", "+49 241 99999", "0241 777"]
-    page.get_by_label("Die Quelle hat recht").check()
+    page.get_by_label("Die Arztsuche hat recht").check()
     page.get_by_role("button", name="Entscheiden", exact=True).click()
     page.get_by_role("link", name="Karl Konflikt").click()
     page.get_by_role("heading", name="Verlauf").wait_for()

@@ -1,5 +1,7 @@
 """Decisions as people work through them: many at once after a preview, one after the other, and what they rest on."""
 
+import csv
+import io
 import re
 
 import pytest
@@ -9,7 +11,7 @@ from flask.testing import FlaskClient
 from patient_service.app import create_app as create_patient_app
 from therapist_service.app import create_app as create_therapist_app
 
-TOKENS = "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
+TOKENS = "Luis:look:l-token-of-24-characters,Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
 HTTPS = "https://console.example.com"
 
 
@@ -106,6 +108,48 @@ def test_deciding_leads_to_the_next_and_the_latest_decided_come_first(sign_in, c
     assert olga.form("/console/decisions/1/resolve", choice="staff", next="yes").location == "/console/decisions"
     decided = olga.page("/console/decisions?state=resolved").text
     assert decided.index(">TE1<") < decided.index(">TE3<") < decided.index(">TE2<")
+
+
+def csv_of(person, path):
+    answer = person.page(path)
+    assert answer.status_code == 200
+    return list(csv.DictReader(io.StringIO(answer.data.decode("utf-8-sig"), newline=""), delimiter=";"))
+
+
+def test_the_list_is_sorted_and_goes_to_a_spreadsheet_as_it_is_filtered(sign_in, conflicts):
+    olga = sign_in("o")
+    olga.form("/console/decisions/2/resolve", choice="staff")
+    found = {
+        order: [line["Nummer"] for line in csv_of(olga, f"/console/decisions/list.csv?state=all&order={order}")]
+        for order in ("waiting", "oldest", "newest")
+    }
+    assert found == {
+        "waiting": ["TE1", "TE3", "TE2"], "oldest": ["TE1", "TE2", "TE3"], "newest": ["TE3", "TE2", "TE1"],
+    }  # fmt: skip
+    page = olga.page("/console/decisions?order=newest").text
+    assert page.index(">TE3<") < page.index(">TE1<")
+    assert 'href="/console/decisions/list.csv?order=newest"' in page
+    first, _third = csv_of(olga, "/console/decisions/list.csv")
+    assert (first["Unser Wert"], first["Arztsuche jetzt"]) == ("Telefon: 0241 771", "Telefon: +49 241 88001")
+    (decided,) = csv_of(olga, "/console/decisions/list.csv?state=resolved")
+    assert (decided["Status"], decided["Entschieden von"]) == ("entschieden", "Olga")
+    assert csv_of(olga, "/console/decisions/list.csv?state=all&kind=held_deletions") == []
+    assert "0241" not in sign_in("l").page("/console/decisions/list.csv").text
+    noted = "SELECT actor, action FROM therapist_service.access_log WHERE route LIKE '%list.csv' GROUP BY 1, 2"
+    assert conflicts.rows(noted) == [{"actor": "api:Olga", "action": "export"}]
+
+
+def test_decisions_about_somebody_restricted_leave_the_console_without_them(sign_in, patients, make_registration):
+    patients.upload(make_registration(), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
+    second = make_registration("aaaaaaaa", vorname="Moritz", geburtsdatum="2001-02-03")
+    patients.upload(second, "Mustermann_Moritz_20250706_aaaaaaaa.json")
+    patients.run()
+    olga = sign_in("o", create_patient_app)
+    assert "Max" in csv_of(olga, "/console/decisions/list.csv")[0]["Betrifft"]
+    olga.form("/console/people/1/restrict", kind="restricted", reason="widersprochen")
+    (line,) = csv_of(olga, "/console/decisions/list.csv")
+    assert (line["Nummer"], line["Betrifft"]) == ("PE1", "")
 
 
 def test_only_conflicts_are_decided_several_at_once(sign_in, conflicts):

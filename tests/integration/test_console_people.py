@@ -236,7 +236,7 @@ def test_of_held_deletions_those_ticked_are_marked_as_gone(sign_in, held_deletio
     assert page.count('name="only"') == 8
     assert "Thomas Zeevaertba" in page
     none = operator.form("/console/decisions/1/resolve", choice="apply")
-    assert (none.status_code, "mindestens eine Person ankreuzen" in none.text) == (400, True)
+    assert (none.status_code, "kreuzen Sie mindestens eine Praxis an" in none.text) == (400, True)
     operator.form("/console/decisions/1/resolve", choice="apply", only=["2", "3"])
     assert [row["id"] for row in held_deletions.therapists() if row["status"] == "inaktiv"] == [2, 3]
 
@@ -247,7 +247,7 @@ def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, 
     page = re.sub(r"<[^>]+>|\s+", " ", operator.page("/console/people/1").text)
     page = re.sub(r"\s+", " ", page)
     assert "Olga geändert Telefon 0241 777 → wurde zu +49 241 99999" in page
-    assert "Olga entschieden TE1 die Quelle hat recht" in page
+    assert "Olga entschieden TE1 die Arztsuche hat recht" in page
     assert "Datei T1 : in einer Datei genannt neu" in page
     assert "Ereignis therapist.updated" in page
     assert operator.page("/console/people/99").status_code == 404

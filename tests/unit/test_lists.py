@@ -21,7 +21,20 @@ def test_nothing_that_a_spreadsheet_would_run_begins_a_cell(text):
     assert cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize(("value", "shown"), [("a=b", "a=b"), ("0241-5", "0241-5"), (None, ""), (7, "7"), ("", "")])
+@pytest.mark.parametrize("text", ["01067", "017612345678", "0241 5", "0241/5.5", "491761234567"])
+def test_a_text_of_digits_keeps_its_zeros_and_all_its_digits(text):
+    assert cell(text) == f'="{text}"'
+
+
+@pytest.mark.parametrize("text", ['0"&A1&"0', "01067\n", "٠١٢", "0", "52066", "0x1", "01e5"])
+def test_nothing_but_such_digits_becomes_a_formula(text):
+    assert cell(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("a=b", "a=b"), ("0241-5", "0241-5"), (None, ""), (7, "7"), (491761234567, "491761234567"), ("", "")],
+)
 def test_other_values_stay_as_they_are(value, shown):
     assert cell(value) == shown
 
