@@ -37,7 +37,7 @@ from shared.state.reading import read_snapshot
 from shared.state.snapshot import Snapshot
 from shared.words.codes import Code, describe, explain
 
-State = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
+CheckState = Literal["ok", "not configured", "not running", "settings", "attention", "failing"]
 """`attention`: the import works, or would, but something of it waits for a person."""
 
 
@@ -46,7 +46,7 @@ class Diagnosis:
     """How one part is, and what to do if it is not well."""
 
     part: str
-    state: State
+    state: CheckState
     advice: str = ""
 
     def as_json(self) -> dict[str, str]:

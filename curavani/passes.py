@@ -31,7 +31,7 @@ def run_pass(entry: ServiceEntry, *, wait: bool) -> tuple[PassReport, int]:
     """
     base_url = os.environ.get("CONSOLE_BASE_URL") or None
     parts = entry.bootstrap.build_parts(settings_of(*entry.bootstrap.IMPORT_GROUPS), console_base_url=base_url)
-    told = ""
+    announced_holder = ""
     try:
         while True:
             try:
@@ -42,9 +42,9 @@ def run_pass(entry: ServiceEntry, *, wait: bool) -> tuple[PassReport, int]:
                 asked = _pass_of_service(entry, parts, held.holder)
                 if asked is not None:
                     return asked, 0
-                if held.holder != told:
+                if held.holder != announced_holder:
                     talk(f"Waiting for {held.holder}, which is importing just now …")
-                told = held.holder
+                announced_holder = held.holder
                 time.sleep(_LOOK_SECONDS)
                 continue
             if not stop.asked():

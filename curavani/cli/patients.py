@@ -101,12 +101,12 @@ def _write_private(path: Path, text: str) -> None:
 
 
 Reason = Annotated[str, typer.Option(help="Why; it stays on record.")]
-Kind = Annotated[Restriction, typer.Option(help="Processing restricted (Art. 18), or consent withdrawn (Art. 7(3)).")]
+Mark = Annotated[Restriction, typer.Option(help="Processing restricted (Art. 18), or consent withdrawn (Art. 7(3)).")]
 
 
 @app.command("restrict", epilog=examples("curavani patients restrict 17 --kind withdrawn --reason 'letter of 3 May'"))
 @with_exit_codes
-def set_mark(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
+def set_mark(patient_id: PatientId, kind: Mark, reason: Reason) -> None:
     """From now on the data is kept or erased, nothing else."""
     from curavani.services import connected
     from patient_service.restrictions import restrict
@@ -118,7 +118,7 @@ def set_mark(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
 
 @app.command("lift", epilog=examples("curavani patients lift 17 --kind restricted --reason 'data corrected'"))
 @with_exit_codes
-def take_back(patient_id: PatientId, kind: Kind, reason: Reason) -> None:
+def take_back(patient_id: PatientId, kind: Mark, reason: Reason) -> None:
     """Takes a mark back; that it was there stays on record."""
     from curavani.services import connected
     from patient_service.restrictions import lift

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from patient_service.patient import PATIENT
+from shared.database.tables import OUTCOME_COUNTS
 from shared.fields.declaration import Data, Fields
 from therapist_service.therapist import THERAPIST
 
@@ -140,11 +141,6 @@ THERAPISTS: Mapping[str, Stored] = {
     ),
 }  # fmt: skip
 
-_UNSORTED_COUNTS = (
-    "new_count", "updated_count", "unchanged_count", "deleted_count", "reactivated_count", "skipped_count",
-    "held_count", "failed_count",
-)  # fmt: skip
-
 KERNEL: Mapping[str, Stored] = {
     "import_tracking": Stored(
         "Das Verzeichnis der Dateien: was kam, was daraus wurde. Der Name einer Anmeldung nennt die Person.",
@@ -159,7 +155,7 @@ KERNEL: Mapping[str, Stored] = {
                 "mapping_version",
                 "status", "attempts", "round_attempts", "interruptions", "next_attempt_at", "error_code",
                 "delete_source", "copy_removed_at", "first_seen_at", "processed_at", "duration_ms", "source_deleted_at",
-                *_UNSORTED_COUNTS,
+                *OUTCOME_COUNTS,
             ),
         },
     ),

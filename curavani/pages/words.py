@@ -24,6 +24,7 @@ SECTIONS: Mapping[str, Mapping[str, LazyString | words.Badge]] = {
     "State of a review · Stand einer Entscheidung": words.REVIEW_STATES,
     "Choice in a review · Was entschieden wurde": words.CHOICES,
     "Action of a person · Was jemand getan hat": words.ACTIONS,
+    "What was done with personal data · Was mit den Daten einer Person geschah": words.ACCESSES,
     "Kind of a mail · Art einer Mail": words.ALERTS,
     "Background work · Arbeit im Hintergrund": words.WORKERS,
     "State of background work · Stand der Arbeit": words.WORKER_STATES,

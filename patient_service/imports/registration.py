@@ -113,7 +113,7 @@ def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> R
     consent = _consent(consent_metadata)
     registered_at, timestamp_remarks = _registered_at(document)
     moments = {"/registration_timestamp": registered_at, "/consent_metadata/timestamp_utc": consent.given_at}
-    told = [moment for moment in moments.values() if moment and can_be_true(moment, upload.at)]
+    plausible = [moment for moment in moments.values() if moment and can_be_true(moment, upload.at)]
     remarks += [
         Finding(pointer, Code.IMPLAUSIBLE_DATE)
         for pointer, moment in moments.items()
@@ -127,7 +127,7 @@ def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> R
         consent=consent,
         token=token,
         registered_at=registered_at,
-        order=Order(next(iter(told), upload.at), upload),
+        order=Order(next(iter(plausible), upload.at), upload),
         findings=(*remarks, *timestamp_remarks),
     )
 
@@ -139,7 +139,7 @@ def registration_by_hand(values: Values, document: Mapping[str, object] | None, 
     patient = validate(PatientCreate, values)
     consent, token, registered_at = _evidence(document or {})
     moments = [moment for moment in (registered_at, consent and consent.given_at) if moment]
-    told = [moment for moment in moments if can_be_true(moment, upload.at)]
+    plausible = [moment for moment in moments if can_be_true(moment, upload.at)]
     return Registration(
         patient=patient.model_dump(),
         given=frozenset(patient.model_fields_set),
@@ -147,7 +147,7 @@ def registration_by_hand(values: Values, document: Mapping[str, object] | None, 
         consent=consent,
         token=token,
         registered_at=registered_at,
-        order=Order(next(iter(told), upload.at), upload),
+        order=Order(next(iter(plausible), upload.at), upload),
         findings=() if consent else (Finding("/consent_metadata", Code.CONSENT_UNREADABLE),),
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from shared.database.statements import KernelStatement
-from shared.database.tables import KernelTables
+from shared.database.tables import OUTCOME_COUNTS, KernelTables
 
 WEEKS = 12
 _COMPARED_WEEKS = 8
@@ -103,14 +103,13 @@ def weeks(connection: Connection, kernel: KernelTables, day: date) -> list[Week]
 
 
 # Weeks begin at midnight in Germany. The records are the sum of the outcomes: the books balance.
-_WEEKS = KernelStatement("""
+_WEEKS = KernelStatement(f"""
     SELECT date_trunc('week', processed_at AT TIME ZONE 'Europe/Berlin')::date AS monday,
            count(*) FILTER (WHERE status IN ('success', 'partial')) AS imported,
            count(*) FILTER (WHERE status IN ('failed', 'retrying')) AS failed,
            count(*) FILTER (WHERE status IN ('skipped', 'discarded')) AS left_out,
-           sum(new_count + updated_count + unchanged_count + deleted_count + reactivated_count + skipped_count
-               + held_count + failed_count) AS records
-      FROM {schema}.import_tracking
+           sum({" + ".join(OUTCOME_COUNTS)}) AS records
+      FROM {{schema}}.import_tracking
      WHERE processed_at >= CAST(:first AS timestamp) AT TIME ZONE 'Europe/Berlin'
      GROUP BY monday
 """)

@@ -59,7 +59,7 @@ CHECKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CheckLine:
     """One check in words: what is looked at, how it is, and what to do where it is not well."""
 
     title: str
@@ -163,22 +163,22 @@ def _headline(snapshot: Snapshot, checks: Iterable[Check]) -> tuple[words.Tone, 
     return "good", gettext("All is well. There is nothing to do.")
 
 
-def _lines(checks: Iterable[Check]) -> list[Line]:
+def _lines(checks: Iterable[Check]) -> list[CheckLine]:
     """The checks in words, trouble first."""
     urgency = {"bad": 0, "warn": 1}
     return sorted(map(_line, checks), key=lambda line: urgency.get(line.state.tone, 2))
 
 
-def _line(check: Check) -> Line:
+def _line(check: Check) -> CheckLine:
     title = str(CHECKS.get(check.name, check.name))
     if check.code in _OWN_WORDS:
-        return Line(title, words.Badge(_OWN_WORDS[check.code], "calm"), "")
+        return CheckLine(title, words.Badge(_OWN_WORDS[check.code], "calm"), "")
     advice = meaning(check.code) if check.code else ""
     if not check.ok:
-        return Line(title, words.Badge(lazy_gettext("not well"), "bad"), advice)
+        return CheckLine(title, words.Badge(lazy_gettext("not well"), "bad"), advice)
     if advice:
-        return Line(title, words.Badge(lazy_gettext("to be watched"), "warn"), advice)
-    return Line(title, words.Badge(lazy_gettext("well"), "good"), "")
+        return CheckLine(title, words.Badge(lazy_gettext("to be watched"), "warn"), advice)
+    return CheckLine(title, words.Badge(lazy_gettext("well"), "good"), "")
 
 
 _OWN_WORDS: Mapping[str | None, LazyString] = {

@@ -112,7 +112,7 @@ RULES: Mapping[str, LazyString] = {
     "entered_by_hand": lazy_gettext("A person entered this by hand."),
 }
 
-_ACCESSES: Mapping[str, LazyString] = {
+ACCESSES: Mapping[str, LazyString] = {
     Access.VIEW: lazy_gettext("looked at"),
     Access.LIST: lazy_gettext("looked at a list"),
     Access.CREATE: lazy_gettext("entered"),
@@ -408,4 +408,4 @@ def in_order_of_the_week(content: Mapping[str, object]) -> list[tuple[str, objec
 
 def access(word: str) -> str:
     """What somebody did with the data of a person or a file."""
-    return str(_ACCESSES.get(word, word))
+    return str(ACCESSES.get(word, word))

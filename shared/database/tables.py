@@ -36,6 +36,9 @@ NAMING = {
 }
 """Constraint names are predictable, so that a migration can name what it changes."""
 
+OUTCOME_COUNTS = tuple(f"{outcome}_count" for outcome in RecordOutcome)
+"""The columns of the ledger that count a file's records by outcome; together they are all of its records."""
+
 
 @dataclass(frozen=True)
 class KernelTables:
@@ -144,7 +147,6 @@ def _import_id(*, nullable: bool = False) -> Column[int]:
 
 def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: Sequence[SchemaItem]) -> Table:
     total = f"{service_name}_count"
-    counts = [f"{outcome}_count" for outcome in RecordOutcome]
     return Table(
         "import_tracking",
         metadata,
@@ -169,9 +171,9 @@ def _import_tracking(metadata: MetaData, service_name: ServiceName, of_source: S
         Column("duration_ms", sa.Integer),
         timestamp("source_deleted_at"),
         _count(total),
-        *[_count(name) for name in counts],
+        *[_count(name) for name in OUTCOME_COUNTS],
         words("status", FileStatus, "status"),
-        CheckConstraint(f"{total} = " + " + ".join(counts), name="books_balance"),
+        CheckConstraint(f"{total} = " + " + ".join(OUTCOME_COUNTS), name="books_balance"),
         Index(None, "status", "next_attempt_at"),
         Index(None, "file_hash"),
         Index("ix_import_tracking_delete_pending", "id", postgresql_where=sa.text("source_deleted_at IS NULL")),

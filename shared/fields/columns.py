@@ -20,10 +20,10 @@ from shared.fields.declaration import (
     JsonList,
     JsonObject,
     Keys,
-    Kind,
     Moment,
     RowNumber,
     Text,
+    ValueKind,
     Word,
 )
 
@@ -53,7 +53,7 @@ def _default(default: object) -> str | sa.ColumnElement[bool] | None:
     return None if default is None else str(default)
 
 
-def _type(kind: Kind, metadata: sa.MetaData) -> TypeEngine[Any]:
+def _type(kind: ValueKind, metadata: sa.MetaData) -> TypeEngine[Any]:
     match kind:
         case Text(longest=int(longest)) | Email(longest=longest):
             return sa.String(longest)
@@ -63,7 +63,7 @@ def _type(kind: Kind, metadata: sa.MetaData) -> TypeEngine[Any]:
     return _TYPES[type(kind)]
 
 
-_TYPES: dict[type[Kind], TypeEngine[Any]] = {
+_TYPES: dict[type[ValueKind], TypeEngine[Any]] = {
     Text: sa.Text(),
     FreeText: sa.Text(),
     Day: sa.Date(),

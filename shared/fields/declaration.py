@@ -116,7 +116,9 @@ class Keys:
     """Look-up keys, each a text."""
 
 
-Kind = Text | FreeText | Email | Word | Day | Moment | Flag | JsonObject | JsonList | Age | RowNumber | BigNumber | Keys
+ValueKind = (
+    Text | FreeText | Email | Word | Day | Moment | Flag | JsonObject | JsonList | Age | RowNumber | BigNumber | Keys
+)
 _DECLARED = "declared"
 
 
@@ -124,7 +126,7 @@ _DECLARED = "declared"
 class Field:
     """A declared field: `name` and `type` are those of its line, the rest is what `field` was given."""
 
-    kind: Kind
+    kind: ValueKind
     label: str
     group: StrEnum | None
     owner: Owner
@@ -165,7 +167,7 @@ class Field:
 
 
 def field(
-    kind: Kind,
+    kind: ValueKind,
     label: str = "",
     group: StrEnum | None = None,
     *,

@@ -21,8 +21,8 @@ from shared.fields.declaration import (
     FreeText,
     JsonList,
     JsonObject,
-    Kind,
     Text,
+    ValueKind,
     Word,
 )
 from shared.fields.readers import missing, reader_of
@@ -90,7 +90,7 @@ def _answered(field: Field) -> object:
     return field.kind.vocabulary | None if field.nullable else field.kind.vocabulary
 
 
-def _schema(kind: Kind, *, may_be_empty: bool) -> JsonSchemaValue:
+def _schema(kind: ValueKind, *, may_be_empty: bool) -> JsonSchemaValue:
     """The kind in the words of JSON Schema."""
     match kind:
         case Text(longest=longest) | FreeText(longest=longest) | Email(longest=longest):
@@ -102,7 +102,7 @@ def _schema(kind: Kind, *, may_be_empty: bool) -> JsonSchemaValue:
     return dict(_SCHEMAS[type(kind)])
 
 
-_SCHEMAS: dict[type[Kind], JsonSchemaValue] = {
+_SCHEMAS: dict[type[ValueKind], JsonSchemaValue] = {
     Day: {"type": "string", "format": "date"},
     Flag: {"type": "boolean"},
     JsonObject: {"type": "object"},

@@ -6,7 +6,7 @@ from typing import Literal, NotRequired, TypedDict, cast
 from shared.words.codes import describe
 from shared.words.statuses import RecordOutcome, ReviewKind
 
-State = Literal["well", "changed", "needs_you"]
+Urgency = Literal["well", "changed", "needs_you"]
 
 
 class DigestDetail(TypedDict):
@@ -32,7 +32,7 @@ def detail_of(row: Mapping[str, object]) -> DigestDetail:
     return cast("DigestDetail", row)
 
 
-def state_of(detail: DigestDetail) -> State:
+def state_of(detail: DigestDetail) -> Urgency:
     """What the digest comes down to."""
     if (
         any(detail[name] for name in ("failed", "reviews", "parked", "trouble"))
@@ -43,7 +43,7 @@ def state_of(detail: DigestDetail) -> State:
     return "changed" if detail["files"] else "well"
 
 
-GIST: Mapping[State, str] = {
+GIST: Mapping[Urgency, str] = {
     "well": "alles in Ordnung",
     "changed": "alles in Ordnung, es gab Neues",
     "needs_you": "es gibt etwas zu tun",

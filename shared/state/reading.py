@@ -11,7 +11,7 @@ from shared.alerts.outbox import watched
 from shared.core.clock import GERMANY
 from shared.database.locks import LockName, holders
 from shared.database.statements import KernelStatement
-from shared.database.tables import KernelTables
+from shared.database.tables import OUTCOME_COUNTS, KernelTables
 from shared.events.queue import BROKER_PROBLEM
 from shared.state.snapshot import Backlog, Failure, FinishedPass, Heartbeat, RecentFile, Snapshot, Tally
 from shared.words.statuses import FileStatus, RecordOutcome, ReviewKind, Work, WorkerState
@@ -85,12 +85,11 @@ def _records(rows: _Rows) -> dict[RecordOutcome, int]:
     return {outcome: sum(getattr(row, outcome) for row in rows) for outcome in RecordOutcome}
 
 
-_LEDGER = KernelStatement("""
+_SUMS = ", ".join(f"sum({outcome}_count) AS {outcome}" for outcome in RecordOutcome)
+_LEDGER = KernelStatement(f"""
     SELECT status, count(*) AS files, max(first_seen_at) AS newest,
-           sum(new_count) AS new, sum(updated_count) AS updated, sum(unchanged_count) AS unchanged,
-           sum(deleted_count) AS deleted, sum(reactivated_count) AS reactivated, sum(skipped_count) AS skipped,
-           sum(held_count) AS held, sum(failed_count) AS failed
-      FROM {schema}.import_tracking GROUP BY status
+           {_SUMS}
+      FROM {{schema}}.import_tracking GROUP BY status
 """)
 
 
@@ -105,12 +104,10 @@ def _since(moment: datetime, connection: Connection, schema: str) -> Tally:
     )
 
 
-_LEDGER_SINCE = KernelStatement("""
+_LEDGER_SINCE = KernelStatement(f"""
     SELECT status, count(*) AS files,
-           sum(new_count) AS new, sum(updated_count) AS updated, sum(unchanged_count) AS unchanged,
-           sum(deleted_count) AS deleted, sum(reactivated_count) AS reactivated, sum(skipped_count) AS skipped,
-           sum(held_count) AS held, sum(failed_count) AS failed
-      FROM {schema}.import_tracking WHERE processed_at >= :moment GROUP BY status
+           {_SUMS}
+      FROM {{schema}}.import_tracking WHERE processed_at >= :moment GROUP BY status
 """)
 
 
@@ -124,11 +121,10 @@ def _recent(connection: Connection, schema: str) -> list[RecentFile]:
     return [RecentFile(row.id, FileStatus(row.status), row.error_code, row.processed_at, row.records) for row in rows]
 
 
-_RECENT = KernelStatement("""
+_RECENT = KernelStatement(f"""
     SELECT id, status, error_code, processed_at,
-           new_count + updated_count + unchanged_count + deleted_count + reactivated_count + skipped_count + held_count
-           + failed_count AS records
-      FROM {schema}.import_tracking WHERE processed_at IS NOT NULL ORDER BY processed_at DESC, id DESC LIMIT 10
+           {" + ".join(OUTCOME_COUNTS)} AS records
+      FROM {{schema}}.import_tracking WHERE processed_at IS NOT NULL ORDER BY processed_at DESC, id DESC LIMIT 10
 """)
 
 

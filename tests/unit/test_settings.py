@@ -2,17 +2,25 @@ import pytest
 
 from shared.core.errors import SettingsError
 from shared.core.settings import (
+    ALL_GROUPS,
+    AuthSettings,
     DatabaseSettings,
     KafkaSettings,
     MailSettings,
     PatientImportSettings,
     ServingSettings,
+    SettingsGroup,
     TherapistImportSettings,
     read_settings,
 )
 
 TOKEN = "hunter2-hunter2-hunter22"
 SECRET = "postgresql://user:hunter2@db/curavani"
+
+
+def test_every_group_is_among_those_that_are_documented():
+    kinds = {*SettingsGroup.__subclasses__(), *AuthSettings.__subclasses__()} - {AuthSettings}
+    assert kinds == set(ALL_GROUPS)
 
 
 def test_every_problem_of_every_group_is_named_in_one_message_without_values():

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from enum import EnumType, StrEnum
 from pathlib import Path
 from typing import get_args
 
@@ -17,6 +18,7 @@ from shared.console import review_words, words
 from shared.console.language import install_languages, meaning
 from shared.console.overview import CHECKS
 from shared.core.settings import MailSettings
+from shared.http.imports_api import ImportEntry
 from shared.mail.digest_text import digest_text
 from shared.mail.messages import Alert, body, compose, subject
 from shared.reviews.values import CHOICES, UNDOABLE
@@ -38,6 +40,7 @@ SHOWN = {
     statuses.AlertKind: words.ALERTS,
     statuses.Work: words.WORKERS,
     statuses.WorkerState: words.WORKER_STATES,
+    statuses.Access: words.ACCESSES,
 }
 WORDS = [
     pytest.param(words_of, word, id=f"{kind.__name__}-{word}") for kind, words_of in SHOWN.items() for word in kind
@@ -55,6 +58,10 @@ def language(request):
         yield request.param
 
 
+# A pass's beginning is no page's business; the patients' own page words its two marks.
+UNSHOWN = {statuses.PassTrigger, statuses.Restriction}
+
+
 def said(shown):
     return str(getattr(shown, "word", shown))
 
@@ -62,6 +69,16 @@ def said(shown):
 @pytest.mark.parametrize(("known", "word"), [*WORDS, *[pytest.param(words.RULES, rule, id=rule) for rule in RULES]])
 def test_the_console_knows_the_word_in_both_languages(language, known, word):
     assert said(known[word])
+
+
+def test_no_kind_of_words_is_forgotten():
+    kinds = {each for each in vars(statuses).values() if isinstance(each, EnumType) and each is not StrEnum}
+    assert kinds == SHOWN.keys() | UNSHOWN
+
+
+@pytest.mark.parametrize("outcome", RecordOutcome)
+def test_the_api_counts_every_outcome(outcome):
+    assert ImportEntry.model_fields[f"{outcome}_count"].is_required()
 
 
 @pytest.mark.parametrize("known", [*SHOWN.values(), words.RULES])

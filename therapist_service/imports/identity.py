@@ -174,14 +174,14 @@ def _rivals(
 
     "A. Berg" may be Anna or Arno; whoever of them stands first in the file must not get the row for that.
     """
-    wishes: dict[int, list[tuple[int, Listed]]] = defaultdict(list)
+    contenders: dict[int, list[tuple[int, Listed]]] = defaultdict(list)
     for index, listed, candidates in pending:
         match = _attempt(rule, holds, listed, candidates, taken)
         if match is not None and match.row_id is not None:
-            wishes[match.row_id].append((index, listed))
+            contenders[match.row_id].append((index, listed))
     return {
         index: Match(None, Rule.AMBIGUOUS, (row_id,))
-        for row_id, rivals in wishes.items()
+        for row_id, rivals in contenders.items()
         if len({(rival.traits.last, rival.traits.first) for _, rival in rivals}) > 1
         for index, _ in rivals
     }
