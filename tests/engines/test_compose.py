@@ -20,7 +20,7 @@ from standins.storage_emulator import StorageEmulator
 from tests.engines import kafka
 from tests.engines.compose import Container, Network, may_mount, read
 from tests.engines.conftest import SECONDS, registration, therapist
-from tests.engines.programs import Program, missing, program
+from tests.engines.programs import Program, program
 from tests.integration.test_images import Image
 
 TOKEN = "a-token-of-24-characters"
@@ -78,7 +78,7 @@ print(*sorted(found))
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where other accounts can go in."""
     if not may_mount():
-        missing("this machine lets nobody make namespaces: the compose file's containers need root")
+        pytest.skip("this machine lets nobody make namespaces: the compose file's containers need root")
     made = Path(tempfile.mkdtemp(prefix="curavani-compose-", dir="/var/tmp"))
     made.chmod(0o755)
     yield made
