@@ -63,7 +63,7 @@ class Buildah:
 def _make_base(archive: Path) -> None:
     """This machine's Debian at its smallest, with Python, from where this machine's own packages come."""
     codename = platform.freedesktop_os_release()["VERSION_CODENAME"]
-    mirror = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", f"Suite: {codename}")
+    mirror = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", f"Codename: {codename}")
     tree = FOLDER / "base"
     debootstrap = program("debootstrap", what="Debian package debootstrap", places=["/usr/sbin"])
     run("rm", "--recursive", "--force", tree)
