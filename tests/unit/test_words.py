@@ -17,6 +17,7 @@ from patient_service.imports import duplicates
 from shared.console import review_words, words
 from shared.console.language import install_languages, meaning
 from shared.console.overview import CHECKS
+from shared.console.review_list import ORDERS
 from shared.core.settings import MailSettings
 from shared.http.imports_api import ImportEntry
 from shared.mail.digest_text import digest_text
@@ -58,8 +59,8 @@ def language(request):
         yield request.param
 
 
-# A pass's beginning is no page's business; the patients' own page words its two marks.
-UNSHOWN = {statuses.PassTrigger, statuses.Restriction}
+# A pass's beginning is no page's business; the patients' own page words its two marks, and decisions their orders.
+UNSHOWN = {statuses.PassTrigger, statuses.Restriction, statuses.ReviewOrder}
 
 
 def said(shown):
@@ -74,6 +75,10 @@ def test_the_console_knows_the_word_in_both_languages(language, known, word):
 def test_no_kind_of_words_is_forgotten():
     kinds = {each for each in vars(statuses).values() if isinstance(each, EnumType) and each is not StrEnum}
     assert kinds == SHOWN.keys() | UNSHOWN
+
+
+def test_every_order_of_decisions_is_offered():
+    assert ORDERS.keys() == set(statuses.ReviewOrder)
 
 
 @pytest.mark.parametrize("outcome", RecordOutcome)
