@@ -1,7 +1,8 @@
-"""What becomes of a column of the platform, decided without a database."""
+"""What becomes of a column of the platform, and what a plan tells, without a database."""
 
 import pytest
 
+from curavani.adoption.plan import Plan
 from curavani.adoption.rules import Found, is_wider_text, rule_for
 from patient_service.patient import PATIENT
 from shared.fields.declaration import RowNumber
@@ -101,3 +102,8 @@ def test_every_field_that_the_platform_may_have_has_a_rule_for_its_own_type():
     for field in (*PATIENT.announced, *THERAPIST.announced):
         kind = "integer" if isinstance(field.kind, RowNumber) else own.get(type(field.kind).__name__, "text")
         assert rule(field.name, kind) is not None, field.name
+
+
+@pytest.mark.parametrize(("measured", "told"), [(0.004, 0.1), (0.1, 0.1), (1.21, 1.3), (None, None)])
+def test_a_plan_never_tells_less_time_than_was_measured(measured, told):
+    assert Plan(None, seconds=measured).as_json()["seconds_locked"] == told
