@@ -17,6 +17,8 @@ _SPELLED_OUT = str.maketrans(
 )
 _STRIPPED = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "æ": "ae", "œ": "oe", "ø": "o", "å": "a", "ł": "l", "đ": "d"})
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
+_LATIN = re.compile("[\0-\u00ac\u00ae-\u024f]*")
+"""Of such letters a text is in the composed form; the only invisible one among them is left out, the soft hyphen."""
 _NO_LETTER = re.compile(r"[\W_]+")
 _WHITE_SPACE = re.compile(r"\s+")
 _EXTENSION = re.compile(
@@ -39,7 +41,7 @@ def composed(text: str) -> str:
 
     Two invisible ones stay where they join or part the letters of a word: the zero-width joiner and non-joiner.
     """
-    if text.isascii():
+    if text.isascii() or _LATIN.fullmatch(text):
         return text
     return unicodedata.normalize("NFC", _presorted(_without_invisible(text)))
 

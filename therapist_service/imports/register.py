@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from shared.core.clock import now
 from shared.database.statements import Statement
-from shared.fields.declaration import Values
+from shared.fields.declaration import Row, Values
 from shared.people.writer import Change
 from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
@@ -53,7 +53,7 @@ _listing_of = attrgetter(*_LISTING)
 
 @dataclass(slots=True)
 class Entry(Listing):
-    """A row as it stands within the transaction. `person` is all of it but the raw record, None where only the rest is
+    """A row as it stands within the transaction. `row` is all of it but the raw record, None where only the rest is
     known; of what `Listing` has, the entry's word counts. `dismissed_on` are the scrape days of which a file calls the
     row deleted."""
 
@@ -62,19 +62,22 @@ class Entry(Listing):
     source_removed_at: datetime | None
     last_key: str | None
     id: int
-    person: Therapist | None = None
+    row: Row | None = None
     dismissed_on: set[date] = field(default_factory=set)
     known: Known | None = None
+    person: Therapist | None = None
 
     @property
     def whole(self) -> Therapist:
-        """The person, of an entry that is known to have one."""
+        """The person, of an entry whose row is known; made when asked for: most rows are compared with nobody."""
         if self.person is None:
-            raise ValueError("only the row's place in the lists is known")
+            if self.row is None:
+                raise ValueError("only the row's place in the lists is known")
+            self.person = Therapist(**{**self.row, "source_raw": None})
         return self.person
 
 
-_LIGHT = tuple(one.name for one in fields(Entry))[:-3]
+_LIGHT = tuple(one.name for one in fields(Entry))[:-4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Register:
         keys = {key for one in people for key in one.traits.name_keys} - self._met
         contacts = {key for one in people for key in one.traits.contact_keys} - self._met
         # An id may have come to a row of which only its place was known.
-        rows = [number for one in wanted for number in self._by_id.get(one, ()) if self._entries[number].person is None]
+        rows = [number for one in wanted for number in self._by_id.get(one, ()) if self._entries[number].row is None]
         if not (ids or keys or contacts or rows):
             return
         found = self._full(
@@ -222,7 +225,7 @@ class Register:
         ids, self._reserved = self._reserved[: len(rows)], self._reserved[len(rows) :]
         for number, row in zip(ids, rows, strict=True):
             complete = {**row, **following_keys(row)}
-            self._take_in({**_EMPTY, **complete, "id": number, "source_raw": None, "dismissed_on": ()})
+            self._take_in({**_EMPTY, **complete, "id": number, "dismissed_on": ()})
             self._created[number] = complete
         return ids
 
@@ -231,12 +234,12 @@ class Register:
         if entry.id in self._created or entry.id in self._changed:
             # Each has its own place in the row's history, and an event.
             self.flush()
-        before: dict[str, Any] = {**vars(entry.whole)}
+        before = {**vars(entry.whole)}
         del before["source_raw"]
         self._changed[entry.id] = Change(before, values, technical), actor
         self._leave_out(entry)
         after = {**before, **values, **technical}
-        self._take_in_again(entry, {**after, **following_keys(after), "source_raw": None})
+        self._take_in_again(entry, {**after, **following_keys(after)})
 
     def flush(self) -> None:
         """Writes all that was noted: rows, their history and events, and how they are listed."""
@@ -279,7 +282,7 @@ class Register:
             entry.dismissed_on = dismissed_on
             self._keep(entry)
             self._take_in_again(entry, row)
-        elif known.person is None:
+        elif known.row is None:
             # Of its place in the lists, the register knows better.
             known.dismissed_on = dismissed_on
             self._leave_out(known)
@@ -292,16 +295,16 @@ class Register:
 
     def _leave_out(self, entry: Entry) -> None:
         self._by_content[_content(entry)].discard(entry.id)
-        if entry.person is not None:
-            for key in _keys(entry.person):
+        if entry.row is not None:
+            for key in _keys(entry.row):
                 self._by_key[key].discard(entry.id)
 
     def _take_in_again(self, entry: Entry, row: dict[str, Any]) -> None:
-        entry.person = person = Therapist(**{**row, "source_raw": None})
-        entry.source_hash, entry.source_plz = person.source_hash, person.source_plz
-        entry.source_removed_at, entry.last_key, entry.known = person.source_removed_at, person.last_key, None
+        entry.row, entry.person, entry.known = row, None, None
+        entry.source_hash, entry.source_plz = row["source_hash"], row["source_plz"]
+        entry.source_removed_at, entry.last_key = row["source_removed_at"], row["last_key"]
         self._by_content[_content(entry)].add(entry.id)
-        for key in _keys(person):
+        for key in _keys(row):
             self._by_key[key].add(entry.id)
 
     def _found(self, listed: Listed) -> Iterator[set[int]]:
@@ -316,7 +319,7 @@ def known(entry: Entry) -> Known:
     """The row as the rules of identity see it."""
     if entry.known is None:
         person = entry.whole
-        said = person.source_record if has_base(person) else None
+        said = person.source_record if has_base(person.source_record) else None
         current = {name: getattr(person, name) for name in _IDENTIFYING}
         # Where staff changed nothing that identifies, one look is enough.
         differs = said is not None and any(value != said.get(name) for name, value in current.items())
@@ -335,9 +338,9 @@ def arrival(record: MappedRecord, area: str) -> Arrival:
     return Arrival(record, Listed(area, record.external_id, record.traits))
 
 
-def has_base(person: Therapist) -> bool:
+def has_base(said: Row | None) -> bool:
     """Whether the source has described the row: of one that was taken over, only single fields may be known."""
-    return "nachname" in (person.source_record or {})
+    return "nachname" in (said or {})
 
 
 def _id(area: str | None, external_id: str | None) -> _Id | None:
@@ -348,13 +351,15 @@ def _content(entry: Entry) -> tuple[str, str]:
     return entry.last_key or "", entry.source_hash or ""
 
 
-def _keys(person: Therapist) -> set[str]:
-    keys = vars(person)
-    if person.last_key is None:
+def _keys(row: Row) -> set[str]:
+    keys = row
+    if row["last_key"] is None:
         # Written by a version of the program that knew no keys.
-        keys = dict(look_up_keys(keys, person.source_record if has_base(person) else None))
-    one_each = (keys["last_key"], keys["first_key"], keys["mail_key"], keys["line_key"])
-    return {key for key in (*one_each, *(keys["other_keys"] or ())) if key}
+        said = row["source_record"]
+        keys = dict(look_up_keys(row, said if has_base(said) else None))
+    found = {keys["last_key"], keys["first_key"], keys["mail_key"], keys["line_key"], *(keys["other_keys"] or ())}
+    found.discard("")
+    return found
 
 
 def _empty() -> dict[str, object]:
