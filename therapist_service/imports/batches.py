@@ -18,7 +18,7 @@ from therapist_service.imports.import_tracker import applied_before
 from therapist_service.imports.journal import Journal
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.imports.neighbours import Neighbours
-from therapist_service.imports.register import Arrival, Register, arrival
+from therapist_service.imports.register import Arrival, Register
 from therapist_service.imports.scrape import Scrape, faults_of
 from therapist_service.imports.scrape_day import Day
 from therapist_service.imports.therapist_importer import Audience, Run
@@ -81,7 +81,7 @@ class _Batch:
             if file.scrape.is_small and not self._why_needless(file):
                 area = file.scrape.envelope.area
                 arrivals += [
-                    arrival(record, area)
+                    Arrival(record, area)
                     for chunk in file.scrape.chunks()
                     for record in chunk
                     if isinstance(record, MappedRecord)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -20,8 +21,9 @@ from shared.fields.declaration import Row, Values
 from shared.people.writer import Change
 from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
+from therapist_service.imports.names import first_name_key, last_name_key
 from therapist_service.imports.removals import deactivated_by_import
-from therapist_service.imports.traits import look_up_keys, traits_of
+from therapist_service.imports.traits import has_number, look_up_keys, traits_of
 from therapist_service.keys import following_keys
 from therapist_service.models import proposed_deletions, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
@@ -80,27 +82,32 @@ class Entry(Listing):
 _LIGHT = tuple(one.name for one in fields(Entry))[:-4]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrival:
-    """A record of a file in hand, with what it is compared by."""
+    """A record of a file in hand, with what it is compared by; most records are compared with nobody."""
 
     record: MappedRecord
-    listed: Listed
+    area: str
+
+    @cached_property
+    def listed(self) -> Listed:
+        return Listed(self.area, self.record.external_id, self.record.traits)
 
     @property
     def id(self) -> _Id | None:
-        return None if self.listed.external_id is None else (self.listed.area, self.listed.external_id)
+        return None if self.record.external_id is None else (self.area, self.record.external_id)
 
-    @property
+    @cached_property
     def content(self) -> tuple[str, str]:
         """What is the same where a row's source says the very same: it was listed under this name."""
-        traits = self.listed.traits
-        return f"{traits.zip}|{traits.last}", self.record.hash
+        fields = self.record.fields
+        return f"{fields['plz']}|{last_name_key(fields['nachname'])}", self.record.hash
 
     @property
     def is_sure(self) -> bool:
         """Without a full name and a full address the same words may be said of two people."""
-        return self.listed.traits.first is not None and self.listed.traits.numbered
+        fields = self.record.fields
+        return first_name_key(fields["vorname"]) is not None and has_number(fields["strasse"])
 
 
 class Register:
@@ -252,10 +259,16 @@ class Register:
             WRITER.update_all(self._connection, changes)
         relisted = [entries[number] for number in sorted(self._relisted - created.keys())]
         if relisted:
-            columns = zip(*map(_listing_of, relisted), strict=True)
-            values = dict(zip(_LISTING, map(list, columns), strict=True))
-            _RELIST(self._connection, rows=[entry.id for entry in relisted], **values)
+            self._relist(relisted)
         self._created, self._changed, self._relisted = {}, {}, set()
+
+    def _relist(self, entries: Sequence[Entry]) -> None:
+        """Most rows of a file are listed alike but for their ids, so each way of it goes to the server once."""
+        numbers: dict[tuple[object, ...], int] = {}
+        ways = [numbers.setdefault(_listing_of(entry)[1:], len(numbers) + 1) for entry in entries]
+        columns = dict(zip(_LISTING[1:], map(list, zip(*numbers, strict=True)), strict=True))
+        ids = [entry.external_id for entry in entries]
+        _RELIST(self._connection, rows=[entry.id for entry in entries], external_id=ids, ways=ways, **columns)
 
     def _list(self, ids: Iterable[_Id], contents: set[tuple[str, str]]) -> None:
         """Fetches the places of rows that carry these ids or of which the source says this."""
@@ -331,11 +344,6 @@ def known(entry: Entry) -> Known:
             source=traits_of(said) if said is not None and differs else None,
         )
     return entry.known
-
-
-def arrival(record: MappedRecord, area: str) -> Arrival:
-    """The record as the register takes it."""
-    return Arrival(record, Listed(area, record.external_id, record.traits))
 
 
 def has_base(said: Row | None) -> bool:
@@ -414,17 +422,18 @@ _LOOKED_AT = Statement(_WHOLE, as_dicts=True)
 _LOCKED = Statement(_WHOLE.with_for_update(), as_dicts=True)
 
 _RELIST = Statement("""
-    UPDATE therapist_service.therapeuten AS present SET external_id = given.external_id,
+    UPDATE therapist_service.therapeuten AS present SET external_id = listed.external_id,
       source_area = given.source_area, source_zip = given.source_zip, source_seen_at = given.source_seen_at,
       source_day = given.source_day, source_named_at = given.source_named_at,
       source_import_id = given.source_import_id, source_word_zip = given.source_word_zip,
       source_word_at = given.source_word_at
-    FROM unnest(
-      CAST(:rows AS integer[]), CAST(:external_id AS text[]), CAST(:source_area AS text[]),
-      CAST(:source_zip AS text[]), CAST(:source_seen_at AS timestamptz[]), CAST(:source_day AS date[]),
-      CAST(:source_named_at AS timestamptz[]), CAST(:source_import_id AS bigint[]), CAST(:source_word_zip AS text[]),
-      CAST(:source_word_at AS timestamptz[])
-    ) AS given (id, external_id, source_area, source_zip, source_seen_at, source_day, source_named_at,
-      source_import_id, source_word_zip, source_word_at)
-    WHERE present.id = given.id AND present.id = ANY(CAST(:rows AS integer[]))
+    FROM unnest(CAST(:rows AS integer[]), CAST(:external_id AS text[]), CAST(:ways AS integer[]))
+        AS listed (id, external_id, way)
+      JOIN unnest(
+        CAST(:source_area AS text[]), CAST(:source_zip AS text[]), CAST(:source_seen_at AS timestamptz[]),
+        CAST(:source_day AS date[]), CAST(:source_named_at AS timestamptz[]), CAST(:source_import_id AS bigint[]),
+        CAST(:source_word_zip AS text[]), CAST(:source_word_at AS timestamptz[])
+      ) WITH ORDINALITY AS given (source_area, source_zip, source_seen_at, source_day, source_named_at,
+        source_import_id, source_word_zip, source_word_at, way) USING (way)
+    WHERE present.id = listed.id AND present.id = ANY(CAST(:rows AS integer[]))
 """)

@@ -18,7 +18,7 @@ from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.proposals import Removals
 from therapist_service.imports.questions import earlier_answers
-from therapist_service.imports.register import Arrival, Entry, arrival
+from therapist_service.imports.register import Arrival, Entry
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.imports.scrape_day import Day
 from therapist_service.suppressions import Suppressed
@@ -73,7 +73,7 @@ class Run:
 
         `is_met` where the register has met the records with those of the other files.
         """
-        arrivals = [arrival(record, self._envelope.area) for record in self._listed(chunk)]
+        arrivals = [Arrival(record, self._envelope.area) for record in self._listed(chunk)]
         if not is_met:
             self._register.meet(arrivals)
         same = self._repeated(arrivals)
