@@ -194,7 +194,7 @@ class Erasure:
         return True
 
 
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 _UNFINISHED = sa.select(erasures.c.id).where(
     sa.or_(
         sa.func.jsonb_array_length(erasures.c.certificate["not_reached"]) > 0,
@@ -202,9 +202,7 @@ _UNFINISHED = sa.select(erasures.c.id).where(
     )
 )
 # The registration of an erased person that came again was copied before it was recognised.
-_REFUSED = sa.select(_tracking).where(
-    _tracking.c.error_code == Code.ERASED_REGISTRATION, _tracking.c.local_path.is_not(None)
-)
+_REFUSED = sa.select(_files).where(_files.c.error_code == Code.ERASED_REGISTRATION, _files.c.local_path.is_not(None))
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def import_registration(
     *,
     rule: str | None = None,
 ) -> Settlement:
-    """Imports the registration; returns how its ledger row is to be settled, in the same transaction.
+    """Imports the registration; returns how its file is to be settled, in the same transaction.
 
     `rule` stands in the outcome instead of the rule that found the patient. Raises `RejectedError`
     (`erased_registration`) for a person whose data was erased; then nothing is to be committed.

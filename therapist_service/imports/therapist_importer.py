@@ -47,7 +47,7 @@ class Run:
         self._removals = Removals(journal.register, import_id, day.envelope)
 
     def apply(self, scrape: Scrape) -> Settlement:
-        """Applies the scrape and returns how its ledger row is to be settled.
+        """Applies the scrape and returns how its file is to be settled.
 
         The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until
         the end of the scrape day.
