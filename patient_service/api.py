@@ -117,7 +117,7 @@ class ErasureQuery(BaseModel):
 
     also: Word = Field(None, description="Doubtful files that are the person's, and go as well.")
     keep: Word = Field(None, description="Doubtful files that are somebody else's.")
-    others: Word = Field(None, description="Patients of an open question who are somebody else.")
+    others: Word = Field(None, description="Patients of an open review who are somebody else.")
 
 
 class ErasedOut(MessageOut):

@@ -48,7 +48,7 @@ class Traces:
     copies: Sequence[str]
     """Paths of copies that no file of the ledger knows and that are the person's."""
     duplicates: Sequence[int]
-    """Patients whom an open question takes for the same person."""
+    """Patients whom an open review takes for the same person."""
     tokens: frozenset[str]
     """Of all their registrations, those that failed as well."""
 
@@ -182,7 +182,7 @@ def _token_of(row: RowMapping, copies: LocalCopies) -> str | None:
 
 
 def _possible_duplicates(connection: Connection, patient_id: int) -> list[int]:
-    """Patients whom an open question takes for the same person as this one."""
+    """Patients whom an open review takes for the same person as this one."""
     reviews = kernel.reviews.c
     asked = sa.select(reviews.entity_id, reviews.other_id, reviews.detail).where(
         reviews.id.in_(_reviews_about(patient_id)), reviews.state == ReviewState.OPEN

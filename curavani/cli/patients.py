@@ -165,7 +165,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
     also: Annotated[str, typer.Option(help="Doubtful files that are the person's: P7,P9.")] = "",
     keep: Annotated[str, typer.Option(help="Doubtful files that are somebody else's: P8.")] = "",
-    others: Annotated[str, typer.Option(help="Patients of an open question who are somebody else: 12,13.")] = "",
+    others: Annotated[str, typer.Option(help="Patients of an open review who are somebody else: 12,13.")] = "",
     page: Annotated[Path | None, typer.Option(help="Writes the certificate as a page to print, too.")] = None,
 ) -> None:
     """Erases every copy of a patient's data. No undo.

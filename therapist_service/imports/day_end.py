@@ -22,8 +22,8 @@ from shared.reviews.values import HeldDeletion, HeldDeletionsDetail
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports.deletions import Deletion, day_guard_holds, guard_holds
-from therapist_service.imports.questions import ask_about_deletions, settle_answered
 from therapist_service.imports.removals import Removal, deletion_of, is_listed_since, locked_rows, remove_all
+from therapist_service.imports.review_upkeep import ask_about_deletions, settle_answered
 from therapist_service.models import kernel
 
 _HELD = Deletion(RecordOutcome.HELD, Code.HELD_DELETION)
@@ -32,7 +32,7 @@ _SAID_TWICE = Deletion(RecordOutcome.UNCHANGED)
 
 def conclude_days(connection: Connection, through: date | None) -> list[FileStatus]:
     """Decides the deletions that wait, those of this day and earlier ones; without a day all, and then closes the
-    questions that newer data has answered.
+    reviews that newer data has answered.
 
     Returns the status of each file that had deletions waiting.
     """
