@@ -204,7 +204,7 @@ class Run:
         return decided
 
     def _asked(self, record: MappedRecord) -> str:
-        """Names the review who the record is."""
+        """Names the review that asks who the record is."""
         fields = record.fields
         # Not the file: neighbouring ones list the same person.
         about = (fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
