@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
-from patient_service.certificates import Certificate, Decisions, certificate_page, complete, is_open
+from patient_service.certificates import Certificate, DoubtAnswers, certificate_page, complete, is_open
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter, export_page
 from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
@@ -119,7 +119,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
     """Reviews and patients."""
 
     def erase(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
-        return erasure.erase(patient_id, actor, Decisions(**chosen))
+        return erasure.erase(patient_id, actor, DoubtAnswers(**chosen))
 
     people = People(
         label=lazy_gettext("Patients"),

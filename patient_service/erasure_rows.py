@@ -34,7 +34,7 @@ OUT_OF_REACH = (
     "database_backups: backups made before hold the data until they expire; run the erasure again after a restore",
 )
 
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Traces:
     copies: Sequence[str]
     """Paths of copies that no file of the ledger knows and that are the person's."""
     duplicates: Sequence[int]
-    """Patients whom an open question takes for the same person."""
+    """Patients whom an open review takes for the same person."""
     tokens: frozenset[str]
     """Of all their registrations, those that failed as well."""
 
@@ -142,33 +142,33 @@ def found_outside(files: Sequence[RowMapping]) -> dict[str, int]:
 
 
 def files_numbered(connection: Connection, import_ids: Sequence[int]) -> Sequence[RowMapping]:
-    """The ledger rows, locked, in the order of their numbers."""
-    statement = sa.select(_tracking).where(_tracking.c.id.in_(import_ids)).order_by(_tracking.c.id).with_for_update()
+    """The files' rows, locked, in the order of their numbers."""
+    statement = sa.select(_files).where(_files.c.id.in_(import_ids)).order_by(_files.c.id).with_for_update()
     return connection.execute(statement).mappings().all()
 
 
 def _imported(connection: Connection, patient_id: int, consents: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """The ledger rows of the person's imported files, and of the same bytes under other names."""
+    """The rows of the person's imported files, and of the same bytes under other names."""
     outcomes = kernel.import_outcomes
     of_outcomes = sa.select(outcomes.c.import_id).where(outcomes.c.entity_id == patient_id)
-    statement = sa.select(_tracking).where(
+    statement = sa.select(_files).where(
         sa.or_(
-            _tracking.c.id.in_([row["import_id"] for row in consents]),
-            _tracking.c.id.in_(of_outcomes),
-            _tracking.c.file_hash.in_([row["file_hash"] for row in consents]),
+            _files.c.id.in_([row["import_id"] for row in consents]),
+            _files.c.id.in_(of_outcomes),
+            _files.c.file_hash.in_([row["file_hash"] for row in consents]),
         )
     )
-    return connection.execute(statement.order_by(_tracking.c.id).with_for_update()).mappings().all()
+    return connection.execute(statement.order_by(_files.c.id).with_for_update()).mappings().all()
 
 
 def _never_imported(connection: Connection) -> Sequence[RowMapping]:
     """Files that nobody was made of, wherever they ended: whose they are, only their names and copies tell."""
-    statement = sa.select(_tracking).where(
-        sa.or_(_tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _tracking.c.error_code == SourceGone.code),
-        _tracking.c.file_name.is_not(None),
-        _tracking.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
+    statement = sa.select(_files).where(
+        sa.or_(_files.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _files.c.error_code == SourceGone.code),
+        _files.c.file_name.is_not(None),
+        _files.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
     )
-    return connection.execute(statement.order_by(_tracking.c.id)).mappings().all()
+    return connection.execute(statement.order_by(_files.c.id)).mappings().all()
 
 
 def _trace_of(sought: Sought, row: RowMapping, copies: LocalCopies) -> Trace | None:
@@ -182,7 +182,7 @@ def _token_of(row: RowMapping, copies: LocalCopies) -> str | None:
 
 
 def _possible_duplicates(connection: Connection, patient_id: int) -> list[int]:
-    """Patients whom an open question takes for the same person as this one."""
+    """Patients whom an open review takes for the same person as this one."""
     reviews = kernel.reviews.c
     asked = sa.select(reviews.entity_id, reviews.other_id, reviews.detail).where(
         reviews.id.in_(_reviews_about(patient_id)), reviews.state == ReviewState.OPEN
@@ -261,18 +261,18 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
 
     What is not imported yet never will be.
     """
-    unsettled = _tracking.c.status.in_(RETRYABLE)
-    name = sa.case((_tracking.c.source_deleted_at.is_(None), _tracking.c.file_name), else_=None)
+    unsettled = _files.c.status.in_(RETRYABLE)
+    name = sa.case((_files.c.source_deleted_at.is_(None), _files.c.file_name), else_=None)
     connection.execute(
-        sa.update(_tracking)
-        .where(_tracking.c.id.in_(import_ids))
+        sa.update(_files)
+        .where(_files.c.id.in_(import_ids))
         .values(
             file_name=name,
             file_hash=None,
             discard_reason=None,
             error_code=Code.ERASED_REGISTRATION,
             next_attempt_at=None,
-            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_tracking.c.status),
+            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_files.c.status),
             delete_source=True,
         )
     )

@@ -80,9 +80,9 @@ class Exporter:
         )
 
     def _files(self, connection: Connection, ids: Sequence[int], known: Sequence[int]) -> Rows:
-        tracking, outcomes = kernel.import_tracking, kernel.import_outcomes.c
+        files, outcomes = kernel.import_tracking, kernel.import_outcomes.c
         mine = sa.select(outcomes.import_id).where(outcomes.entity_id.in_(ids))
-        rows = _rows(connection, tracking, sa.or_(tracking.c.id.in_(known), tracking.c.id.in_(mine)))
+        rows = _rows(connection, files, sa.or_(files.c.id.in_(known), files.c.id.in_(mine)))
         return [{name: row[name] for name in _OF_A_FILE} | {"content": self._content(row)} for row in rows]
 
     def _content(self, row: Mapping[str, Any]) -> object:

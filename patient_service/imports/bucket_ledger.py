@@ -24,10 +24,10 @@ _UNKNOWN_COPIES = "patient-import:copy-unknown"
 _SETTLED = timedelta(days=1)
 """A younger copy may be that of an import in hand, on another machine."""
 _UNUSABLE = "patient-import:unusable-name:"
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 _SOURCE_TO_GO = sa.or_(
-    sa.and_(_tracking.c.status == FileStatus.DISCARDED, _tracking.c.delete_source),
-    _tracking.c.error_code == Code.ERASED_REGISTRATION,
+    sa.and_(_files.c.status == FileStatus.DISCARDED, _files.c.delete_source),
+    _files.c.error_code == Code.ERASED_REGISTRATION,
 )
 """Its source is to vanish although it was not imported; an erased person's name is kept no longer than that."""
 
@@ -51,10 +51,8 @@ def found(keys: Keys, bucket: str, stored: StoredObject) -> Found[StoredObject]:
 
 def copies_exist(connection: Connection) -> bool:
     """Whether any local copy was ever written, so that its folder has to be there."""
-    unwritten = _tracking.c.error_code.is_not_distinct_from(DiskUnavailable.code)
-    return bool(
-        connection.execute(sa.select(sa.exists().where(_tracking.c.local_path.is_not(None), ~unwritten))).scalar()
-    )
+    unwritten = _files.c.error_code.is_not_distinct_from(DiskUnavailable.code)
+    return bool(connection.execute(sa.select(sa.exists().where(_files.c.local_path.is_not(None), ~unwritten))).scalar())
 
 
 def owes_delete(file: File) -> bool:
@@ -69,9 +67,9 @@ def vanished(connection: Connection, bucket: str, keys: Sequence[str]) -> list[F
     noted as gone.
     """
     _revive_what_is_there_after_all(connection, keys)
-    expects_something = sa.or_(_tracking.c.status.not_in((FileStatus.FAILED, FileStatus.DISCARDED)), _SOURCE_TO_GO)
-    not_listed = sa.not_(_tracking.c.source_key == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text))))
-    open_ended = (_tracking.c.bucket == bucket, _tracking.c.source_deleted_at.is_(None), expects_something, not_listed)
+    expects_something = sa.or_(_files.c.status.not_in((FileStatus.FAILED, FileStatus.DISCARDED)), _SOURCE_TO_GO)
+    not_listed = sa.not_(_files.c.source_key == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text))))
+    open_ended = (_files.c.bucket == bucket, _files.c.source_deleted_at.is_(None), expects_something, not_listed)
     missing = ledger.files_where(connection, kernel, *open_ended)
     _note_vanished_sources(connection, [file.id for file in missing])
     return [file for file in missing if file.status in ledger.WAITING]
@@ -79,9 +77,7 @@ def vanished(connection: Connection, bucket: str, keys: Sequence[str]) -> list[F
 
 def report_disk(connection: Connection) -> None:
     """Tells people of a disk that takes no copies, at once and not after the last attempt, and when it does again."""
-    waiting = sa.exists().where(
-        _tracking.c.status == FileStatus.RETRYING, _tracking.c.error_code == DiskUnavailable.code
-    )
+    waiting = sa.exists().where(_files.c.status == FileStatus.RETRYING, _files.c.error_code == DiskUnavailable.code)
     if connection.execute(sa.select(waiting)).scalar():
         raise_problem(connection, kernel, code=DiskUnavailable.code, fingerprint=_DISK)
     else:
@@ -106,13 +102,13 @@ def report_unusable_names(connection: Connection, generations: Sequence[int]) ->
 def unknown_copies(connection: Connection, copies: LocalCopies, before: datetime) -> list[str]:
     """The paths of copies, written before then, that no file of the ledger knows. Raises `DiskUnavailable`.
 
-    A process that died before its ledger row was committed, or a restored database, leaves such ones.
+    A process that died before its file's row was committed, or a restored database, leaves such ones.
     """
     old = copies.older_than(before)
     if not old:
         return []
     rows = connection.execute(
-        sa.select(_tracking.c.local_path, _tracking.c.bucket, _tracking.c.file_name, _tracking.c.file_version)
+        sa.select(_files.c.local_path, _files.c.bucket, _files.c.file_name, _files.c.file_version)
     )
     known = set()
     for row in rows:
@@ -157,18 +153,18 @@ def note_deleted(connection: Connection, file: File) -> None:
 
 def _revive_what_is_there_after_all(connection: Connection, keys: Sequence[str]) -> None:
     """A generation that storage once denied and now lists was never imported: it must not pass for done."""
-    denied = sa.and_(_tracking.c.error_code == SourceGone.code, _tracking.c.status == FileStatus.SKIPPED)
+    denied = sa.and_(_files.c.error_code == SourceGone.code, _files.c.status == FileStatus.SKIPPED)
     connection.execute(
-        sa.update(_tracking)
-        .where(_tracking.c.source_key == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text))), denied)
+        sa.update(_files)
+        .where(_files.c.source_key == sa.any_(sa.literal(list(keys), sa.ARRAY(sa.Text))), denied)
         .values(status=FileStatus.PENDING, error_code=None, source_deleted_at=None)
     )
 
 
 def _note_vanished_sources(connection: Connection, ids: Sequence[int]) -> None:
     if ids:
-        done = sa.or_(_tracking.c.status.in_(_IMPORTED), _SOURCE_TO_GO)
-        name = sa.case((_tracking.c.error_code == Code.ERASED_REGISTRATION, None), else_=_tracking.c.file_name)
+        done = sa.or_(_files.c.status.in_(_IMPORTED), _SOURCE_TO_GO)
+        name = sa.case((_files.c.error_code == Code.ERASED_REGISTRATION, None), else_=_files.c.file_name)
         connection.execute(
-            sa.update(_tracking).where(_tracking.c.id.in_(ids), done).values(source_deleted_at=now(), file_name=name)
+            sa.update(_files).where(_files.c.id.in_(ids), done).values(source_deleted_at=now(), file_name=name)
         )

@@ -173,8 +173,8 @@ class _Pages(Generic[C]):
     def _doubts(self, files: Sequence[int], patients: Sequence[int]) -> dict[str, Sequence[object]]:
         """What there is to know of doubtful files, and of patients who may be the same person."""
         service = current_service()
-        tracking = service.kernel.import_tracking
-        wanted = sa.select(tracking).where(tracking.c.id.in_(files)).order_by(tracking.c.id)
+        table = service.kernel.import_tracking
+        wanted = sa.select(table).where(table.c.id.in_(files)).order_by(table.c.id)
         with transaction(service.engine) as connection:
             rows = connection.execute(wanted).mappings().all()
             # Who was erased since is in no doubt any more.

@@ -100,16 +100,16 @@ def out_of_reach(sentence: str) -> str:
     return str(_OUT_OF_REACH.get(sentence.partition(":")[0], sentence))
 
 
-def decided(decision: Mapping[str, object]) -> str:
-    """What was decided on something in doubt."""
+def answered(answer: Mapping[str, object]) -> str:
+    """What was answered to something in doubt."""
     sentences = {
-        "also": gettext("File P%(number)s is the person's and was erased as well", number=decision["number"]),
-        "keep": gettext("File P%(number)s is somebody else's and was kept", number=decision["number"]),
-        "others": gettext("Entry %(number)s is another person and was kept", number=decision["number"]),
+        "also": gettext("File P%(number)s is the person's and was erased as well", number=answer["number"]),
+        "keep": gettext("File P%(number)s is somebody else's and was kept", number=answer["number"]),
+        "others": gettext("Entry %(number)s is another person and was kept", number=answer["number"]),
     }
-    return str(sentences[str(decision["choice"])])
+    return str(sentences[str(answer["choice"])])
 
 
-def moment_of(decision: Mapping[str, object]) -> datetime:
+def moment_of(answer: Mapping[str, object]) -> datetime:
     """When it was decided."""
-    return datetime.fromisoformat(str(decision["at"]))
+    return datetime.fromisoformat(str(answer["at"]))

@@ -104,10 +104,6 @@ class Code(StrEnum):
         "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
         "Die Person ist bereits erfasst und wurde nach Vorgabe nicht verändert; die Einwilligung ist gespeichert.",
     )
-    DUPLICATE_REGISTRATION = _finding(
-        "This registration was imported already; nothing was done twice.",
-        "Diese Anmeldung wurde bereits importiert; nichts wurde doppelt verarbeitet.",
-    )
     SOURCE_GONE = _finding(
         "The object vanished from the bucket before it could be read.",
         "Die Datei ist aus der Ablage verschwunden, bevor sie gelesen werden konnte.",

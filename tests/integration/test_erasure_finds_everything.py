@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from patient_service.app import create_app
-from patient_service.certificates import Decisions, certificate_page
+from patient_service.certificates import DoubtAnswers, certificate_page
 from patient_service.erasure import PersonBusy
 from patient_service.imports.person_locks import lock_person
 from patient_service.models import kernel
@@ -36,7 +36,7 @@ def everything(patients):
 
 
 def erase(patients, patient_id=1, **decisions):
-    return patients.parts.erasure.erase(patient_id, "api:olga", Decisions(**decisions))
+    return patients.parts.erasure.erase(patient_id, "api:olga", DoubtAnswers(**decisions))
 
 
 BEARER = {"Authorization": "Bearer o-token-of-24-characters"}

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from patient_service import bootstrap
-from patient_service.certificates import Decisions
+from patient_service.certificates import DoubtAnswers
 from patient_service.imports.bucket import Patience
 from patient_service.models import kernel
 from patient_service.use_cases import update_patients
@@ -236,7 +236,7 @@ class Life:
         number = self.number_of(person)
         certificate = self.parts.erasure.erase(number, "api:olga")
         if certificate["completed_at"] is None:
-            certificate = self.parts.erasure.erase(number, "api:olga", Decisions(also=certificate["doubtful"]))
+            certificate = self.parts.erasure.erase(number, "api:olga", DoubtAnswers(also=certificate["doubtful"]))
         assert certificate["completed_at"]
         del self.people[person]
         self.lives[person] += 1

@@ -38,7 +38,7 @@ def apply_scrapes(
     connection: Connection, files: Sequence[FileToApply], audience: Audience, at_hand: Sequence[Scrape] = ()
 ) -> list[Settlement]:
     """Applies scrapes of different postal codes in the caller's transaction, each after those before it, or says why
-    nothing of one is applied; returns how their ledger rows are to be settled.
+    nothing of one is applied; returns how their files are to be settled.
 
     `at_hand` are the scrapes with which these may be compared, without it themselves. Raises `RejectedError`
     (`implausible_change`) for one of them: then the caller undoes what was applied.

@@ -23,7 +23,7 @@ class Deletion:
 
 
 def decide_deletion(status: str | None, *, already_removed: bool, is_listed: bool) -> Deletion:
-    """The decision on a matched row of this status; None where no row matched.
+    """What becomes of a matched row of this status; None where no row matched.
 
     `already_removed` rows are left alone, so that staff who set somebody active again are not overruled every week.
     `is_listed` means by a file of the same scrape day or a later one. A blocked therapist stays blocked.

@@ -18,7 +18,7 @@ from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import WRITER
 
 
-def decision_on(row: Row | None, day: date) -> Deletion:
+def deletion_of(row: Row | None, day: date) -> Deletion:
     """What becomes of a deletion of that scrape day; None where the therapist's row is gone."""
     if row is None:
         return decide_deletion(None, already_removed=False, is_listed=False)
