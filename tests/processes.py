@@ -1,9 +1,9 @@
 """Processes of this Python that begin with the libraries already loaded, which is most of what a command costs.
 
 `Popen` and `run` are `subprocess`' own, for commands that begin with `sys.executable` and go on with `-m` or `-c`. One
-process per kind has imported our packages, and nothing else has happened in it. It forks for each command:
-the child takes over argv, environment, folder and open files, and is then a process like any other, with signals,
-groups and exit code of its own. How commands start from nothing is tests/unit/test_quick_commands.py's.
+process has imported our packages, and nothing else has happened in it. It forks for each command: the child takes over
+argv, environment, folder and open files, and is then a process like any other, with signals, groups and exit code of
+its own. How commands start from nothing is tests/unit/test_quick_commands.py's.
 """
 
 import atexit
@@ -20,7 +20,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +28,8 @@ from io import TextIOWrapper
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
+
+import prometheus_client.values
 
 _NUMBER = struct.Struct("q")
 _OURS = ("shared", "patient_service", "therapist_service", "curavani")
@@ -56,7 +57,7 @@ class Popen(subprocess.Popen):
             "new_session": start_new_session,
         }
         files = [given if given != -1 else ours for ours, given in enumerate((p2cread, c2pwrite, errwrite))]
-        nursery = _nursery(_serves(arguments))
+        nursery = _nursery()
         self._ended, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(nursery, [b"x"], [*files, theirs.fileno()])
@@ -105,20 +106,15 @@ def run(command: list[Any], *, timeout: float, check: bool = False, **options: A
     return done
 
 
-def _serves(arguments: list[str]) -> bool:
-    """Whether it is a server whose processes count together, in files: a choice made on import."""
-    return arguments[:3] == ["-m", "curavani", "serve"]
-
-
 @functools.cache
-def _nursery(serves: bool) -> socket.socket:
-    """Where commands of the kind are asked for; the process behind it ends with the socket."""
+def _nursery() -> socket.socket:
+    """Where processes are asked for; the one behind it ends with the socket."""
     ours, theirs = socket.socketpair()
     with theirs:
         # Like every process that a test starts, in the tests' group: a Ctrl-C in the terminal reaches its children.
         # All its streams are the socket, since Python asks but once whether a stream has a position.
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes", *(["serves"] if serves else [])],
+            [sys.executable, "-m", "tests.processes"],
             cwd=Path(__file__).parents[1],
             env={**os.environ, "PYTHONUTF8": "1"},
             stdin=theirs,
@@ -148,17 +144,13 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
     return received
 
 
-def _load(serves: bool) -> None:
+def _load() -> None:
     """Imports what a command or a server would, once asked."""
-    folder = tempfile.TemporaryDirectory()
-    if serves:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder.name
     for package in map(importlib.import_module, _OURS):
         for module in _modules(package):
             importlib.import_module(module)
     for module in _LATE:
         importlib.import_module(module)
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     gc.collect()
     gc.freeze()
 
@@ -241,12 +233,11 @@ def _go_on(arguments: list[str]) -> None:
 
 
 def _main() -> None:
-    _load(serves=sys.argv[1:] == ["serves"])
+    _load()
     with socket.socket(fileno=os.dup(0)) as demands:
         demanded = _fork_on_demand(demands)
     if demanded is not None:
-        # In place of a new program in the same process, which the server would be.
-        os.execv = lambda _python, command: _go_on(command[1:])
+        os.execv = _replace
         try:
             _go_on(_become(*demanded))
         except SystemExit as ended:
@@ -254,6 +245,12 @@ def _main() -> None:
                 raise
             _end(ended.code or 0)
         _end(0)
+
+
+def _replace(_python: str, command: list[str]) -> None:
+    """`os.execv`: goes on as a server in the same process, as `curavani serve` does."""
+    importlib.reload(prometheus_client.values)  # it chooses on import whether processes count together
+    _go_on(command[1:])
 
 
 def _end(code: int) -> NoReturn:
