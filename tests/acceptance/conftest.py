@@ -3,7 +3,6 @@
 import itertools
 import os
 import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from curavani.demo.samples.scrapes import Scrape, broken_scrapes, generate_scrap
 from shared.database.engine import create_engine
 from standins.local import free_port, wait_until
 from standins.storage_emulator import StorageEmulator
+from tests import processes
 
 PATIENCE_SECONDS = 120
 TOKENS = {role: f"{role[0]}-token-of-24-characters" for role in ("look", "read", "write", "operate")}
@@ -85,7 +85,7 @@ class Services:
     def start(self) -> None:
         for name, port in self._ports.items():
             command = [sys.executable, "-m", "curavani", "serve", name, "--port", str(port)]
-            process = subprocess.Popen(command, env=self._environment)
+            process = processes.Popen(command, env=self._environment)
             self._exit.callback(process.wait)
             self._exit.callback(process.terminate)
         for name in self._ports:

@@ -29,6 +29,7 @@ from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
 from shared.imports import mend
 from standins.local import wait_until
+from tests import processes
 
 pytestmark = [
     pytest.mark.slow,
@@ -190,7 +191,7 @@ class Life:
             is_there = self.hold_at(step, stack)
             command = [sys.executable, "-m", "curavani", "imports", "run", "patient"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            process = subprocess.Popen(command, env={**os.environ, **self.environment}, **quiet)
+            process = processes.Popen(command, env={**os.environ, **self.environment}, **quiet)
             stack.callback(process.wait)
             stack.callback(process.kill)
             assert wait_until(lambda: is_there() or process.poll() is not None, 120)
