@@ -50,12 +50,13 @@ check: $(STAMP)  ## lint, format, types, lock file, images and compose file
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(BIN)/compose-lint check --quiet --skip-suppressed --strict-config --no-env --fail-on low --config deploy/compose-lint.yaml deploy/compose.yaml
 
-audit: $(STAMP)  ## licences and known vulnerabilities of the lock; fails where the index cannot be reached
+audit: $(STAMP)  ## licences and known vulnerabilities of the lock, moved base images; fails where nobody can be asked
 	@$(BIN)/uv sync --quiet --locked --group audit
 	@mkdir -p build
 	@$(BIN)/uv export --quiet --locked --no-emit-project --extra patient --extra therapist --no-dev > build/audit.txt
 	$(BIN)/pip-audit --requirement build/audit.txt --require-hashes --disable-pip --strict --progress-spinner off
 	$(BIN)/python -m curavani.licences build/audit.txt
+	$(BIN)/python -m curavani.base_images patient_service/Dockerfile therapist_service/Dockerfile
 
 mutants: $(STAMP)  ## how many small changes of the pure rules the tests notice; ONLY="module …" for some
 	@$(BIN)/uv sync --quiet --locked --group mutants

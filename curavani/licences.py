@@ -1,6 +1,7 @@
 """The licences of what a list of requirements installs: `python -m curavani.licences requirements.txt`.
 
-Ends with 1 where one is not known to go with how Curavani is run: installed from an index, unchanged, not handed on.
+Ends with 1 where one is not known to go with how Curavani is run: installed from an index, unchanged, not handed on; or
+is not installed here and so cannot be asked.
 """
 
 import re
@@ -9,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import typer
+from packaging.requirements import Requirement
 
+_REQUIREMENT = re.compile(r"^[A-Za-z0-9_.-]+==[^\\\n]*", re.MULTILINE)
 _ALLOWED = re.compile(
     r"\b(MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|Unlicense|CC0|0BSD|Public Domain|Zope)\b|^PIL",
     re.IGNORECASE,
@@ -24,19 +27,23 @@ _NOTICED = {
 
 
 def main(requirements: Path) -> int:
-    """Prints a line for each package."""
-    unknown = 0
-    for name in sorted(set(re.findall(r"^([A-Za-z0-9_.-]+)==", requirements.read_text("utf-8"), re.MULTILINE))):
-        try:
-            licence = _licence(name)
-        except PackageNotFoundError:
-            # Of another system: the list has it with a condition.
-            continue
-        noticed = _NOTICED.get(name.lower())
-        good = noticed is not None or bool(_ALLOWED.search(licence))
-        unknown += not good
-        typer.echo(f"{'ok' if good else 'UNKNOWN':8}{name}: {noticed or licence}")
-    return 1 if unknown else 0
+    """Prints a line for each package that belongs on this system."""
+    listed = sorted(set(_REQUIREMENT.findall(requirements.read_text("utf-8"))))
+    wanted = [found for found in map(Requirement, listed) if found.marker is None or found.marker.evaluate()]
+    good = [_tell(found.name) for found in wanted]
+    return 0 if good and all(good) else 1
+
+
+def _tell(name: str) -> bool:
+    """Says what is known of the package's licence, and whether that is enough."""
+    try:
+        said = _licence(name)
+    except PackageNotFoundError:
+        said = "is not installed"
+    noticed = _NOTICED.get(name.lower())
+    good = noticed is not None or bool(_ALLOWED.search(said))
+    typer.echo(f"{'ok' if good else 'UNKNOWN':8}{name}: {noticed or said}")
+    return good
 
 
 def _licence(name: str) -> str:

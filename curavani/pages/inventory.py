@@ -249,7 +249,8 @@ KERNEL: Mapping[str, Stored] = {
         {Data.STAFF: ("name", "began_at", "seen_at"), Data.TECHNICAL: ("digest", "proof")},
     ),
     "refused_callers": Stored(
-        "Adressen, von denen falsche Zugangsschlüssel kamen, damit niemand sie durchprobiert.",
+        "Adressen, von denen falsche Zugangsschlüssel kamen, und Prüfsummen ihrer Anfänge, damit niemand sie"
+        " durchprobiert.",
         "eine Stunde nach dem letzten Versuch", _NOBODY,
         {Data.PERSON: ("address",), Data.TECHNICAL: ("refused_at", "blocked_until")},
     ),

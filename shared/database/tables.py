@@ -416,7 +416,7 @@ def _refused_callers(metadata: MetaData) -> Table:
     return Table(
         "refused_callers",
         metadata,
-        # An address, of IPv6 the network that one household has.
+        # Of IPv6 the network that one household has. Or `beginning`, and the keyed digest of how tokens begin.
         Column("address", sa.Text, primary_key=True),
         # The last ten.
         Column("refused_at", ARRAY(sa.DateTime(timezone=True)), nullable=False),

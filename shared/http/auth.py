@@ -74,10 +74,10 @@ def actor() -> str:
 
 def present_token(token: str) -> ApiToken | None:
     """Whose token this is, None for a wrong one, which counts. Raises `TooManyRequests`."""
-    limits.require_patience()
+    limits.require_patience(token)
     found = find_token(current_service().serving.tokens, token)
     if found is None:
-        limits.note_wrong_token()
+        limits.note_wrong_token(token)
     return found
 
 

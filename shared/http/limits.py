@@ -1,8 +1,10 @@
 """Refused callers: counted, logged by their network, and made to wait where they try tokens."""
 
+import hmac
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import cast
 
-from flask import request
+from flask import current_app, request
 from werkzeug.exceptions import TooManyRequests
 
 from shared.core.logs import get_logger
@@ -13,6 +15,7 @@ from shared.http.service import current_service
 log = get_logger(__name__)
 
 _UNKNOWN = "unknown"
+_BEGINNING = 8
 
 
 def caller_address() -> str:
@@ -31,21 +34,23 @@ def caller_network() -> str:
     return str(ip_network(f"{found}/{48 if isinstance(found, IPv6Address) else 24}", strict=False))
 
 
-def require_patience() -> None:
-    """Raises `TooManyRequests` where this address tried too many wrong tokens, whichever token comes now."""
+def require_patience(token: str) -> None:
+    """Raises `TooManyRequests` where this address tried too many wrong tokens, whichever token comes now; or just now a
+    wrong one, while too many are tried that begin like this one.
+    """
     service = current_service()
     with transaction(service.engine) as connection:
-        blocked = is_blocked(connection, service.kernel, caller_address())
+        blocked = is_blocked(connection, service.kernel, caller_address(), _beginning(token))
     if blocked:
         count("patience")
-        raise TooManyRequests("Too many wrong tokens from this address", retry_after=BLOCKED_SECONDS)
+        raise TooManyRequests("Too many wrong tokens", retry_after=BLOCKED_SECONDS)
 
 
-def note_wrong_token() -> None:
-    """Counts a wrong token against this address."""
+def note_wrong_token(token: str) -> None:
+    """Counts a wrong token against this address, and for how it begins."""
     service = current_service()
     with transaction(service.engine) as connection:
-        note_refusal(connection, service.kernel, caller_address())
+        note_refusal(connection, service.kernel, caller_address(), _beginning(token))
     count("token")
 
 
@@ -53,6 +58,12 @@ def count(reason: str) -> None:
     """Puts a refusal into the metrics and the log: why, from which network, and nothing of the token."""
     current_service().metrics.refusal(reason)
     log.warning("caller_refused", reason=reason, network=caller_network())
+
+
+def _beginning(token: str) -> str:
+    """How the token begins, as the database may have it: keyed with what stands in no database."""
+    told = f"beginning {token[:_BEGINNING]}".encode("utf-8", "surrogateescape")
+    return f"beginning {hmac.new(cast('bytes', current_app.secret_key), told, 'sha256').hexdigest()}"
 
 
 def _address() -> IPv4Address | IPv6Address | None:

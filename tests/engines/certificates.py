@@ -1,4 +1,4 @@
-"""Certificates for one run: an authority, a broker's own certificate, one of another host, a second authority."""
+"""Certificates for one run: an authority, a broker's own certificate, those of other hosts, a second authority."""
 
 import subprocess
 from pathlib import Path
@@ -17,34 +17,39 @@ class Certificates:
             )  # fmt: skip
         self._issue("broker", "localhost")
         self._issue("elsewhere", "elsewhere.example")
+        self._issue("index", "pypi.org", "registry-1.docker.io")
 
     def authority(self, name: str = "authority") -> str:
         return str(self._folder / f"{name}.pem")
+
+    def chain(self, name: str) -> str:
+        """A certificate with its key, in one file."""
+        return str(self._folder / f"{name}.store.pem")
 
     def listener(self, listener: str, name: str) -> dict[str, str]:
         """A broker's settings for a listener with this certificate."""
         prefix = f"listener.name.{listener}.ssl"
         return {
             f"{prefix}.keystore.type": "PEM",
-            f"{prefix}.keystore.location": str(self._folder / f"{name}.store.pem"),
+            f"{prefix}.keystore.location": self.chain(name),
             f"{prefix}.client.auth": "none",
         }
 
-    def _issue(self, name: str, host: str) -> None:
+    def _issue(self, name: str, *hosts: str) -> None:
         self._openssl(
             "req",
             "-newkey",
             "rsa:2048",
             "-nodes",
             "-subj",
-            f"/CN={host}",
+            f"/CN={hosts[0]}",
             "-keyout",
             f"{name}.key",
             "-out",
             f"{name}.csr",
         )
         names = self._folder / f"{name}.names"
-        names.write_text(f"subjectAltName=DNS:{host}\n")
+        names.write_text(f"subjectAltName={','.join(f'DNS:{host}' for host in hosts)}\n")
         self._openssl(
             "x509", "-req", "-in", f"{name}.csr", "-CA", "authority.pem", "-CAkey", "authority.key", "-CAcreateserial",
             "-days", "2", "-extfile", names.name, "-out", f"{name}.pem",

@@ -41,10 +41,16 @@ class Buildah:
         return run(self._program, *store, *arguments)
 
     def build(self, service: str) -> str:
-        """Builds the Dockerfile with pip as this machine has it configured; returns the image's name."""
-        file = ROOT / f"{service}_service" / "Dockerfile"
-        for base in set(re.findall(r"^FROM (\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)):
+        """Builds the Dockerfile with pip as this machine has it configured; returns the image's name.
+
+        The base stands in under the tag's name, so the tag's digest is left aside.
+        """
+        text = (ROOT / f"{service}_service" / "Dockerfile").read_text(encoding="utf-8")
+        text = re.sub(r"^(FROM [^\s@]+)@\S+", r"\1", text, flags=re.MULTILINE)
+        for base in set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)):
             self._need_base(f"docker.io/library/{base}")
+        file = FOLDER / f"{service}.Dockerfile"
+        file.write_text(text, encoding="utf-8")
         name = f"localhost/curavani/{service}-service:tests"
         how = ("--isolation", "chroot", "--layers=false", "--pull-never", "--format", "docker", "--quiet")
         self("build-using-dockerfile", *how, *_pips_settings(), "--file", file, "--tag", name, ROOT)

@@ -10,7 +10,8 @@ from standins.postgres_account import readable_binaries, server_account
 from tests.engines import kafka, storage
 from tests.engines.programs import debians_postgres
 
-PAGE = Path(__file__).parents[2] / "docs" / "engines.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "engines.md"
 _BETWEEN = re.compile(r"(?<=<!-- table: made by the suite -->\n).*(?=<!-- end of the table -->)", re.DOTALL)
 
 ENGINES: Mapping[str, tuple[str, ...]] = {
@@ -20,6 +21,7 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
     "test_storage": ("fake-gcs-server",),
     "test_prometheus": ("Prometheus",),
     "test_images": ("buildah", "PostgreSQL of the wheel"),
+    "test_audit": ("pip-audit",),
     "test_compose": ("Apache Kafka, one broker", "PostgreSQL of the wheel"),
 }
 """The engines that each module of tests needs."""
@@ -60,6 +62,7 @@ def _version(engine: str) -> str:
         "PgBouncer": "/usr/sbin/pgbouncer",
         "Prometheus": str(shutil.which("prometheus")),
         "buildah": "buildah",
+        "pip-audit": str(ROOT / ".venv" / "bin" / "pip-audit"),
     }[engine]
     said = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     found = re.search(r"\d+(\.\d+)+", said.stdout + said.stderr)

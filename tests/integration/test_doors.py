@@ -1,5 +1,6 @@
 """The web's small doors: who is counted as whom, what headers say, where redirects lead."""
 
+import itertools
 import json
 import re
 
@@ -71,6 +72,37 @@ def test_nine_wrong_ones_now_and_then_block_nobody(serve, engine):
                 " ARRAY(SELECT at - interval '1 minute' FROM unnest(refused_at) AS at)"
             )
     assert ask(client, RIGHT) == 200
+
+
+def test_tokens_that_begin_alike_are_counted_wherever_they_come_from_and_keep_out_only_who_guesses(serve, engine):
+    """Guesses of one token from many addresses over several processes: each of them waits, and its holder does not."""
+    clients = itertools.cycle([serve(), serve()])
+    guesses = [{"Authorization": f"Bearer r-token-of-{number}"} for number in range(MOST_REFUSALS)]
+    addresses = [f"192.0.2.{number}" for number in range(MOST_REFUSALS)]
+    assert {ask(next(clients), guess, address) for guess, address in zip(guesses, addresses, strict=True)} == {401}
+    assert {ask(next(clients), token, address) for token in (*guesses, RIGHT) for address in addresses} == {429}
+    # Another beginning, somebody who has not guessed, and a first mistake.
+    assert ask(next(clients), WRONG, addresses[0]) == 401
+    assert [ask(next(clients), token, "198.51.100.1") for token in (RIGHT, guesses[0], guesses[0])] == [200, 401, 429]
+    assert "r-token" not in str(_counted(engine))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE patient_service.refused_callers SET refused_at = ARRAY[refused_at[1] - interval '1 minute']"
+            " WHERE address = '192.0.2.1'"
+        )
+    assert [ask(next(clients), RIGHT, address) for address in addresses[1:3]] == [200, 429]
+
+
+def test_a_beginning_is_not_told_by_its_digest(serve, engine):
+    """Whoever has the database and not the tokens cannot try beginnings against it."""
+    ask(serve(), WRONG)
+    ask(serve(API_TOKENS=f"{TOKENS},olga:operate:o-token-of-24-characters"), WRONG)
+    assert len([counted for counted in _counted(engine) if counted.startswith("beginning ")]) == 2
+
+
+def _counted(engine):
+    with engine.connect() as connection:
+        return connection.exec_driver_sql("SELECT address FROM patient_service.refused_callers").scalars().all()
 
 
 @pytest.mark.parametrize(
