@@ -24,6 +24,7 @@ from patient_service.erasure_rows import (
     files_numbered,
     find_traces,
     found_outside,
+    in_bucket,
     take_files,
 )
 from patient_service.imports.bucket import Bucket
@@ -146,7 +147,7 @@ class Erasure:
             files = files_numbered(connection, certificate["files"])
         for row in files:
             self._remove_copy(row)
-            if _in_bucket(row):
+            if in_bucket(row):
                 self._remove_object(row)
         left = [path for path in certificate["copies"] if not self._is_gone(path)]
         is_listed = self._keep_tombstones()
@@ -192,6 +193,18 @@ class Erasure:
             log.warning("tombstones_not_kept", code=error.code)
             return False
         return True
+
+
+def reopen(connection: Connection, import_ids: Sequence[int]) -> None:
+    """Objects of erased people that were gone are listed again: until they are, their certificates are not complete."""
+    for import_id in import_ids:
+        taken = sa.select(erasures.c.id).where(erasures.c.certificate["files"].contains([import_id]))
+        for erasure_id in connection.execute(taken).scalars().all():
+            certificate = _certificate(connection, erasure_id)
+            certificate["found"]["cloud_objects"] += 1
+            certificate["not_reached"].append(_UNREACHED["cloud_objects"])
+            certificate["completed_at"] = None
+            _keep(connection, erasure_id, certificate)
 
 
 _files = kernel.import_tracking
@@ -294,7 +307,7 @@ def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_l
     files = files_numbered(connection, certificate["files"])
     left = {
         "local_copies": sum(row["local_path"] is not None for row in files),
-        "cloud_objects": sum(_in_bucket(row) for row in files),
+        "cloud_objects": sum(in_bucket(row) for row in files),
         "tombstones": 0 if is_listed else 1,
     }
     certificate["removed"] |= {kind: number - left[kind] for kind, number in certificate["found"].items()}
@@ -310,10 +323,6 @@ def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_l
 
 def _keep(connection: Connection, erasure_id: int, certificate: Certificate) -> None:
     connection.execute(sa.update(erasures).where(erasures.c.id == erasure_id).values(certificate=certificate))
-
-
-def _in_bucket(row: RowMapping) -> bool:
-    return row["source_deleted_at"] is None and row["file_name"] is not None
 
 
 def _report_returned(connection: Connection) -> None:

@@ -209,11 +209,13 @@ def _patients(text: str) -> list[int]:
 
 def _tell_doubts(erasure: "Erasure", patient_id: int) -> None:
     with suppress(NotFound):
-        doubtful = erasure.preview(patient_id).doubtful
-        if doubtful:
-            talk(
-                f"May be the person's, or somebody else's: {_p(doubtful)}. Decide with --also and --keep, now or later."
-            )
+        found = erasure.preview(patient_id)
+        if found.doubtful:
+            talk(f"May be the person's, or somebody else's: {_p(found.doubtful)}. Decide with --also and --keep, now or"
+                 " later.")  # fmt: skip
+        if found.doubtful_copies:
+            talk(f"Copies without an entry that may be the person's: {len(found.doubtful_copies)}. The certificate will"
+                 " name their numbers; look at each, and decide.")  # fmt: skip
 
 
 def _what_is_left(certificate: "Certificate") -> str:

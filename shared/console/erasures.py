@@ -39,7 +39,8 @@ Names = Callable[[Connection, Collection[int]], Mapping[int, str]]
 
 class Found(Protocol):
     """What an erasure would find: numbers of the person's `files`, how many `copies` without an entry, the numbers of
-    `doubtful` files, and those of patients who may be the same person."""
+    `doubtful` files, how many `doubtful_copies` without an entry, and the numbers of patients who may be the same
+    person."""
 
     @property
     def files(self) -> Sequence[int]: ...
@@ -49,6 +50,9 @@ class Found(Protocol):
 
     @property
     def doubtful(self) -> Sequence[int]: ...
+
+    @property
+    def doubtful_copies(self) -> Sequence[str]: ...
 
     @property
     def duplicates(self) -> Sequence[int]: ...

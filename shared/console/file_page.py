@@ -103,7 +103,7 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
     if row.get("copy_removed_at") is not None:
         yield Step(row["copy_removed_at"], gettext("Local copy removed: its time was over"))
-    if row["source_deleted_at"] is not None:
+    if in_bucket and row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
 
 

@@ -310,6 +310,22 @@ def test_what_is_in_doubt_is_decided_before_an_erasure(sign_in, duplicate, make_
     assert f"style-src 'sha256-{digest}';" in printed.headers["Content-Security-Policy"]
 
 
+def test_a_copy_in_doubt_is_told_before_an_erasure_and_decided_after_it(sign_in, patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    copy = patients.copies / "2025" / "07" / f"1751720035000000_{'a' * 32}.json"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(make_registration("cccccccc", email="anders@example.com"))
+    operator = sign_in("operate")
+    assert "1 Kopie ohne Eintrag gehört vielleicht zur Person." in operator.page("/console/people/1/erase").text
+    erasure = operator.form("/console/people/1/erase", number="1").location
+    assert "Datei P2" in operator.page(erasure).text
+    assert "anders@example.com" in operator.page("/console/imports/2").text
+    operator.form(erasure, **{"file-2": "also"})
+    assert "noch nicht abgeschlossen" not in operator.page(f"{erasure}/certificate.html").text
+    assert not copy.exists()
+
+
 def as_opened(page):
     """A form as a browser would send it back untouched."""
     fields = dict(re.findall(r'<input type="hidden" name="(was_[^"]+)" value="([^"]*)"', page, re.DOTALL))

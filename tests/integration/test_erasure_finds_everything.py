@@ -180,6 +180,34 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     assert unknown_copies(max_) == (0, [], 0)
 
 
+def test_a_copy_that_no_file_knows_and_that_may_be_the_persons_gets_a_number_and_waits(max_, make_registration):
+    for number, vorname in enumerate(("Max", "Eva")):
+        unknown = max_.copies / "2025" / "07" / f"175172003500000{number}_{'a' * 32}.json"
+        unknown.parent.mkdir(parents=True, exist_ok=True)
+        unknown.write_bytes(make_registration("cccccccc", vorname=vorname, email="anderer@example.com"))
+    assert len(max_.parts.erasure.preview(1).doubtful_copies) == 1
+    assert len(max_.files()) == 1, "nothing was touched"
+    certificate = erase(max_)
+    assert (certificate["doubtful"], certificate["completed_at"]) == ([2], None)
+    (entry,) = max_.files()[1:]
+    assert (entry["status"], entry["error_code"]) == ("discarded", "copy_unknown")
+    max_.run()
+    assert certificate_page(erase(max_, also=[2])).count("Datei P2: gehört zur Person, ebenfalls gelöscht") == 1
+    assert [path.read_bytes() for path in max_.copies.rglob("*.json")] == [unknown.read_bytes()]
+    assert str(max_.files()[1]).count("a" * 32) == 0
+
+
+def test_a_copy_in_doubt_keeps_its_number_for_the_next_person(max_, make_registration):
+    unknown = max_.copies / "2025" / "07" / f"1751720035000000_{'a' * 32}.json"
+    unknown.parent.mkdir(parents=True, exist_ok=True)
+    unknown.write_bytes(make_registration("cccccccc", email="anderer@example.com"))
+    max_.upload(make_registration("bbbbbbbb", email="max@example.com"), "b.json")
+    max_.run()
+    assert erase(max_, keep=[], others=[])["doubtful"] == [3]
+    assert erase(max_, keep=[3], others=[2])["completed_at"]
+    assert erase(max_, 2)["doubtful"] == [3]
+
+
 def unknown_copies(patients):
     """How many the snapshot counts, health's details (which the doctor says as well) name, and the digest tells."""
     expected = Expectations(enabled=True, interval_seconds=3600)
