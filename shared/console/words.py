@@ -28,6 +28,7 @@ from shared.words.statuses import (
     AttemptStatus,
     FileStatus,
     RecordOutcome,
+    Restriction,
     ReviewChoice,
     ReviewKind,
     ReviewState,
@@ -147,6 +148,11 @@ REVIEW_KINDS: Mapping[str, LazyString] = {
     ReviewKind.POSSIBLE_DUPLICATE: lazy_gettext("Possible duplicate"),
     ReviewKind.CONFLICT: lazy_gettext("Staff and source differ"),
     ReviewKind.HELD_DELETIONS: lazy_gettext("Held deletions"),
+}
+
+RESTRICTIONS: Mapping[str, LazyString] = {
+    Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
+    Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
 }
 
 CHOICES: Mapping[str, LazyString] = {
