@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from patient_service.certificates import Certificate, DoubtAnswers, certificate_page, complete, is_open
 from patient_service.erasure import Erasure
-from patient_service.export import Exporter, export_page
+from patient_service.export import Exporter
+from patient_service.export_page import export_page
 from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
 from patient_service.imports.mix_ups import mix_up_of
 from patient_service.imports.registration import FORM_NAMES
@@ -28,6 +29,7 @@ from patient_service.use_cases import (
     lock_patients,
     update_patients,
 )
+from shared.console import words
 from shared.console.corrections import Correcting
 from shared.console.erasures import Erasing
 from shared.console.people import Answering, People, Restricting, people_section
@@ -101,10 +103,7 @@ def _answering(exporter: Exporter) -> Answering:
 
 
 _RESTRICTING = Restricting(
-    kinds={
-        Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
-        Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
-    },
+    kinds=words.RESTRICTIONS,
     marks=restrictions_of,
     restrict=lambda connection, patient_id, kind, reason, actor: restrict(
         connection, patient_id, Restriction(kind), reason, actor

@@ -74,7 +74,8 @@ def export(
     JSON, and a page that a person can read.
     """
     from curavani.services import SERVICES
-    from patient_service.export import Exporter, export_page
+    from patient_service.export import Exporter
+    from patient_service.export_page import export_page
     from shared.database.engine import transaction
     from shared.history.accesses import Seen, record_accesses
 

@@ -8,7 +8,9 @@ from flask_babel import format_decimal, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import words
+from shared.console.access import may
 from shared.console.language import gist, ngettext
+from shared.core.tokens import Role
 from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
 from shared.imports import care, ledger, story
@@ -82,7 +84,9 @@ def next_step(row: RowMapping) -> str:
     texts: Mapping[NextMove, str] = {
         "import": gettext("It is imported with the next pass."),
         "retry": gettext("It is tried again by itself; there is nothing to do."),
-        "person": gettext("It waits for you: try again once the cause is mended, or discard it."),
+        "person": gettext("It waits for you: try again once the cause is mended, or discard it.")
+        if may(Role.OPERATE)
+        else gettext("Somebody has to see to it."),
         "decide": gettext("Some of its records failed or wait for a decision; the rest is imported."),
         "delete": gettext("It is dealt with; the next pass deletes it in the bucket."),
         "nothing": gettext("Nothing. It is done."),

@@ -28,6 +28,7 @@ from shared.words.statuses import (
     AttemptStatus,
     FileStatus,
     RecordOutcome,
+    Restriction,
     ReviewChoice,
     ReviewKind,
     ReviewState,
@@ -118,7 +119,7 @@ ACCESSES: Mapping[str, LazyString] = {
     Access.CREATE: lazy_gettext("entered"),
     Access.CHANGE: lazy_gettext("changed"),
     Access.DELETE: lazy_gettext("deleted"),
-    Access.EXPORT: lazy_gettext("handed out everything held"),
+    Access.EXPORT: lazy_gettext("downloaded"),
 }
 
 ROLES: Mapping[Role, LazyString] = {
@@ -149,6 +150,11 @@ REVIEW_KINDS: Mapping[str, LazyString] = {
     ReviewKind.HELD_DELETIONS: lazy_gettext("Held deletions"),
 }
 
+RESTRICTIONS: Mapping[str, LazyString] = {
+    Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
+    Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
+}
+
 CHOICES: Mapping[str, LazyString] = {
     ReviewChoice.MERGE: lazy_gettext("the same person, joined"),
     ReviewChoice.SEPARATE: lazy_gettext("two different people"),
@@ -169,7 +175,7 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.NOTE: lazy_gettext("noted"),
     Action.TAKE: lazy_gettext("takes care of it"),
     Action.GIVE_BACK: lazy_gettext("does not take care of it any more"),
-    Action.RESOLVE: lazy_gettext("decided"),
+    Action.RESOLVE: lazy_gettext("made a decision"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),
     Action.CREATE: lazy_gettext("entered the person"),

@@ -196,7 +196,7 @@ class Visitor:
     def import_now(self) -> None:
         """Asks for a pass, on the overview; returns once the page says so, and goes nowhere by itself any more."""
         self.page.get_by_role("button", name="Jetzt importieren").click()
-        self.page.get_by_text("Ein Durchlauf beginnt, sobald der Import frei ist.").wait_for()
+        self.page.get_by_text("Der Import beginnt, sobald kein anderer mehr läuft.").wait_for()
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):

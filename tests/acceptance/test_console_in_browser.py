@@ -182,7 +182,7 @@ def test_a_download_that_failed_is_tried_again_from_its_page_which_follows_by_it
     page.get_by_role("button", name="Jetzt erneut versuchen").click()
     page.get_by_text(f"Datei P{number} wird gleich erneut importiert.").wait_for()
     page.get_by_text("importiert", exact=True).wait_for()
-    page.get_by_text("Olga hat einen neuen Versuch angestoßen").wait_for()
+    page.get_by_text("Olga hat einen neuen Versuch veranlasst").wait_for()
     page.get_by_text("In der Ablage gelöscht").wait_for()
     assert name not in services.storage.names(services.bucket)
 
@@ -201,9 +201,9 @@ def test_a_broken_file_is_discarded_with_a_reason_and_leaves_the_bucket(visit, s
     page.get_by_role("link", name="Abbrechen").click()
     page.get_by_role("link", name="Verwerfen …").click()
     page.get_by_label("Grund").fill("Testdatei des Formulars")
-    page.get_by_label("wird mit dem nächsten Durchlauf gelöscht").check()
+    page.get_by_label("wird beim nächsten Import gelöscht").check()
     page.get_by_role("button", name="Endgültig verwerfen").click()
-    page.get_by_text(f"Datei P{number} ist verworfen; der nächste Durchlauf löscht sie in der Ablage.").wait_for()
+    page.get_by_text(f"Datei P{number} ist verworfen und wird beim nächsten Import in der Ablage gelöscht.").wait_for()
     page.get_by_text("Olga hat die Datei verworfen").wait_for()
     page.get_by_text("Testdatei des Formulars").wait_for()
     assert page.get_by_role("button", name="Jetzt erneut versuchen").count() == 0
@@ -229,9 +229,9 @@ def test_the_overview_shows_a_running_pass_and_what_fails_in_it_by_itself(visit,
         row = "SELECT id FROM patient_service.import_tracking WHERE file_name = :name FOR UPDATE"
         number = connection.execute(sa.text(row), {"name": names[1]}).scalar_one()
         services.storage.faults.clear()
-        page.get_by_role("heading", name="Ein Durchlauf läuft").wait_for()
+        page.get_by_role("heading", name="Der Import läuft gerade").wait_for()
         page.get_by_text(re.compile("1 von 3 Dateien · .* je Minute · noch etwa")).wait_for()
-    page.get_by_role("heading", name="Ein Durchlauf läuft").wait_for(state="detached")
+    page.get_by_role("heading", name="Der Import läuft gerade").wait_for(state="detached")
     page.get_by_role("link", name=f"P{number}", exact=True).wait_for()
 
 

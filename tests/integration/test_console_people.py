@@ -246,10 +246,10 @@ def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, 
     operator.form("/console/decisions/1/resolve", choice="source")
     page = re.sub(r"<[^>]+>|\s+", " ", operator.page("/console/people/1").text)
     page = re.sub(r"\s+", " ", page)
-    assert "Olga geändert Telefon 0241 777 → wurde zu +49 241 99999" in page
-    assert "Olga entschieden TE1 die Arztsuche hat recht" in page
-    assert "Datei T1 : in einer Datei genannt neu" in page
-    assert "Ereignis therapist.updated" in page
+    assert "Olga hat geändert: Telefon 0241 777 → wurde zu +49 241 99999" in page
+    assert "Olga hat TE1 entschieden: die Arztsuche hat recht" in page
+    assert "Durch Datei T1 neu angelegt" in page
+    assert "Noch nicht an andere Dienste gemeldet (therapist.updated)" in page
     assert operator.page("/console/people/99").status_code == 404
 
 
@@ -442,3 +442,30 @@ def test_a_therapist_who_objects_is_erased_with_a_certificate_and_can_be_allowed
     assert wilma.form(f"/console/people/left-out/{number}/allow").status_code == 403
     assert olga.form(f"/console/people/left-out/{number}/allow").status_code == 302
     assert {olga.page(f"/console/people/left-out/{number}").status_code} == {404}
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "asked"),
+    [
+        ("look", "/console/people", "Namen und Angaben sehen: Olga, Rita, Wilma."),
+        ("look", "/console/decisions/1", "Entscheiden können: Olga."),
+        ("read", "/console/decisions", "Entscheiden können: Olga."),
+        ("write", "/console/decisions/1", "Entscheiden können: Olga."),
+        ("read", "/console/people/1", "Ändern können: Olga, Wilma."),
+        ("write", "/console/people/1", "Löschen können: Olga."),
+        ("look", "/console/people/1", "das dürfen nur: Olga, Rita, Wilma."),
+        ("write", "/console/accesses", "das dürfen nur: Olga."),
+    ],
+)
+def test_who_may_not_is_told_by_name_who_may(sign_in, duplicate, role, path, asked):
+    assert asked in sign_in(role).page(path).text
+    assert asked not in sign_in("operate").page(path).text
+
+
+def test_of_a_failed_file_everybody_is_told_who_can_do_what(sign_in, patients, make_registration):
+    patients.upload(make_registration(anrede="Herrn"), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
+    pages = {role: sign_in(role).page("/console/imports/1").text for role in ("look", "write", "operate")}
+    correcting, mending = "Anmeldungen korrigieren können: Olga, Wilma.", "Erneut versuchen und verwerfen können: Olga."
+    told = {role: (correcting in page, mending in page, "Bitte" in page) for role, page in pages.items()}
+    assert told == {"look": (True, True, False), "write": (False, True, True), "operate": (False, False, True)}
