@@ -15,6 +15,7 @@ from shared.console import words
 from shared.console.language import meaning
 from shared.core.errors import Finding
 from shared.fields.declaration import Age, Day, Email, Field, Flag, FreeText, JsonList, JsonObject, Text, Word
+from shared.text.strict_json import printable
 from shared.words.codes import Code
 
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", re.ASCII)
@@ -133,7 +134,11 @@ def _hint(field: Field) -> str:
 
 
 def text_of(value: object) -> str:
-    """A value, whatever it is, as it is typed."""
+    """A value, whatever it is, as it is typed and as browsers send it back."""
+    return printable(_typed(value))
+
+
+def _typed(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -88,6 +88,11 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
+def printable(text: str) -> str:
+    """The text with U+FFFD in the place of what `is_storable` refuses, for people to see."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 def _unstorable(value: object, pointer: str) -> Iterator[str]:
     if isinstance(value, str):
         if not is_storable(value):

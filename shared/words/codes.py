@@ -251,7 +251,10 @@ class Code(StrEnum):
     OUT_OF_RANGE = _error(
         "The number is outside the allowed range.", "Die Zahl liegt außerhalb des erlaubten Bereichs."
     )
-    NUL_CHARACTER = _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen.")
+    NUL_CHARACTER = _error(
+        "The text contains a character that cannot be stored: NUL, or half of one. Enter it anew.",
+        "Der Text enthält ein unbrauchbares Zeichen (NUL oder ein halbes Zeichen). Bitte neu eintragen.",
+    )
     INVALID_CHARACTER = _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen.")
     COMMUNICATION_UNAVAILABLE = _error(
         "The communication service does not answer. Try again later.",
