@@ -46,8 +46,8 @@ def sign_in(database_url, bucket, storage_server, tmp_path):
     }
     apps = []
 
-    def sign(role, create_app=create_patient_app):
-        app = create_app(environment, start_workers=False)
+    def sign(role, create_app=create_patient_app, **settings):
+        app = create_app(environment | settings, start_workers=False)
         apps.append(app)
         app.test_client_class = Person
         person = app.test_client()
@@ -464,3 +464,21 @@ def test_a_place_in_a_scrape_is_that_of_a_record_counted_from_one(sign_in, thera
     page = sign_in("read", create_therapist_app).page("/console/imports/1").text
     assert "<b>Eintrag 2</b> <code>location/postal_code</code>" in page
     assert "/therapists/" not in page
+
+
+def test_who_is_due_to_be_erased_stands_on_pages_the_longest_first(sign_in, patients):
+    with patients.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO patient_service.patienten"
+                " (anrede, geschlecht, vorname, nachname, name_key, search_key, created_at, updated_at)"
+                " SELECT 'Frau', 'weiblich', 'Ada', 'Alt' || number, 'ada alt', 'ada alt',"
+                " now() - make_interval(days => 100 + number), now() - make_interval(days => 100 + number)"
+                " FROM generate_series(1, 41) AS number"
+            )
+        )
+    rita = sign_in("read", PATIENT_RETENTION_DAYS="110")
+    pages = [rita.page(f"/console/people/due?page={number}").text for number in (1, 2)]
+    named = [re.findall(r"Ada Alt(\d+)", page) for page in pages]
+    assert named == [[str(number) for number in range(41, 21, -1)], [str(number) for number in range(21, 9, -1)]]
+    assert all("32 Personen" in page for page in pages)
