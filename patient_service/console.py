@@ -131,7 +131,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         handed_out=sa.not_(is_restricted),
-        due=lambda connection: due_patients(connection, retention_days),
+        due=lambda connection, offset, limit: due_patients(connection, retention_days, offset=offset, limit=limit),
         moves=_MOVES,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

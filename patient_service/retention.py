@@ -30,7 +30,9 @@ class DuePatient:
         return asdict(self)
 
 
-def due_patients(connection: Connection, days: int | None) -> Sequence[DuePatient]:
+def due_patients(
+    connection: Connection, days: int | None, *, offset: int = 0, limit: int | None = None
+) -> Sequence[DuePatient]:
     """Who neither registered, nor was changed or in contact for so many days, longest first; None: nobody."""
     if days is None:
         return []
@@ -40,6 +42,8 @@ def due_patients(connection: Connection, days: int | None) -> Sequence[DuePatien
         sa.select(patienten.c.id, sa.cast(patienten.c.status, sa.Text), latest, sa.cast(passed, sa.Integer))
         .where(latest < sa.func.now() - sa.func.make_interval(0, 0, 0, days))
         .order_by(latest, patienten.c.id)
+        .offset(offset)
+        .limit(limit)
     )
     return [DuePatient(*row) for row in connection.execute(statement)]
 

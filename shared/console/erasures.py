@@ -131,7 +131,7 @@ class _Pages(Generic[C]):
             total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             rows = connection.execute(statement).mappings().all()
         opened = {row["id"] for row in rows if self._erasing.is_open(self._erasing.read(row))}
-        pages = max(-(-total // page.limit), 1)
+        pages = page.pages(total)
         return render_template(
             "console/erasures.html", rows=rows, opened=opened, total=total, page=page.page, pages=pages
         )

@@ -59,7 +59,7 @@ def file_page(connection: Connection, kernel: KernelTables, row: RowMapping, pag
         "outcomes": outcomes,
         "outcomes_total": outcomes_total,
         "page": page.page,
-        "pages": max(-(-outcomes_total // page.limit), 1),
+        "pages": page.pages(outcomes_total),
         "changes": changes,
         "changes_total": changes_total,
         "reviews": reviews,

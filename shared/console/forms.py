@@ -19,6 +19,7 @@ from shared.text.strict_json import printable
 from shared.words.codes import Code
 
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", re.ASCII)
+_DISTANCE = re.compile(r"(?:[^\W\d_]+ )*(\d{1,5}) ?km", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SHOWN = 60
 Shape = Literal["line", "lines", "choice"]
@@ -128,6 +129,8 @@ def _hint(field: Field) -> str:
             return str(gettext("DD.MM.YYYY"))
         case JsonList():
             return str(gettext("One entry a line."))
+        case JsonObject(is_distance=True):
+            return str(gettext("For example “25 km”."))
         case JsonObject():
             return str(gettext("One line each, such as “montag: 09:00-12:00, 14:00-16:00”."))
     return ""
@@ -148,8 +151,15 @@ def _typed(value: object) -> str:
     if isinstance(value, list):
         return "\n".join(text_of(entry) for entry in value)
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {_inline(inner)}" for key, inner in words.in_order_of_the_week(value))
+        return _text_of_object(value)
     return _as_german_day(str(value))
+
+
+def _text_of_object(value: Mapping[str, object]) -> str:
+    distance = value.get(words.DISTANCE)
+    if len(value) == 1 and type(distance) is int and distance >= 0:
+        return f"{distance} km"
+    return "\n".join(f"{key}: {_inline(inner)}" for key, inner in words.in_order_of_the_week(value))
 
 
 def _inline(value: object) -> str:
@@ -192,7 +202,10 @@ def _list(text: str) -> object:
 
 
 def _object(text: str) -> object:
-    """`montag: 9-12, 14-16` gives a list of times, `max_km: 25` a number; a line without a colon is no entry."""
+    """`montag: 9-12, 14-16` gives a list of times, `höchstens 25 km` a distance; another line without a colon is no
+    entry."""
+    if distance := _DISTANCE.fullmatch(text):
+        return {words.DISTANCE: int(distance[1])}
     pairs = [line.partition(":") for line in _lines(text) if line.strip()]
     if any(not colon for _, colon, _ in pairs):
         return text

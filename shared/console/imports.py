@@ -95,7 +95,7 @@ def _list() -> str:
         rows=[dict(row) | {"total": row[service.kernel.total_column.name]} for row in rows],
         total=total,
         page=page.page,
-        pages=max(-(-total // page.limit), 1),
+        pages=page.pages(total),
         filters=filters,
         codes=codes,
         carers=carers,

@@ -87,7 +87,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """A JSON object; one that may not be empty is `{}` unless it is set."""
+    """A JSON object; one that may not be empty is `{}` unless it is set. `is_distance` where it says how far, as
+    `{"max_km": 25}`, else people are shown an example with weekdays."""
+
+    is_distance: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ class Code(StrEnum):
     )
     VALIDATION_FAILED = _error(
         "At least one field is missing or not allowed; the findings say which. Correct it in the console or by curavani imports correct: the person is waiting.",
-        "Mindestens eine Angabe fehlt oder ist nicht erlaubt; welche, steht bei der Datei. Bitte dort korrigieren: Die Person wartet.",
+        "Mindestens eine Angabe fehlt oder ist nicht erlaubt. Bitte auf der Seite der Datei korrigieren: Die Person wartet.",
     )
     TOKEN_MISMATCH = _error(
         "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
