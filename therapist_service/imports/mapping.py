@@ -25,6 +25,7 @@ from therapist_service.imports.repairs import (
     is_broken,
     is_clean,
     is_placeholder,
+    is_plain,
     with_house_number,
     without_titles,
 )
@@ -68,6 +69,7 @@ _ZIP = re.compile(r"[0-9]{5}")
 _HYPHEN_SPACE = re.compile(r"(?<=\S)(?:\s+-\s*|-\s+)(?=\S)")
 # Addresses that need no second look. The short list of endings keeps reserved ones such as `.test` out.
 _NO_NUMBER = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
+_DIGIT = re.compile(r"(?!0)\d")
 _NO_WEBSITE = re.compile(r"[^/]+@[^/]+|[\d\s()+/.-]+")
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.)+(?:de|com|net|org|eu|info)"
@@ -75,6 +77,7 @@ _PLAIN_EMAIL = re.compile(
 _NUL_ESCAPE = rb"\u0000"
 _ID_LENGTH = 255  # the id is indexed, and an index entry has a limit of its own
 _TITLE_LENGTH = 50
+_ORDINARY_LENGTH = 255  # a longer text of a list is not kept in memory to be recognised
 _KEY_LENGTH = 60  # of a foreign key's name in a pointer
 
 
@@ -183,6 +186,8 @@ class _Reader:
         value = section.get(key)
         if value is None or value == "":
             return None
+        if isinstance(value, str) and len(value) <= length and is_plain(value):
+            return value
         if not isinstance(value, str):
             self.fault(f"{path}/{key}", Code.INVALID_TYPE)
             return None
@@ -199,7 +204,7 @@ class _Reader:
         value = self.text(self.contact, "/contact", key, 50)
         if value is None:
             return None
-        if not any(character.isdigit() and character != "0" for character in value):
+        if _DIGIT.search(value) is None:
             self.finding(f"/contact/{key}", Code.PLACEHOLDER)
             return None
         return self._in_its_place(value, key, is_foreign=_NO_NUMBER.search(value) is not None)
@@ -225,6 +230,9 @@ class _Reader:
             return []
         found: dict[str, None] = {}
         for position, item in enumerate(value):
+            if isinstance(item, str) and len(item) <= _ORDINARY_LENGTH and is_plain(item):
+                found[item] = None
+                continue
             place = f"{path}/{position}"
             if not isinstance(item, str):
                 self.fault(place, Code.INVALID_TYPE)
@@ -386,7 +394,7 @@ def _methods(reader: _Reader) -> list[str]:
     """The distinct procedures named in a fixed order, after them the texts that name none of those we know."""
     named: dict[str, None] = {}
     for position, text in enumerate(reader.texts(reader.raw.get("therapy_methods"), "/therapy_methods")):
-        procedures = _procedures(text) if len(text) <= 200 else _find_procedures(text)
+        procedures = _procedures(text) if len(text) <= _ORDINARY_LENGTH else _find_procedures(text)
         if not procedures:
             reader.finding(f"/therapy_methods/{position}", Code.UNKNOWN_METHOD)
             procedures = (text,)

@@ -4,6 +4,7 @@ Pure functions on single texts. Most texts need nothing of it, so each looks for
 """
 
 import re
+from functools import lru_cache
 from html import unescape
 from unicodedata import is_normalized
 
@@ -41,6 +42,12 @@ _TITLE = re.compile(
 )
 _TITLES = re.compile(rf"(?:{_TITLE.pattern})+", _TITLE.flags)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.\s?)+")
+
+
+@lru_cache(maxsize=16_384)
+def is_plain(text: str) -> bool:
+    """Whether nothing here would change the text or say anything about it. Most of a scrape's texts come again."""
+    return is_clean(text) and not is_placeholder(text)
 
 
 def is_clean(text: str) -> bool:

@@ -1,5 +1,6 @@
 """What people are compared and looked up by: the keys of a record or a row."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypedDict
@@ -8,6 +9,7 @@ from shared.fields.declaration import Row
 from shared.text.keys import compact_key, email_key, line_key
 from therapist_service.imports.names import first_name_key, first_name_parts, last_name_key, street_key
 
+_DIGIT = re.compile(r"\d")
 _title_key = lru_cache(maxsize=256)(compact_key)
 _IN_KEYS = ("plz", "nachname", "vorname", "email", "telefon")
 
@@ -66,7 +68,7 @@ def traits_of(fields: Row) -> Traits:
         first_parts=first_name_parts(fields.get("vorname")),
         title=_title_key(fields.get("titel")),
         street=street_key(street),
-        numbered=any(character.isdigit() for character in street or ""),
+        numbered=_DIGIT.search(street or "") is not None,
         zip=fields.get("plz") or None,
         email=email_key(fields.get("email")),
         line=line_key(fields.get("telefon")),
