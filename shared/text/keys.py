@@ -154,7 +154,7 @@ def _indexable(key: str) -> str:
 
 
 def _without_invisible(text: str) -> str:
-    if not any(unicodedata.category(letter) == "Cf" for letter in set(text)):
+    if text.isprintable():
         return text
     return "".join(letter for letter in _JOINERS_ASIDE.sub("", text) if not _is_invisible(letter))
 
@@ -168,8 +168,10 @@ def _presorted(text: str) -> str:
 
     It sorts each run by insertion: a megabyte of alternating marks would keep the interpreter for hours.
     """
+    if len(text) < _SHORT:
+        return text
     marks = [letter for letter in set(text) if unicodedata.combining(letter) or ord(letter) in _MADE_OF_MARKS]
-    if len(text) < _SHORT or not marks:
+    if not marks:
         return text
     return re.sub(f"[{''.join(marks)}]{{{_SHORT},}}", lambda run: _sorted_marks(run[0]), text)
 

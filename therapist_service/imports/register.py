@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.clock import now
+from shared.database.json_text import json_text
 from shared.database.statements import Statement
 from shared.fields.declaration import Row, Values
 from shared.people.writer import Change
@@ -177,7 +178,6 @@ class Register:
             ids=sorted({external_id for _, external_id in ids}),
             keys=sorted(keys),
             contacts=sorted(contacts),
-            all_keys=sorted(keys | contacts),
             rows=rows,
         )
         for row in found:
@@ -259,16 +259,10 @@ class Register:
             WRITER.update_all(self._connection, changes)
         relisted = [entries[number] for number in sorted(self._relisted - created.keys())]
         if relisted:
-            self._relist(relisted)
+            rows = [dict(zip(_LISTING, _listing_of(entry), strict=True), id=entry.id) for entry in relisted]
+            ids = [entry.id for entry in relisted]
+            _RELIST(self._connection, ids=ids, rows=json_text(rows))
         self._created, self._changed, self._relisted = {}, {}, set()
-
-    def _relist(self, entries: Sequence[Entry]) -> None:
-        """Most rows of a file are listed alike but for their ids, so each way of it goes to the server once."""
-        numbers: dict[tuple[object, ...], int] = {}
-        ways = [numbers.setdefault(_listing_of(entry)[1:], len(numbers) + 1) for entry in entries]
-        columns = dict(zip(_LISTING[1:], map(list, zip(*numbers, strict=True)), strict=True))
-        ids = [entry.external_id for entry in entries]
-        _RELIST(self._connection, rows=[entry.id for entry in entries], external_id=ids, ways=ways, **columns)
 
     def _list(self, ids: Iterable[_Id], contents: set[tuple[str, str]]) -> None:
         """Fetches the places of rows that carry these ids or of which the source says this."""
@@ -382,7 +376,11 @@ _EMPTY = _empty()
 # Rows are found by arrays of keys, each by itself, never by a join: a fresh table has no statistics, and the planner
 # would expect so many rows for all of them together that it would read it from end to end.
 def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
-    return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
+    return therapeuten.c[column] == sa.any_(_texts(parameter))
+
+
+def _texts(parameter: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(parameter, type_=sa.ARRAY(sa.Text))
 
 
 def _fetch(columns: Sequence[sa.ColumnElement[Any]], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -414,26 +412,16 @@ _WHOLE = _fetch(
     _one_of("first_key", "keys"),
     _one_of("mail_key", "contacts"),
     _one_of("line_key", "contacts"),
-    therapeuten.c.other_keys.overlap(sa.bindparam("all_keys", type_=sa.ARRAY(sa.Text))),
+    therapeuten.c.other_keys.overlap(_texts("keys") + _texts("contacts")),
     therapeuten.c.last_key.is_(None),
     therapeuten.c.id == sa.any_(sa.bindparam("rows", type_=sa.ARRAY(sa.Integer))),
 )
 _LOOKED_AT = Statement(_WHOLE, as_dicts=True)
 _LOCKED = Statement(_WHOLE.with_for_update(), as_dicts=True)
 
-_RELIST = Statement("""
-    UPDATE therapist_service.therapeuten AS present SET external_id = listed.external_id,
-      source_area = given.source_area, source_zip = given.source_zip, source_seen_at = given.source_seen_at,
-      source_day = given.source_day, source_named_at = given.source_named_at,
-      source_import_id = given.source_import_id, source_word_zip = given.source_word_zip,
-      source_word_at = given.source_word_at
-    FROM unnest(CAST(:rows AS integer[]), CAST(:external_id AS text[]), CAST(:ways AS integer[]))
-        AS listed (id, external_id, way)
-      JOIN unnest(
-        CAST(:source_area AS text[]), CAST(:source_zip AS text[]), CAST(:source_seen_at AS timestamptz[]),
-        CAST(:source_day AS date[]), CAST(:source_named_at AS timestamptz[]), CAST(:source_import_id AS bigint[]),
-        CAST(:source_word_zip AS text[]), CAST(:source_word_at AS timestamptz[])
-      ) WITH ORDINALITY AS given (source_area, source_zip, source_seen_at, source_day, source_named_at,
-        source_import_id, source_word_zip, source_word_at, way) USING (way)
-    WHERE present.id = listed.id AND present.id = ANY(CAST(:rows AS integer[]))
+# The table's own row type turns the JSON back into typed values.
+_RELIST = Statement(f"""
+    UPDATE therapist_service.therapeuten AS present SET {", ".join(f"{name} = given.{name}" for name in _LISTING)}
+    FROM jsonb_populate_recordset(NULL::therapist_service.therapeuten, CAST(:rows AS jsonb)) AS given
+    WHERE present.id = given.id AND present.id = ANY(CAST(:ids AS integer[]))
 """)
