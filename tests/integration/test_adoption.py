@@ -185,9 +185,10 @@ PATIENT = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@given(people=st.lists(PATIENT, min_size=1, max_size=40))
+# Many rows in few databases: each of those takes seconds.
+@given(people=st.lists(PATIENT, min_size=20, max_size=40))
 @settings(
-    max_examples=12,
+    max_examples=4,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
