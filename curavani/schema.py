@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import psycopg
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from patient_service import models as patient_models
 from shared.core.errors import SchemaBusy
 from shared.database.engine import transaction
-from shared.database.revision import VERSION_SCHEMA, VERSION_TABLE, is_as_new, read_revision
+from shared.database.revision import SCHEMAS, VERSION_SCHEMA, VERSION_TABLE, is_as_new, read_revision
 from therapist_service import models as therapist_models
 
 _LEAVING = {
@@ -28,6 +29,11 @@ _LEAVING = {
 
 # Two processes that start at once must not both migrate.
 _LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('curavani:migrations', 0))")
+_TABLES = sa.text(
+    "SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables WHERE schemaname = ANY(:schemas)"
+)
+_MOMENT_MS = 500
+"""So long a table is waited for at a time: shorter than until the server looks for those who wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,32 @@ def upgrade(engine: Engine, *, patience_seconds: int = 10) -> SchemaState:
     with transaction(engine) as connection:
         connection.execute(_LOCK)
         # A change that waits for a table makes everybody else wait behind it: rather none than for long.
-        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{int(patience_seconds)}s'"))
-        try:
-            before = state(connection)
-            if before.current is not None:
-                _carry_over(connection, before.current)
-            if before.up_to_date:
-                return before
-            migrate(connection)
-            return state(connection)
-        except sa.exc.OperationalError as error:
-            if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                raise SchemaBusy from None
-            raise
+        connection.execute(sa.text(f"SET LOCAL lock_timeout = '{_MOMENT_MS}ms'"))
+        until = monotonic() + patience_seconds
+        while True:
+            try:
+                with connection.begin_nested():
+                    return _upgrade(connection)
+            except sa.exc.OperationalError as error:
+                if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                    raise
+                if monotonic() > until:
+                    raise SchemaBusy from None
+
+
+def _upgrade(connection: Connection) -> SchemaState:
+    before = state(connection)
+    if before.current is not None:
+        _carry_over(connection, before.current)
+    if before.up_to_date:
+        return before
+    # All of them before the first change. Who holds one and waits for the next is in the way of programs that work on
+    # both, the other way round, and one of the two would be undone.
+    tables = connection.execute(_TABLES, {"schemas": list(SCHEMAS)}).scalar_one()
+    if tables is not None:
+        connection.execute(sa.text(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE"))
+    migrate(connection)
+    return state(connection)
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

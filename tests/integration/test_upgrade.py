@@ -1,14 +1,20 @@
-"""An upgrade of a database in use: what was known before the scrape days is known after, and what was asked can be
-answered."""
+"""An upgrade of a database in use: the programs of before work on through it and after it, what they knew is known
+after, and what was asked can be answered."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from curavani import schema
 from shared.database.engine import create_engine
 from shared.reviews.values import Resolution
+from standins.local import wait_until
 from therapist_service.reviews import resolve_review
 
 RECORD = """{"nachname": "Berg", "vorname": "Anna", "strasse": %s, "plz": "52066", "ort": "Aachen",
@@ -81,3 +87,92 @@ def test_what_was_known_and_asked_before_the_upgrade_holds_after_it(upgraded):
             ("Ours", "aktiv", None, "Weg 5"),
             ("Berg", "aktiv", "0241 999", "Markt 9"),
         ]
+
+
+class FirstEdition:
+    """The programs of revision 0004, as far as the database sees them: their statements, in their transactions."""
+
+    transactions = (
+        (Path(__file__).parents[1] / "data/first_edition.sql").read_text(encoding="utf-8").split("\n----")[1:]
+    )
+
+    def __init__(self, url):
+        text = (Path(__file__).parents[1] / "data/first_edition.sql").read_text(encoding="utf-8")
+        self.transactions = text.split("\n----")
+        self.url = url
+        self.days = 0
+
+    def day(self, number):
+        with psycopg.connect(self.url) as connection:
+            for transaction in self.transactions:
+                _, _, statements = transaction.partition("\n")
+                for statement in filter(None, map(str.strip, statements.split(";\n"))):
+                    connection.execute(statement, {"n": str(number), "week": number})
+                connection.commit()
+        self.days += 1
+
+    @contextmanager
+    def at_work(self, first):
+        """Lives one day after the other as long as the block lasts; raises what went wrong."""
+        ended, faults = threading.Event(), []
+
+        def work():
+            number = first
+            while not ended.is_set() and not faults:
+                try:
+                    self.day(number)
+                except psycopg.Error as error:
+                    faults.append(error)
+                number += 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+        assert not faults
+
+
+@pytest.fixture
+def first_edition(postgres):
+    url = postgres.create_database("first_edition")
+    engine = create_engine(url, application_name="tests")
+    with engine.begin() as connection:
+        schema.migrate(connection, "0004")
+        connection.exec_driver_sql("CREATE TABLE alembic_version AS SELECT * FROM curavani_version")
+        connection.exec_driver_sql("DROP TABLE curavani_version")
+        connection.exec_driver_sql(
+            "INSERT INTO therapist_service.therapeuten (nachname, vorname, plz, geschlecht, status, search_key) VALUES"
+            " ('Stets', 'A', '52066', 'weiblich', 'aktiv', ''), ('Gone', 'B', '52066', 'weiblich', 'aktiv', '')"
+        )
+    yield FirstEdition(url), engine
+    engine.dispose()
+    postgres.drop_database("first_edition")
+
+
+def test_the_programs_of_before_work_on_through_an_upgrade_and_after_it(first_edition):
+    programs, engine = first_edition
+    programs.day(1)
+    with programs.at_work(first=2):
+        assert schema.upgrade(engine).up_to_date
+    days = programs.days
+    programs.day(days + 1)
+    with engine.begin() as connection:
+        found = connection.execute(
+            sa.text("SELECT count(*) FROM patient_service.import_tracking WHERE status = 'success'")
+        )
+        assert found.scalar() == days + 1
+
+
+def test_who_works_on_a_table_that_an_upgrade_waits_for_comes_to_the_others_too(first_edition):
+    programs, engine = first_edition
+    waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    with psycopg.connect(programs.url) as busy, ThreadPoolExecutor(1) as pool:
+        busy.execute("DELETE FROM patient_service.patient_consents WHERE false")
+        upgrade = pool.submit(schema.upgrade, engine)
+        assert wait_until(lambda: busy.execute(waiting).fetchone()[0], 30)
+        busy.execute("UPDATE patient_service.import_tracking SET attempts = attempts")
+        busy.commit()
+        assert upgrade.result().up_to_date
