@@ -134,6 +134,18 @@ class EmbeddedPostgres:
         if not wait_until(lambda: not any(_alive(child) for child in children), _STOP_SECONDS):
             raise EmbeddedPostgresError("processes of the killed server are still there")
 
+    def freeze(self) -> None:
+        """Lets the server and all its processes stand still, with their connections open, until `thaw`."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets them go on where they were."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: int) -> None:
+        for process in (self.pid, *_children(self.pid)):
+            _signal(process, number)
+
     def restart(self) -> None:
         """Stops the server in good order and starts it on the same port."""
         self.stop()

@@ -7,12 +7,12 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
-from psycopg.rows import TupleRow
 from sqlalchemy.engine import Connection, Engine, make_url
 
 from shared.core.clock import set_clock
 from shared.core.errors import CuravaniError, DatabaseReadOnly, DatabaseUnavailable
 from shared.database.json_text import json_text
+from shared.database.patience import PatientConnection
 from shared.database.troubles import failure_of, is_out_of_connections
 from shared.words.codes import Code
 
@@ -70,25 +70,24 @@ def create_engine(url: str, *, application_name: str, pool_size: int = POOL_SIZE
     return engine
 
 
-def _connect(
-    _dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]
-) -> psycopg.Connection[TupleRow]:
+def _connect(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> PatientConnection:
     """Opens a connection. Where the server has none left, somebody else's may end in a moment: that is waited for."""
     deadline = time.monotonic() + CONNECTION_PATIENCE_SECONDS
     while True:
         try:
-            return psycopg.connect(**parameters)
+            return PatientConnection.connect(**parameters)
         except psycopg.OperationalError as error:
             if not is_out_of_connections(str(error)) or time.monotonic() > deadline:
                 raise
         time.sleep(_BETWEEN_TRIES_SECONDS)
 
 
-def _settle(driver: psycopg.Connection[TupleRow], _record: object) -> None:
+def _settle(driver: PatientConnection, _record: object) -> None:
     try:
         driver.autocommit = True
         driver.execute(_SETTLE, [json_text(_SESSION)])
-        (moment,) = driver.execute("SELECT clock_timestamp()").fetchone() or (None,)
+        found = driver.execute("SELECT clock_timestamp(), pg_backend_pid()").fetchone()
+        moment, driver.server_process = found or (None, None)
         driver.autocommit = False
         set_clock(moment)
     except BaseException:

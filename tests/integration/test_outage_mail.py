@@ -124,8 +124,14 @@ def test_without_a_mail_server_nothing_is_sent_and_none_is_counted_as_sent(sink,
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("begin", "end", "workers"),
+    # A frozen one is told by whoever connects anew. One process alone has to find out by the connections that it has.
+    [(EmbeddedPostgres.stop, EmbeddedPostgres.start, "2"), (EmbeddedPostgres.freeze, EmbeddedPostgres.thaw, "1")],
+    ids=["stopped", "frozen"],
+)
 def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_back(
-    sink, bucket, storage_server, tmp_path, make_registration
+    sink, bucket, storage_server, tmp_path, make_registration, *, begin, end, workers
 ):
     with EmbeddedPostgres(durable=False) as server:
         url = server.create_database("curavani")
@@ -146,14 +152,14 @@ def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_ba
             "SMTP_USE_TLS": "false",
         }
         command = [sys.executable, "-m", "gunicorn", "patient_service.app:create_app()", "--worker-class", "gthread"]
-        command += ["--log-level", "warning", "--workers", "2", "--bind", f"127.0.0.1:{free_port()}"]
+        command += ["--log-level", "warning", "--workers", workers, "--bind", f"127.0.0.1:{free_port()}"]
         service = subprocess.Popen(command, env=environment, start_new_session=True)
         try:
             assert wait_until(lambda: len(leading(url)) == 1, 60)
-            server.stop()
+            begin(server)
             storage_server.put(bucket, "Mustermann_Max_20250705_0b1ab67b.json", make_registration())
             sink.wait_for(1, 120)
-            server.start()
+            end(server)
             assert wait_until(lambda: storage_server.names(bucket) == [], 120)
             assert len(sink.messages) == 1
             assert ask(url, "SELECT count(*) FROM patient_service.patienten") == [(1,)]
