@@ -5,6 +5,11 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
 TRANSLATIONS := shared/console/translations
 TEMPLATE := build/messages.pot
+# More than two cores have to do: much of the time is waited for.
+PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+
+# Hundreds of processes and six thousand tests are not compiled anew each time, whatever the machine's habit is.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-fast test-engines check audit mutants format docs messages screenshots bench
@@ -28,10 +33,10 @@ serve: $(STAMP)  ## the same stack left running, with both services and their co
 	@$(BIN)/curavani demo --log build/demo.log
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest $(PARALLEL)
 
 test-fast: $(STAMP)  ## the part run most: no crash, race or property tests
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, images, the compose file
 	$(BIN)/pytest tests/engines

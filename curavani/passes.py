@@ -108,4 +108,3 @@ def _deliver(entry: ServiceEntry, parts: ServiceParts) -> None:
                 deliver(locked)
         except LockHeld:
             continue
-    parts.relay.close()

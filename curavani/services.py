@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from curavani.cli.output import printable
 from patient_service import models as patient_models
 from shared.core.settings import DatabaseSettings, DigestSettings, LogSettings, Settings, SettingsGroup, read_settings
-from shared.database.digest_keys import use_secret
-from shared.database.engine import create_engine, transaction
+from shared.database.digest_keys import keyed_engine
+from shared.database.engine import transaction
 from shared.database.pooler import require_own_sessions
 from shared.database.revision import require_revision
 from shared.database.tables import KernelTables
@@ -123,11 +123,7 @@ def settings_of(*groups: type[SettingsGroup]) -> Settings:
 
 def database() -> Engine:
     """The engine of `DATABASE_URL`. Raises `SettingsError`."""
-    settings = settings_of(DatabaseSettings, DigestSettings)
-    url = settings[DatabaseSettings].database_url.get_secret_value()
-    engine = create_engine(url, application_name="curavani command line", pool_size=2)
-    use_secret(engine, settings[DigestSettings].secret)
-    return engine
+    return keyed_engine(settings_of(DatabaseSettings, DigestSettings), "curavani command line", pool_size=2)
 
 
 @contextmanager

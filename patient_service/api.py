@@ -5,7 +5,7 @@ from datetime import date, datetime
 from pydantic import BaseModel, Field
 from sqlalchemy.engine import Connection
 
-from patient_service.certificates import Decisions
+from patient_service.certificates import DoubtAnswers
 from patient_service.erasure import Erasure
 from patient_service.export import Exporter
 from patient_service.restrictions import lift, restrict, restrictions_of
@@ -113,11 +113,11 @@ class CommunicationOut(CommunicationHistory):
 
 
 class ErasureQuery(BaseModel):
-    """Decisions on what may be the person's, as numbers with commas between them."""
+    """Answers to what may be the person's, as numbers with commas between them."""
 
     also: Word = Field(None, description="Doubtful files that are the person's, and go as well.")
     keep: Word = Field(None, description="Doubtful files that are somebody else's.")
-    others: Word = Field(None, description="Patients of an open question who are somebody else.")
+    others: Word = Field(None, description="Patients of an open review who are somebody else.")
 
 
 class ErasedOut(MessageOut):
@@ -140,12 +140,12 @@ def erasing_routes(erasure: Erasure) -> Endpoints:
     @routes.add("DELETE", _ONE, Role.OPERATE, errors=(400, 404))
     def _delete(patient_id: int, query: ErasureQuery) -> ErasedOut:
         """Deletes the patient and erases every copy of their data; decides on what is in doubt, also afterwards."""
-        decisions = Decisions(
+        answers = DoubtAnswers(
             also=_numbers(query.also, "also"),
             keep=_numbers(query.keep, "keep"),
             others=_numbers(query.others, "others"),
         )
-        certificate = erasure.erase(patient_id, actor(), decisions)
+        certificate = erasure.erase(patient_id, actor(), answers)
         return ErasedOut(message="Patient deleted successfully", certificate=dict(certificate))
 
     return routes

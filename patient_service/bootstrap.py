@@ -35,23 +35,21 @@ from shared.core.settings import (
     StorageSettings,
     read_settings,
 )
-from shared.database.digest_keys import require_secret, use_secret
-from shared.database.engine import create_engine, transaction
+from shared.database.digest_keys import keyed_engine, require_secret
+from shared.database.engine import transaction
 from shared.database.locks import identity
 from shared.database.revision import require_revision
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency, contacts_dependency
 from shared.events.relay import EventRelay
-from shared.history.keeping import Housekeeping, housekeeping
+from shared.history.keeping import housekeeping
 from shared.http.service import Service
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
 from shared.imports.retry import RetryRule
-from shared.mail.digest import Digest
+from shared.mail.assembly import mailer_of
 from shared.mail.mailer import Mailer
-from shared.mail.outage import OutageMail
 from shared.mail.smtp import mail_dependency
-from shared.mail.watch import Watch
 from shared.metrics.process import ProcessMetrics
 from shared.state.health import Expectations
 from shared.workers.leader import Job
@@ -101,9 +99,7 @@ def build_parts(
 ) -> PatientParts:
     """The parts, put together."""
     import_settings = settings[PatientImportSettings]
-    url = settings[DatabaseSettings].database_url.get_secret_value()
-    engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
-    use_secret(engine, settings[DigestSettings].secret)
+    engine = keyed_engine(settings, f"curavani {NAME} {identity()}"[:63])
     bucket = GcsBucket(settings[StorageSettings], patience)
     copies = LocalCopies(import_settings.local_path)
     metrics = ProcessMetrics(NAME, kernel.service_name)
@@ -119,26 +115,18 @@ def build_parts(
         signature_key=import_settings.signature_secret,
         stage=metrics.stage,
     )
-    importer = Importer(
-        source, RetryRule(import_settings.max_attempts, import_settings.retry_base_seconds), metrics.stage
-    )
+    rule = RetryRule(import_settings.max_attempts, import_settings.retry_base_seconds)
+    importer = Importer(source, rule, metrics.stage)
+    interval, clean = import_settings.check_interval_seconds, housekeeping(kernel, settings[RetentionSettings])
     return PatientParts(
         engine=engine,
         bucket=bucket,
         importer=importer,
-        monitor=ImportMonitor(
-            engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
-        ),
+        monitor=ImportMonitor(engine, kernel, importer, interval, metrics.attempt, clean),
         erasure=erasure,
         corrections=Corrections(engine, copies, policy),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(
-            kernel,
-            settings[MailSettings],
-            console_base_url,
-            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
-            watchers=_watchers(settings),
-        ),
+        mailer=_mailer(settings, console_base_url),
         contacts=_contacts(settings[KafkaSettings], metrics),
         metrics=metrics,
     )
@@ -146,7 +134,7 @@ def build_parts(
 
 def require_digest_key(settings: Settings) -> None:
     """Raises `SettingsError` where `DIGEST_KEY` is another one than before."""
-    require_secret(settings[DatabaseSettings], settings[DigestSettings], digest_key)
+    require_secret(settings, digest_key)
 
 
 def build_service(settings: Settings, parts: PatientParts) -> Service:
@@ -184,16 +172,10 @@ def _contacts(settings: KafkaSettings, metrics: ProcessMetrics) -> ContactReader
     return ContactReader(NAME, settings, settings.communication_topic, metrics.contact_events)
 
 
-def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
-    """What is looked for with each turn of the mailer."""
+def _mailer(settings: Settings, console_base_url: str | None) -> Mailer:
     expected = expectations(settings)
-    watch = Watch(kernel, expected, [silence.look] if expected.enabled else [])
-    digest = Digest(kernel, expected, settings[MailSettings].digest_at, count_due=due_counter(settings))
-    return [watch.look, digest.look, _housekeeping(settings)]
-
-
-def _housekeeping(settings: Settings) -> Housekeeping:
-    return housekeeping(kernel, settings[RetentionSettings].access_log_days)
+    looks = [silence.look] if expected.enabled else []
+    return mailer_of(kernel, settings, expected, console_base_url, looks=looks, count_due=due_counter(settings))
 
 
 def due_counter(settings: Settings) -> Callable[[Connection], int]:

@@ -1,4 +1,4 @@
-"""The certificate of an erasure: what it says, what can be decided on it, and the page that the person is given."""
+"""The certificate of an erasure: what it says, what can be answered on it, and the page that the person is given."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Certificate(TypedDict):
 
     `files` are the ledger's numbers, `copies` the paths of copies that no file of the ledger knows and that are still
     to go. `doubtful` are the numbers of files that may be the person's, `possible_duplicates` those of patients who may
-    be the person, `decisions` what people decided on both. `completed_at` is null until nothing of that is left open.
+    be the person, `decisions` the answers of people to both. `completed_at` is null until nothing of that is left open.
     """
 
     patient_id: int
@@ -58,13 +58,13 @@ def complete(row: RowMapping) -> Certificate:
 
 
 def is_open(certificate: Certificate) -> bool:
-    """Whether anything is still to be reached or decided."""
+    """Whether anything is still to be reached or answered."""
     return bool(certificate["not_reached"] or certificate["doubtful"] or certificate["possible_duplicates"])
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
-    """What somebody decided on doubts, by number: files that are the person's, files and patients that are not."""
+class DoubtAnswers:
+    """Answers to doubts, by number: files that are the person's, files and patients that are not."""
 
     also: Sequence[int] = ()
     keep: Sequence[int] = ()
@@ -128,7 +128,7 @@ def certificate_page(certificate: Certificate) -> str:
     sections = [
         _section("Sicher zur Person gehörend und gelöscht", _removed(certificate["removed"])),
         _section("Noch zu klären", _doubts(certificate)),
-        _section("Geklärte Zweifel", _decided(certificate["decisions"])),
+        _section("Geklärte Zweifel", _answered(certificate["decisions"])),
         _section("Noch nicht erreicht", _said(certificate["not_reached"])),
         _section("Das konnten wir nicht löschen", _said(certificate["out_of_reach"])),
     ]
@@ -154,9 +154,9 @@ def _doubts(certificate: Certificate) -> list[str]:
     return files + [f"Eintrag {number} ist vielleicht dieselbe Person" for number in certificate["possible_duplicates"]]
 
 
-def _decided(decisions: Sequence[Mapping[str, object]]) -> list[str]:
+def _answered(answers: Sequence[Mapping[str, object]]) -> list[str]:
     return [
-        f"{_CHOICES[each['choice']].format(number=each['number'])} ({_moment(str(each['at']))})" for each in decisions
+        f"{_CHOICES[each['choice']].format(number=each['number'])} ({_moment(str(each['at']))})" for each in answers
     ]
 
 

@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from flask_babel import LazyString, lazy_gettext
 from sqlalchemy.engine import Connection
 
-from patient_service.certificates import Certificate, Decisions, certificate_page, complete, is_open
+from patient_service.certificates import Certificate, DoubtAnswers, certificate_page, complete, is_open
 from patient_service.erasure import Erasure
-from patient_service.export import Exporter, export_page
+from patient_service.export import Exporter
+from patient_service.export_page import export_page
 from patient_service.imports.corrections import Corrections, can_be_entered, is_correctable, read_document
 from patient_service.imports.mix_ups import mix_up_of
 from patient_service.imports.registration import FORM_NAMES
@@ -28,6 +29,7 @@ from patient_service.use_cases import (
     lock_patients,
     update_patients,
 )
+from shared.console import words
 from shared.console.corrections import Correcting
 from shared.console.erasures import Erasing
 from shared.console.people import Answering, People, Restricting, people_section
@@ -101,10 +103,7 @@ def _answering(exporter: Exporter) -> Answering:
 
 
 _RESTRICTING = Restricting(
-    kinds={
-        Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
-        Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
-    },
+    kinds=words.RESTRICTIONS,
     marks=restrictions_of,
     restrict=lambda connection, patient_id, kind, reason, actor: restrict(
         connection, patient_id, Restriction(kind), reason, actor
@@ -119,7 +118,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
     """Reviews and patients."""
 
     def erase(patient_id: int, actor: str, chosen: Mapping[str, Sequence[int]]) -> Certificate:
-        return erasure.erase(patient_id, actor, Decisions(**chosen))
+        return erasure.erase(patient_id, actor, DoubtAnswers(**chosen))
 
     people = People(
         label=lazy_gettext("Patients"),
@@ -132,7 +131,7 @@ def console_sections(erasure: Erasure, exporter: Exporter, retention_days: int |
         answering=_answering(exporter),
         restricting=_RESTRICTING,
         handed_out=sa.not_(is_restricted),
-        due=lambda connection: due_patients(connection, retention_days),
+        due=lambda connection, offset, limit: due_patients(connection, retention_days, offset=offset, limit=limit),
         moves=_MOVES,
     )
     return [reviews_section(ServiceReviews(people, subject_of, resolve_review, undo_review)), people_section(people)]

@@ -3,7 +3,7 @@
 The database part is one transaction, with the locks of the person in hand that the import takes, too. Local copies,
 objects in the bucket and the list of tombstones follow, each outside of any transaction, and every pass tries again
 what could not be reached. What may be the person's and may be somebody else's is named in the certificate, which is
-complete only once a person has decided on it. A restored backup brings erased people back: the next pass recognises
+complete only once a person has answered. A restored backup brings erased people back: the next pass recognises
 them by their tombstones and tells a person, who erases them again.
 """
 
@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from patient_service.certificates import Certificate, Decisions, complete
+from patient_service.certificates import Certificate, DoubtAnswers, complete
 from patient_service.certificates import is_open as is_left_open
 from patient_service.erasure_rows import (
     Traces,
@@ -24,6 +24,7 @@ from patient_service.erasure_rows import (
     files_numbered,
     find_traces,
     found_outside,
+    in_bucket,
     take_files,
 )
 from patient_service.imports.bucket import Bucket
@@ -73,10 +74,10 @@ class Erasure:
     patience_seconds: int = 30
     """So long an import may keep the person's locks."""
 
-    def erase(self, patient_id: int, actor: str, decisions: Decisions | None = None) -> Certificate:
+    def erase(self, patient_id: int, actor: str, answers: DoubtAnswers | None = None) -> Certificate:
         """Erases the patient and returns the certificate.
 
-        The decisions are on doubts of this erasure, or of the latest one where the patient is gone already. Raises
+        The answers are to doubts of this erasure, or of the latest one where the patient is gone already. Raises
         `NotFound`, `InvalidInput` for what is in no doubt, `PersonBusy`, `DiskUnavailable` or `DatabaseUnavailable`;
         then nothing was done.
         """
@@ -85,23 +86,23 @@ class Erasure:
         while erasure_id is None:
             try:
                 with _transaction_until(self.engine, until) as connection:
-                    erasure_id = self._erase_rows(connection, patient_id, actor, decisions)
+                    erasure_id = self._erase_rows(connection, patient_id, actor, answers)
             except (_PersonChanged, TryAgain):
                 if monotonic() > until:
                     raise PersonBusy from None
         log.info("patient_erased", entity_id=patient_id)
         return self._finish(erasure_id)
 
-    def _erase_rows(self, connection: Connection, patient_id: int, actor: str, decisions: Decisions | None) -> int:
+    def _erase_rows(self, connection: Connection, patient_id: int, actor: str, answers: DoubtAnswers | None) -> int:
         """The database's part, in the caller's transaction; returns the erasure's id."""
         settle_keys(connection)
         if _exists(connection, patient_id):
             patient = _lock(connection, patient_id)
             erasure_id = erase_rows(connection, patient, find_traces(connection, patient, self.copies), actor)
         else:
-            erasure_id = _undecided(connection, patient_id)
-        if decisions is not None:
-            _decide(connection, erasure_id, actor, decisions)
+            erasure_id = _unanswered(connection, patient_id)
+        if answers is not None:
+            _answer(connection, erasure_id, actor, answers)
         return erasure_id
 
     def preview(self, patient_id: int) -> Traces:
@@ -146,7 +147,7 @@ class Erasure:
             files = files_numbered(connection, certificate["files"])
         for row in files:
             self._remove_copy(row)
-            if _in_bucket(row):
+            if in_bucket(row):
                 self._remove_object(row)
         left = [path for path in certificate["copies"] if not self._is_gone(path)]
         is_listed = self._keep_tombstones()
@@ -194,7 +195,19 @@ class Erasure:
         return True
 
 
-_tracking = kernel.import_tracking
+def reopen(connection: Connection, import_ids: Sequence[int]) -> None:
+    """Objects of erased people that were gone are listed again: until they are, their certificates are not complete."""
+    for import_id in import_ids:
+        taken = sa.select(erasures.c.id).where(erasures.c.certificate["files"].contains([import_id]))
+        for erasure_id in connection.execute(taken).scalars().all():
+            certificate = _certificate(connection, erasure_id)
+            certificate["found"]["cloud_objects"] += 1
+            certificate["not_reached"].append(_UNREACHED["cloud_objects"])
+            certificate["completed_at"] = None
+            _keep(connection, erasure_id, certificate)
+
+
+_files = kernel.import_tracking
 _UNFINISHED = sa.select(erasures.c.id).where(
     sa.or_(
         sa.func.jsonb_array_length(erasures.c.certificate["not_reached"]) > 0,
@@ -202,9 +215,7 @@ _UNFINISHED = sa.select(erasures.c.id).where(
     )
 )
 # The registration of an erased person that came again was copied before it was recognised.
-_REFUSED = sa.select(_tracking).where(
-    _tracking.c.error_code == Code.ERASED_REGISTRATION, _tracking.c.local_path.is_not(None)
-)
+_REFUSED = sa.select(_files).where(_files.c.error_code == Code.ERASED_REGISTRATION, _files.c.local_path.is_not(None))
 
 
 @contextmanager
@@ -239,8 +250,8 @@ def _exists(connection: Connection, patient_id: int) -> bool:
     return bool(connection.execute(sa.select(sa.exists().where(patienten.c.id == patient_id))).scalar())
 
 
-def _undecided(connection: Connection, patient_id: int) -> int:
-    """The latest erasure of the patient, if anything of it is left to decide. Raises `NotFound`."""
+def _unanswered(connection: Connection, patient_id: int) -> int:
+    """The latest erasure of the patient, if anything of it is left to answer. Raises `NotFound`."""
     latest = (
         sa.select(erasures.c.id, erasures.c.certificate)
         .where(erasures.c.patient_id == patient_id)
@@ -254,23 +265,23 @@ def _undecided(connection: Connection, patient_id: int) -> int:
     return int(row.id)
 
 
-def _decide(connection: Connection, erasure_id: int, actor: str, decisions: Decisions) -> None:
+def _answer(connection: Connection, erasure_id: int, actor: str, answers: DoubtAnswers) -> None:
     """Takes doubtful files as the person's, or leaves them and the patients in doubt to whom they belong."""
-    also, keep, others = set(decisions.also), set(decisions.keep), set(decisions.others)
+    also, keep, others = set(answers.also), set(answers.keep), set(answers.others)
     certificate = _certificate(connection, erasure_id)
     doubtful, duplicates = certificate["doubtful"], certificate["possible_duplicates"]
     unknown = ((also | keep) - set(doubtful)) | (others - set(duplicates)) | (also & keep)
     if unknown:
         numbers = ", ".join(map(str, sorted(unknown)))
-        raise InvalidInput(f"Not in doubt, or decided twice: {numbers}", [Finding("/doubtful", Code.INVALID_VALUE)])
+        raise InvalidInput(f"Not in doubt, or answered twice: {numbers}", [Finding("/doubtful", Code.INVALID_VALUE)])
     taken = files_numbered(connection, sorted(also))
     take_files(connection, erasure_id, taken)
     for kind, number in found_outside(taken).items():
         certificate["found"][kind] += number
-    decided = {"also": also, "keep": keep, "others": others}
+    given = {"also": also, "keep": keep, "others": others}
     certificate["decisions"] += [
         {"number": number, "choice": choice, "by": actor, "at": now().isoformat()}
-        for choice, numbers in decided.items()
+        for choice, numbers in given.items()
         for number in sorted(numbers)
     ]
     certificate["files"] = sorted({*certificate["files"], *also})
@@ -296,7 +307,7 @@ def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_l
     files = files_numbered(connection, certificate["files"])
     left = {
         "local_copies": sum(row["local_path"] is not None for row in files),
-        "cloud_objects": sum(_in_bucket(row) for row in files),
+        "cloud_objects": sum(in_bucket(row) for row in files),
         "tombstones": 0 if is_listed else 1,
     }
     certificate["removed"] |= {kind: number - left[kind] for kind, number in certificate["found"].items()}
@@ -312,10 +323,6 @@ def _written(connection: Connection, erasure_id: int, copies: list[str], *, is_l
 
 def _keep(connection: Connection, erasure_id: int, certificate: Certificate) -> None:
     connection.execute(sa.update(erasures).where(erasures.c.id == erasure_id).values(certificate=certificate))
-
-
-def _in_bucket(row: RowMapping) -> bool:
-    return row["source_deleted_at"] is None and row["file_name"] is not None
 
 
 def _report_returned(connection: Connection) -> None:

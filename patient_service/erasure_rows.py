@@ -1,13 +1,13 @@
 """The database's part of an erasure: what is removed, what is only blanked, and which files are the person's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from patient_service.certificates import Certificate
-from patient_service.imports.bucket_ledger import unknown_copies
+from patient_service.imports.bucket_ledger import number_copies, unknown_copies
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.imports.registration import LONGEST_TOKEN
 from patient_service.imports.tombstones import bury, digests_of, name_token_digests, patient_digest, person_digests
@@ -34,7 +34,7 @@ OUT_OF_REACH = (
     "database_backups: backups made before hold the data until they expire; run the erasure again after a restore",
 )
 
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,10 @@ class Traces:
     doubtful: Sequence[int]
     copies: Sequence[str]
     """Paths of copies that no file of the ledger knows and that are the person's."""
+    doubtful_copies: Sequence[str]
+    """Paths of those that may be the person's."""
     duplicates: Sequence[int]
-    """Patients whom an open question takes for the same person."""
+    """Patients whom an open review takes for the same person."""
     tokens: frozenset[str]
     """Of all their registrations, those that failed as well."""
 
@@ -69,12 +71,18 @@ def find_traces(connection: Connection, patient: Patient, copies: LocalCopies) -
     found = [(row, _trace_of(sought, row, copies)) for row in _never_imported(connection)]
     certain = {row["id"]: row for row in imported} | {row["id"]: row for row, how in found if how is Trace.CERTAIN}
     doubtful = [row["id"] for row, how in found if how is Trace.DOUBTFUL and row["id"] not in certain]
-    unknown = unknown_copies(connection, copies, now())
-    theirs = [path for path in unknown if trace(sought, "", copies.read(path), mixed_up=False) is Trace.CERTAIN]
-    sorted_out = [certain[number] for number in sorted(certain)]
-    duplicates = _possible_duplicates(connection, patient.id)
+    unknown = {path: _trace_of_copy(sought, path, copies) for path in unknown_copies(connection, copies, now())}
     of_failed = [_token_of(row, copies) for row, how in found if how is Trace.CERTAIN]
-    return Traces(sought, consents, sorted_out, doubtful, theirs, duplicates, tokens | set(filter(None, of_failed)))
+    return Traces(
+        sought=sought,
+        consents=consents,
+        certain=[certain[number] for number in sorted(certain)],
+        doubtful=doubtful,
+        copies=[path for path, how in unknown.items() if how is Trace.CERTAIN],
+        doubtful_copies=[path for path, how in unknown.items() if how is Trace.DOUBTFUL],
+        duplicates=_possible_duplicates(connection, patient.id),
+        tokens=tokens | set(filter(None, of_failed)),
+    )
 
 
 def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: str) -> int:
@@ -82,6 +90,8 @@ def erase_rows(connection: Connection, patient: Patient, traces: Traces, actor: 
 
     Returns the erasure's id.
     """
+    numbered = number_copies(connection, traces.doubtful_copies)
+    traces = replace(traces, doubtful=sorted({*traces.doubtful, *numbered}))
     removed = {"patient": 1, **_remove_rows(connection, patient.id, traces.files)}
     delete_patient(connection, patient.id, actor)
     erasure_id = _certify(connection, actor, patient.id, traces, removed)
@@ -137,43 +147,52 @@ def found_outside(files: Sequence[RowMapping]) -> dict[str, int]:
     """How many copies and objects the files have."""
     return {
         "local_copies": sum(row["local_path"] is not None for row in files),
-        "cloud_objects": sum(row["source_deleted_at"] is None for row in files),
+        "cloud_objects": sum(in_bucket(row) for row in files),
     }
 
 
+def in_bucket(row: RowMapping) -> bool:
+    """Whether the file's object is still to be deleted, under the name that the ledger keeps for that."""
+    return row["source_deleted_at"] is None and row["file_name"] is not None
+
+
 def files_numbered(connection: Connection, import_ids: Sequence[int]) -> Sequence[RowMapping]:
-    """The ledger rows, locked, in the order of their numbers."""
-    statement = sa.select(_tracking).where(_tracking.c.id.in_(import_ids)).order_by(_tracking.c.id).with_for_update()
+    """The files' rows, locked, in the order of their numbers."""
+    statement = sa.select(_files).where(_files.c.id.in_(import_ids)).order_by(_files.c.id).with_for_update()
     return connection.execute(statement).mappings().all()
 
 
 def _imported(connection: Connection, patient_id: int, consents: Sequence[RowMapping]) -> Sequence[RowMapping]:
-    """The ledger rows of the person's imported files, and of the same bytes under other names."""
+    """The rows of the person's imported files, and of the same bytes under other names."""
     outcomes = kernel.import_outcomes
     of_outcomes = sa.select(outcomes.c.import_id).where(outcomes.c.entity_id == patient_id)
-    statement = sa.select(_tracking).where(
+    statement = sa.select(_files).where(
         sa.or_(
-            _tracking.c.id.in_([row["import_id"] for row in consents]),
-            _tracking.c.id.in_(of_outcomes),
-            _tracking.c.file_hash.in_([row["file_hash"] for row in consents]),
+            _files.c.id.in_([row["import_id"] for row in consents]),
+            _files.c.id.in_(of_outcomes),
+            _files.c.file_hash.in_([row["file_hash"] for row in consents]),
         )
     )
-    return connection.execute(statement.order_by(_tracking.c.id).with_for_update()).mappings().all()
+    return connection.execute(statement.order_by(_files.c.id).with_for_update()).mappings().all()
 
 
 def _never_imported(connection: Connection) -> Sequence[RowMapping]:
     """Files that nobody was made of, wherever they ended: whose they are, only their names and copies tell."""
-    statement = sa.select(_tracking).where(
-        sa.or_(_tracking.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _tracking.c.error_code == SourceGone.code),
-        _tracking.c.file_name.is_not(None),
-        _tracking.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
+    statement = sa.select(_files).where(
+        sa.or_(_files.c.status.in_((*RETRYABLE, FileStatus.DISCARDED)), _files.c.error_code == SourceGone.code),
+        sa.or_(_files.c.file_name.is_not(None), _files.c.error_code == Code.COPY_UNKNOWN),
+        _files.c.error_code.is_distinct_from(Code.ERASED_REGISTRATION),
     )
-    return connection.execute(statement.order_by(_tracking.c.id)).mappings().all()
+    return connection.execute(statement.order_by(_files.c.id)).mappings().all()
 
 
 def _trace_of(sought: Sought, row: RowMapping, copies: LocalCopies) -> Trace | None:
     data = copies.read(row["local_path"]) if row["local_path"] else None
-    return trace(sought, row["file_name"], data, mixed_up=row["error_code"] == Code.TOKEN_MISMATCH)
+    return trace(sought, row["file_name"] or "", data, mixed_up=row["error_code"] == Code.TOKEN_MISMATCH)
+
+
+def _trace_of_copy(sought: Sought, path: str, copies: LocalCopies) -> Trace | None:
+    return trace(sought, "", copies.read(path), mixed_up=False)
 
 
 def _token_of(row: RowMapping, copies: LocalCopies) -> str | None:
@@ -182,7 +201,7 @@ def _token_of(row: RowMapping, copies: LocalCopies) -> str | None:
 
 
 def _possible_duplicates(connection: Connection, patient_id: int) -> list[int]:
-    """Patients whom an open question takes for the same person as this one."""
+    """Patients whom an open review takes for the same person as this one."""
     reviews = kernel.reviews.c
     asked = sa.select(reviews.entity_id, reviews.other_id, reviews.detail).where(
         reviews.id.in_(_reviews_about(patient_id)), reviews.state == ReviewState.OPEN
@@ -261,18 +280,18 @@ def _blank_files(connection: Connection, import_ids: Sequence[int]) -> None:
 
     What is not imported yet never will be.
     """
-    unsettled = _tracking.c.status.in_(RETRYABLE)
-    name = sa.case((_tracking.c.source_deleted_at.is_(None), _tracking.c.file_name), else_=None)
+    unsettled = _files.c.status.in_(RETRYABLE)
+    name = sa.case((_files.c.source_deleted_at.is_(None), _files.c.file_name), else_=None)
     connection.execute(
-        sa.update(_tracking)
-        .where(_tracking.c.id.in_(import_ids))
+        sa.update(_files)
+        .where(_files.c.id.in_(import_ids))
         .values(
             file_name=name,
             file_hash=None,
             discard_reason=None,
             error_code=Code.ERASED_REGISTRATION,
             next_attempt_at=None,
-            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_tracking.c.status),
+            status=sa.case((unsettled, FileStatus.DISCARDED), else_=_files.c.status),
             delete_source=True,
         )
     )

@@ -1,21 +1,19 @@
-"""Everything held about one patient, for the patient (Art. 15 and 20 GDPR): as data, and as a page one can read."""
+"""Everything held about one patient, for the patient (Art. 15 and 20 GDPR), as data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from jinja2 import Environment, PackageLoader
 from sqlalchemy.engine import Connection
 
 from patient_service.erasure_rows import find_traces
 from patient_service.imports.local_copies import LocalCopies
 from patient_service.merges import merged_into
 from patient_service.models import import_corrections, kernel, patient_consents, patienten, restrictions
-from patient_service.patient import PATIENT, Group
 from patient_service.use_cases import get_patient
-from shared.core.clock import GERMANY, now
+from shared.core.clock import now
 from shared.core.errors import RejectedError
 from shared.text.strict_json import parse_document
 
@@ -80,9 +78,9 @@ class Exporter:
         )
 
     def _files(self, connection: Connection, ids: Sequence[int], known: Sequence[int]) -> Rows:
-        tracking, outcomes = kernel.import_tracking, kernel.import_outcomes.c
+        files, outcomes = kernel.import_tracking, kernel.import_outcomes.c
         mine = sa.select(outcomes.import_id).where(outcomes.entity_id.in_(ids))
-        rows = _rows(connection, tracking, sa.or_(tracking.c.id.in_(known), tracking.c.id.in_(mine)))
+        rows = _rows(connection, files, sa.or_(files.c.id.in_(known), files.c.id.in_(mine)))
         return [{name: row[name] for name in _OF_A_FILE} | {"content": self._content(row)} for row in rows]
 
     def _content(self, row: Mapping[str, Any]) -> object:
@@ -94,16 +92,6 @@ class Exporter:
             return parse_document(data)
         except RejectedError:
             return data.decode("utf-8", "replace")
-
-
-def export_page(export: Export) -> str:
-    """The same as a page in German, for the person."""
-    loader = PackageLoader("patient_service")
-    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["said"] = _said
-    labels = {field.name: field.label or field.name for field in PATIENT}
-    fields = [(labels[name], export.patient[name]) for group in Group for name in PATIENT.in_group(group)]
-    return environment.get_template("export.html").render(export=export, fields=fields, labels=labels)
 
 
 def _rows(connection: Connection, table: sa.Table, condition: sa.ColumnElement[bool]) -> Rows:
@@ -133,16 +121,3 @@ def _events(connection: Connection, ids: Sequence[int]) -> Rows:
     shown = ("event_type", "topic", "payload", "created_at", "sent_at")
     rows = _rows(connection, events, events.c.key.in_([str(number) for number in ids]))
     return [{name: row[name] for name in shown} for row in rows]
-
-
-def _said(value: object) -> object:
-    """A value as people write it."""
-    if value is None or value in ("", [], {}):
-        return "–"
-    if isinstance(value, bool):
-        return "ja" if value else "nein"
-    if isinstance(value, datetime):
-        return f"{value.astimezone(GERMANY):%d.%m.%Y, %H:%M} Uhr"
-    if isinstance(value, date):
-        return f"{value:%d.%m.%Y}"
-    return value

@@ -77,7 +77,7 @@ class Patient:
     status: str = field(Word(Patientenstatus), "Status", Group.SEARCH, owner=STAFF, data=HEALTH, default=Patientenstatus.OFFEN)
     empfehler_der_unterstuetzung: str | None = field(FreeText(), "Empfohlen durch", Group.WISHES, owner=FORM, data=PERSON)
     zeitliche_verfuegbarkeit: dict[str, object] = field(JsonObject(), "Zeitliche Verfügbarkeit", Group.WISHES, owner=FORM, data=PERSON)
-    raeumliche_verfuegbarkeit: dict[str, object] = field(JsonObject(), "Räumliche Verfügbarkeit", Group.WISHES, owner=FORM, data=PERSON)
+    raeumliche_verfuegbarkeit: dict[str, object] = field(JsonObject(is_distance=True), "Räumliche Verfügbarkeit", Group.WISHES, owner=FORM, data=PERSON)
     verkehrsmittel: str | None = field(Text(50), "Verkehrsmittel", Group.WISHES, owner=FORM, data=PERSON)
     offen_fuer_gruppentherapie: bool = field(Flag(), "Offen für Gruppentherapie", Group.WISHES, owner=FORM, data=HEALTH)
     offen_fuer_diga: bool = field(Flag(), "Offen für DiGA", Group.WISHES, owner=FORM, data=HEALTH)

@@ -14,7 +14,7 @@ from shared.words.statuses import FileStatus
 
 log = get_logger(__name__)
 
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,9 @@ class DuePatient:
         return asdict(self)
 
 
-def due_patients(connection: Connection, days: int | None) -> Sequence[DuePatient]:
+def due_patients(
+    connection: Connection, days: int | None, *, offset: int = 0, limit: int | None = None
+) -> Sequence[DuePatient]:
     """Who neither registered, nor was changed or in contact for so many days, longest first; None: nobody."""
     if days is None:
         return []
@@ -40,6 +42,8 @@ def due_patients(connection: Connection, days: int | None) -> Sequence[DuePatien
         sa.select(patienten.c.id, sa.cast(patienten.c.status, sa.Text), latest, sa.cast(passed, sa.Integer))
         .where(latest < sa.func.now() - sa.func.make_interval(0, 0, 0, days))
         .order_by(latest, patienten.c.id)
+        .offset(offset)
+        .limit(limit)
     )
     return [DuePatient(*row) for row in connection.execute(statement)]
 
@@ -60,16 +64,14 @@ def remove_old_copies(connection: Connection, copies: LocalCopies, days: int | N
     """
     if days is None:
         return
-    old = _tracking.c.processed_at < sa.func.now() - sa.func.make_interval(0, 0, 0, days)
-    given_up = _tracking.c.status.in_((FileStatus.FAILED, FileStatus.DISCARDED))
-    statement = sa.select(_tracking.c.id, _tracking.c.local_path).where(
-        old, given_up, _tracking.c.local_path.is_not(None)
-    )
+    old = _files.c.processed_at < sa.func.now() - sa.func.make_interval(0, 0, 0, days)
+    given_up = _files.c.status.in_((FileStatus.FAILED, FileStatus.DISCARDED))
+    statement = sa.select(_files.c.id, _files.c.local_path).where(old, given_up, _files.c.local_path.is_not(None))
     found = connection.execute(statement.with_for_update(skip_locked=True)).all()
     for row in found:
         copies.remove(row.local_path)
         gone = {"local_path": None, "copy_removed_at": sa.func.now()}
-        connection.execute(sa.update(_tracking).where(_tracking.c.id == row.id).values(gone))
+        connection.execute(sa.update(_files).where(_files.c.id == row.id).values(gone))
     if found:
         log.info("copies_removed", number=len(found))
 

@@ -1,5 +1,6 @@
 """Real parts for the tests: one PostgreSQL server per run of pytest's workers, one database per test."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -27,6 +28,12 @@ settings.register_profile(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-images", action="store_true", help="write the README's pictures of the console anew")
+
+
+def pytest_collection_finish() -> None:
+    """All that was loaded stays to the end, and each search for garbage would go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 """Puts the therapist service together from its settings: the one place that knows every part."""
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from shared.core.dependencies import Dependency, Probes
 from shared.core.settings import (
@@ -19,21 +19,18 @@ from shared.core.settings import (
     TherapistImportSettings,
     read_settings,
 )
-from shared.database.digest_keys import require_secret, use_secret
-from shared.database.engine import create_engine
+from shared.database.digest_keys import keyed_engine, require_secret
 from shared.database.locks import identity
 from shared.events.outbox import topic_of
 from shared.events.probe import broker_dependency
 from shared.events.relay import EventRelay
-from shared.history.keeping import Housekeeping, housekeeping
+from shared.history.keeping import housekeeping
 from shared.http.service import Service
 from shared.imports.engine import Importer
 from shared.imports.monitor import ImportMonitor
-from shared.mail.digest import Digest
+from shared.mail.assembly import mailer_of
 from shared.mail.mailer import Mailer
-from shared.mail.outage import OutageMail
 from shared.mail.smtp import mail_dependency
-from shared.mail.watch import Watch
 from shared.metrics.process import ProcessMetrics
 from shared.state.health import Expectations
 from shared.workers.leader import Job
@@ -89,9 +86,7 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
     """The parts, put together."""
     gc.set_threshold(_CONTAINERS_PER_COLLECTION)
     import_settings = settings[TherapistImportSettings]
-    url = settings[DatabaseSettings].database_url.get_secret_value()
-    engine = create_engine(url, application_name=f"curavani {NAME} {identity()}"[:63])
-    use_secret(engine, settings[DigestSettings].secret)
+    engine = keyed_engine(settings, f"curavani {NAME} {identity()}"[:63])
     metrics = ProcessMetrics(NAME, kernel.service_name)
     source = ScrapeSource(
         folder=ScrapeFolder(import_settings.folder_path),
@@ -101,28 +96,21 @@ def build_parts(settings: Settings, *, console_base_url: str | None = None) -> T
         stage=metrics.stage,
     )
     importer = Importer(source, stage=metrics.stage)
+    interval, clean = import_settings.check_interval_seconds, housekeeping(kernel, settings[RetentionSettings])
     return TherapistParts(
         engine=engine,
         source=source,
         importer=importer,
-        monitor=ImportMonitor(
-            engine, kernel, importer, import_settings.check_interval_seconds, metrics.attempt, _housekeeping(settings)
-        ),
+        monitor=ImportMonitor(engine, kernel, importer, interval, metrics.attempt, clean),
         relay=EventRelay(kernel, NAME, settings[KafkaSettings]),
-        mailer=Mailer(
-            kernel,
-            settings[MailSettings],
-            console_base_url,
-            outage=OutageMail(kernel.service_name, settings[MailSettings], url, console_base_url),
-            watchers=_watchers(settings),
-        ),
+        mailer=mailer_of(kernel, settings, expectations(settings), console_base_url, looks=[look_at_fill_rates]),
         metrics=metrics,
     )
 
 
 def require_digest_key(settings: Settings) -> None:
     """Raises `SettingsError` where `DIGEST_KEY` is another one than before."""
-    require_secret(settings[DatabaseSettings], settings[DigestSettings], digest_key)
+    require_secret(settings, digest_key)
 
 
 def audience_of(settings: TherapistImportSettings) -> Audience:
@@ -150,17 +138,6 @@ def build_service(settings: Settings, parts: TherapistParts) -> Service:
             ]
         ),
     )
-
-
-def _watchers(settings: Settings) -> list[Callable[[Connection], None]]:
-    """What is looked for with each turn of the mailer."""
-    expected = expectations(settings)
-    watch = Watch(kernel, expected, [look_at_fill_rates])
-    return [watch.look, Digest(kernel, expected, settings[MailSettings].digest_at).look, _housekeeping(settings)]
-
-
-def _housekeeping(settings: Settings) -> Housekeeping:
-    return housekeeping(kernel, settings[RetentionSettings].access_log_days)
 
 
 def expectations(settings: Settings) -> Expectations:

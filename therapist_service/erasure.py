@@ -39,7 +39,7 @@ log = get_logger(__name__)
 
 _PATIENCE_SECONDS = 30
 _ALONE = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('curavani:therapist-erasure', 0))")
-# Questions about many people stay, without this one.
+# Reviews about many people stay, without this one.
 _LEAVE_OUT = sa.text("""
     UPDATE therapist_service.reviews SET detail = jsonb_set(
       CASE WHEN detail #> '{done,rows}' IS NULL THEN detail ELSE jsonb_set(detail, '{done,rows}', (

@@ -27,8 +27,8 @@ from shared.words.codes import Code
 from shared.words.statuses import ReviewChoice, ReviewKind
 from shared.words.vocabulary import Therapeutstatus
 from therapist_service.imports.merge import merge
-from therapist_service.imports.questions import rows_found, stands
 from therapist_service.imports.removals import Removal, deactivated_by_import, is_listed_since, locked_rows, remove
+from therapist_service.imports.review_upkeep import rows_found, stands
 from therapist_service.models import kernel
 from therapist_service.suppressions import extend, resembled_by
 from therapist_service.therapist import MAPPED_FIELDS

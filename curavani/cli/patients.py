@@ -74,7 +74,8 @@ def export(
     JSON, and a page that a person can read.
     """
     from curavani.services import SERVICES
-    from patient_service.export import Exporter, export_page
+    from patient_service.export import Exporter
+    from patient_service.export_page import export_page
     from shared.database.engine import transaction
     from shared.history.accesses import Seen, record_accesses
 
@@ -165,7 +166,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the number again.")] = False,
     also: Annotated[str, typer.Option(help="Doubtful files that are the person's: P7,P9.")] = "",
     keep: Annotated[str, typer.Option(help="Doubtful files that are somebody else's: P8.")] = "",
-    others: Annotated[str, typer.Option(help="Patients of an open question who are somebody else: 12,13.")] = "",
+    others: Annotated[str, typer.Option(help="Patients of an open review who are somebody else: 12,13.")] = "",
     page: Annotated[Path | None, typer.Option(help="Writes the certificate as a page to print, too.")] = None,
 ) -> None:
     """Erases every copy of a patient's data. No undo.
@@ -175,15 +176,15 @@ def erase(
     of it is decided, with --also and --keep, now or later. Ends with 1 as
     long as it is not complete.
     """
-    from patient_service.certificates import Decisions, certificate_page
+    from patient_service.certificates import DoubtAnswers, certificate_page
 
-    decisions = Decisions(_files(also, "also"), _files(keep, "keep"), _patients(others))
+    answers = DoubtAnswers(_files(also, "also"), _files(keep, "keep"), _patients(others))
     with _erasure() as erasure:
         if not yes:
             _tell_doubts(erasure, patient_id)
             if typed_again("patient") != str(patient_id):
                 end("That is not the number; nothing was erased.", USAGE)
-        certificate = erasure.erase(patient_id, operator(), decisions)
+        certificate = erasure.erase(patient_id, operator(), answers)
     print_json(_numbered(certificate))
     if page is not None:
         page.write_text(certificate_page(certificate), encoding="utf-8")
@@ -209,11 +210,13 @@ def _patients(text: str) -> list[int]:
 
 def _tell_doubts(erasure: "Erasure", patient_id: int) -> None:
     with suppress(NotFound):
-        doubtful = erasure.preview(patient_id).doubtful
-        if doubtful:
-            talk(
-                f"May be the person's, or somebody else's: {_p(doubtful)}. Decide with --also and --keep, now or later."
-            )
+        found = erasure.preview(patient_id)
+        if found.doubtful:
+            talk(f"May be the person's, or somebody else's: {_p(found.doubtful)}. Decide with --also and --keep, now or"
+                 " later.")  # fmt: skip
+        if found.doubtful_copies:
+            talk(f"Copies without an entry that may be the person's: {len(found.doubtful_copies)}. The certificate will"
+                 " name their numbers; look at each, and decide.")  # fmt: skip
 
 
 def _what_is_left(certificate: "Certificate") -> str:

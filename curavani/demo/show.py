@@ -132,8 +132,8 @@ def _import_twice(entry: ServiceEntry, stack: DemoStack, ending: _Ending) -> Non
 
 
 def _print_files(connection: Connection, entry: ServiceEntry) -> None:
-    tracking = entry.kernel.import_tracking
-    files = connection.execute(sa.select(tracking).order_by(tracking.c.id)).mappings().all()
+    table = entry.kernel.import_tracking
+    files = connection.execute(sa.select(table).order_by(table.c.id)).mappings().all()
     counts = Counter((row["status"], row["error_code"]) for row in files)
     rows = [
         (status, code, number, describe(code).english if code else _MEANING.get(status, ""))
@@ -204,8 +204,8 @@ def _print_waiting(stack: DemoStack) -> int:
                 what, mending = _MENDING[entry.name]
                 rows += [(what, failed, mending)] if failed else []
                 rows += [(f"decisions about {entry.name}s", decisions, _DECIDING)] if decisions else []
-            tracking = SERVICES["patient"].kernel.import_tracking.c
-            wrong = sa.select(tracking.id).where(tracking.error_code == Code.VALIDATION_FAILED).limit(1)
+            files = SERVICES["patient"].kernel.import_tracking.c
+            wrong = sa.select(files.id).where(files.error_code == Code.VALIDATION_FAILED).limit(1)
             number: int = connection.execute(wrong).scalar_one()
     finally:
         engine.dispose()

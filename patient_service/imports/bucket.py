@@ -31,6 +31,7 @@ _FAILURES = (
 
 
 _LISTING = "storage#objects"
+_LAST_GENERATION = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +221,7 @@ def _listed(blobs: HTTPIterator) -> Iterator[StoredObject]:
         try:
             page = next(pages, None)
             found = [] if page is None else [_stored(item) for item in _items(page.raw_page)]
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
             # The library takes any JSON for a listing: it stumbles over it somewhere, or takes it for an empty one.
             raise StorageUnavailable from None
         if page is None:
@@ -241,13 +242,16 @@ def _items(answer: Mapping[str, object]) -> Iterable[Mapping[str, str]]:
 
 
 def _stored(item: Mapping[str, str]) -> StoredObject:
-    if not isinstance(item["name"], str) or not item["name"]:
+    generation, size = int(item["generation"]), int(item.get("size", 0))
+    created = datetime.fromisoformat(item["timeCreated"])
+    is_named = isinstance(item["name"], str) and item["name"]
+    if not is_named or not 0 < generation <= _LAST_GENERATION or size < 0 or created.tzinfo is None:
         raise ValueError
     return StoredObject(
         name=item["name"],
-        generation=int(item["generation"]),
-        size=int(item.get("size", 0)),
+        generation=generation,
+        size=size,
         crc32c=item.get("crc32c"),
-        created=datetime.fromisoformat(item["timeCreated"]).astimezone(UTC),
+        created=created.astimezone(UTC),
         packed=item.get("contentEncoding") == "gzip",
     )

@@ -42,9 +42,9 @@ def settle_keys(connection: Connection) -> Keys:
 
 
 def _replace_names(connection: Connection, change: Callable[[str], str]) -> None:
-    tracking = kernel.import_tracking
-    for row in connection.execute(sa.select(tracking.c.id, tracking.c.source_key)).all():
+    files = kernel.import_tracking
+    for row in connection.execute(sa.select(files.c.id, files.c.source_key)).all():
         place, separator, digest = row.source_key.rpartition("/")
         if separator:
             changed = f"{place}/{change(digest)}"
-            connection.execute(sa.update(tracking).where(tracking.c.id == row.id).values(source_key=changed))
+            connection.execute(sa.update(files).where(files.c.id == row.id).values(source_key=changed))

@@ -41,7 +41,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class Match:
     """`patient_id` is the patient to update; None means a new one, to be compared with `similar` if there are any."""
 
     rule: Rule
@@ -49,19 +49,19 @@ class Decision:
     similar: tuple[int, ...] = ()
 
 
-def decide(person: Person, candidates: Sequence[Candidate]) -> Decision:
-    """The decision for one registration. The same candidates in any order give the same decision."""
+def decide(person: Person, candidates: Sequence[Candidate]) -> Match:
+    """Whom one registration means. The same candidates in any order give the same match."""
     ordered = sorted(candidates, key=lambda candidate: candidate.patient_id)
     owners = [c for c in ordered if c.owns_token and _plausibly_same(person, c.person)]
     if len(owners) == 1:
-        return Decision(Rule.TOKEN, patient_id=owners[0].patient_id)
+        return Match(Rule.TOKEN, patient_id=owners[0].patient_id)
     matches = [c for c in ordered if _same_email(person, c.person) and _same_name(person, c.person)]
     if len(matches) == 1:
-        return Decision(Rule.EMAIL_AND_NAME, patient_id=matches[0].patient_id)
+        return Match(Rule.EMAIL_AND_NAME, patient_id=matches[0].patient_id)
     similar = tuple(c.patient_id for c in ordered if c.owns_token or _resembles(person, c.person))
     if not similar:
-        return Decision(Rule.NEW)
-    return Decision(_why_similar(person, ordered, len(matches)), similar=similar)
+        return Match(Rule.NEW)
+    return Match(_why_similar(person, ordered, len(matches)), similar=similar)
 
 
 def _why_similar(person: Person, candidates: Sequence[Candidate], matches: int) -> Rule:

@@ -23,10 +23,6 @@ class ParsedName:
     token: str | None
     person: str | None = None
 
-    @property
-    def follows_pattern(self) -> bool:
-        return self.token is not None
-
 
 def ignored_reason(name: str) -> str | None:
     """Why an object is no candidate: `unusable_name`, `folder_placeholder` or `other_ending`; None for a candidate."""

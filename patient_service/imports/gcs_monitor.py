@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.engine import Connection
 
-from patient_service.erasure import Erasure
+from patient_service.erasure import Erasure, reopen
 from patient_service.imports import bucket_ledger
 from patient_service.imports.bucket import Bucket, StoredObject
 from patient_service.imports.digest_keys import settle_keys
@@ -78,7 +78,11 @@ class RegistrationSource:
         ]
 
     def reconcile(self, connection: Connection, found: Sequence[Found[StoredObject]]) -> list[File]:
-        return bucket_ledger.vanished(connection, self.bucket.name, [one.key for one in found])
+        names = {one.key: one.item.name for one in found}
+        again = bucket_ledger.listed_again(connection, list(names))
+        reopen(connection, [file.id for file in again if file.error_code == Code.ERASED_REGISTRATION])
+        bucket_ledger.revive(connection, again, names)
+        return bucket_ledger.vanished(connection, self.bucket.name, list(names))
 
     def groups(self, due: list[Claim[StoredObject]]) -> list[Group[StoredObject]]:
         """One registration at a time: each is safe, or tried again, before the next one is touched."""

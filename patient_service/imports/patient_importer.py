@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from patient_service.imports.duplicates import Candidate, Decision, Person, decide
+from patient_service.imports.duplicates import Candidate, Match, Person, decide
 from patient_service.imports.file_names import parse_name
 from patient_service.imports.file_processor import RegistrationFile
 from patient_service.imports.newness import UNFILLED, fills_only, is_older, newest_registration
@@ -53,7 +53,7 @@ def import_registration(
     *,
     rule: str | None = None,
 ) -> Settlement:
-    """Imports the registration; returns how its ledger row is to be settled, in the same transaction.
+    """Imports the registration; returns how its file is to be settled, in the same transaction.
 
     `rule` stands in the outcome instead of the rule that found the patient. Raises `RejectedError`
     (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
@@ -72,8 +72,8 @@ def import_registration(
         raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
         return Settlement(FileStatus.SKIPPED, Code.DUPLICATE_CONTENT, {RecordOutcome.UNCHANGED: 1})
-    decision = decide(person, [_candidate(*row) for row in candidates])
-    outcome, findings = _apply(connection, import_id, registration, decision, policy)
+    match = decide(person, [_candidate(*row) for row in candidates])
+    outcome, findings = _apply(connection, import_id, registration, match, policy)
     write_findings(connection, kernel, import_id, [*registration.findings, *findings])
     with together(connection):
         _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
@@ -84,24 +84,24 @@ def import_registration(
 
 
 def _apply(
-    connection: Connection, import_id: int, registration: Registration, decision: Decision, policy: Policy
+    connection: Connection, import_id: int, registration: Registration, match: Match, policy: Policy
 ) -> tuple[Outcome, list[Finding]]:
     actor = f"import:{import_id}"
-    if decision.patient_id is None:
+    if match.patient_id is None:
         signed = {"vertraege_unterschrieben": policy.contracts_signed}
         patient_id = create_patient(connection, {**registration.patient, **signed}, actor)
-        findings = _ask(connection, import_id, patient_id, decision)
+        findings = _ask(connection, import_id, patient_id, match)
         code = findings[0].code if findings else None
-        return Outcome(0, RecordOutcome.NEW, patient_id, code, decision.rule), findings
+        return Outcome(0, RecordOutcome.NEW, patient_id, code, match.rule), findings
     if not policy.update_known:
-        return Outcome(0, RecordOutcome.SKIPPED, decision.patient_id, Code.DUPLICATE_PATIENT, decision.rule), []
-    return _update(connection, actor, registration, decision)
+        return Outcome(0, RecordOutcome.SKIPPED, match.patient_id, Code.DUPLICATE_PATIENT, match.rule), []
+    return _update(connection, actor, registration, match)
 
 
 def _update(
-    connection: Connection, actor: str, registration: Registration, decision: Decision
+    connection: Connection, actor: str, registration: Registration, match: Match
 ) -> tuple[Outcome, list[Finding]]:
-    patient_id = int(decision.patient_id or 0)
+    patient_id = int(match.patient_id or 0)
     before = get_patient(connection, patient_id)
     try:
         require_free(connection, [patient_id])
@@ -116,7 +116,7 @@ def _update(
     if before.geburtsdatum and after.geburtsdatum != before.geburtsdatum:
         findings.append(Finding("/patient_data/geburtsdatum", Code.BIRTH_DATE_CHANGED))
     outcome = RecordOutcome.UNCHANGED if after.updated_at == before.updated_at else RecordOutcome.UPDATED
-    return Outcome(0, outcome, patient_id, None, decision.rule), findings
+    return Outcome(0, outcome, patient_id, None, match.rule), findings
 
 
 def _changes(before: Patient, registration: Registration) -> Values:
@@ -130,12 +130,12 @@ def _changes(before: Patient, registration: Registration) -> Values:
     return wanted
 
 
-def _ask(connection: Connection, import_id: int, patient_id: int, decision: Decision) -> list[Finding]:
+def _ask(connection: Connection, import_id: int, patient_id: int, match: Match) -> list[Finding]:
     """Opens the review whether the patient just made is one of those who resemble it."""
-    if not decision.similar:
+    if not match.similar:
         return []
-    detail = DuplicateDetail(decision.similar, decision.rule)
-    kind, other = ReviewKind.POSSIBLE_DUPLICATE, decision.similar[0]
+    detail = DuplicateDetail(match.similar, match.rule)
+    kind, other = ReviewKind.POSSIBLE_DUPLICATE, match.similar[0]
     open_reviews(connection, kernel, [NewReview(kind, import_id, 0, detail, entity_id=patient_id, other_id=other)])
     return [Finding("", Code.POSSIBLE_DUPLICATE)]
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from sqlalchemy.engine import Connection
 
+from patient_service.imports.bucket_ledger import UNKNOWN_COPY
 from shared.alerts.outbox import watched
 from shared.database.statements import Statement
 from shared.mail.watch import Sight
@@ -46,8 +47,11 @@ def look(connection: Connection) -> Iterator[Sight]:
     yield Sight(watched("registrations"), Code.NO_REGISTRATION if is_silent else None)
 
 
-_ARRIVALS = Statement("""
-    WITH came AS (SELECT coalesce(uploaded_at, first_seen_at) AS at FROM patient_service.import_tracking)
+_ARRIVALS = Statement(f"""
+    WITH came AS (
+      SELECT coalesce(uploaded_at, first_seen_at) AS at FROM patient_service.import_tracking
+      WHERE NOT starts_with(source_key, '{UNKNOWN_COPY}')
+    )
     SELECT ARRAY(SELECT at FROM came WHERE at >= (SELECT max(at) FROM came) - CAST(:window AS interval) ORDER BY at)
              AS arrivals,
            (SELECT min(at) FROM came) AS first_ever,

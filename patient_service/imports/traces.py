@@ -13,6 +13,7 @@ from patient_service.imports.envelope import unwrap
 from patient_service.imports.file_names import LEAST_TOKEN, parse_name, stands_for
 from shared.core.errors import RejectedError
 from shared.text.keys import composed, email_key, name_key, name_words
+from shared.text.strict_json import is_storable
 
 _LONGEST = 1020
 """Characters of a name, an address or a token: four times those of the longest, as letters may be written."""
@@ -87,9 +88,11 @@ def read_said(data: bytes) -> Said:
 
 
 def _string(section: Mapping[str, object], name: str) -> str | None:
-    """As an import would take it; None for what is too long for any."""
+    """As an import would take it; None for what is too long for any, or nothing that anybody could have registered."""
     value = section.get(name)
-    return composed(value).strip() or None if isinstance(value, str) and len(value) <= _LONGEST else None
+    if not isinstance(value, str) or len(value) > _LONGEST or not is_storable(value):
+        return None
+    return composed(value).strip() or None
 
 
 def _text(data: bytes) -> str:

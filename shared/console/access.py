@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from werkzeug.exceptions import Forbidden
 
-from shared.console import resume, sessions
+from shared.console import resume, sessions, words
 from shared.core.tokens import ApiToken, Role
 from shared.http import limits
 from shared.http.auth import DEVELOPMENT, EVERYBODY, needed_role
@@ -48,16 +48,31 @@ def operator() -> ApiToken | None:
     return sessions.present(active=REFRESH_HEADER not in request.headers)
 
 
+class RoleNeeded(Forbidden):
+    """The person who is signed in has a smaller role than this."""
+
+    def __init__(self, role: Role) -> None:
+        super().__init__()
+        self.role = role
+
+
 def require(role: Role) -> None:
-    """Raises `Forbidden` for people of a smaller role."""
+    """Raises `RoleNeeded` for people of a smaller role."""
     if not may(role):
         limits.count("role")
-        raise Forbidden
+        raise RoleNeeded(role)
 
 
 def may(role: Role) -> bool:
     """Whether the person who is signed in has at least this role."""
     return "caller" in g and g.caller.role >= role
+
+
+def who_may(role: Role) -> str:
+    """The names of those whose role is at least this one, to be asked by somebody of a smaller one."""
+    tokens = current_service().serving.tokens
+    names = ", ".join(sorted(token.name for token in tokens if token.role >= role))
+    return names or gettext("whoever has the role “%(role)s”", role=words.role(role))
 
 
 def _asked_for() -> str:

@@ -33,7 +33,7 @@ def _list() -> str:
     with transaction(service.engine) as connection:
         rows, total = find_accesses(connection, service.kernel, _wanted(filters), offset=page.offset, limit=page.limit)
         sessions = list_sessions(connection, service.kernel)
-    pages = max(-(-total // page.limit), 1)
+    pages = page.pages(total)
     return render_template(
         "console/accesses.html",
         rows=rows,

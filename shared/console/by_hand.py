@@ -12,7 +12,7 @@ from shared.console import forms, words
 from shared.console.corrections import Correcting, given_reason, overtaken, said_with_it
 from shared.console.language import meaning
 from shared.console.resume import is_shown_again, keeps_typed
-from shared.console.waiting import waiting_in
+from shared.console.waiting import kept_of, waiting_in
 from shared.core.errors import CopyGone, Finding, NotAllowedError, RejectedError
 from shared.core.tokens import Role
 from shared.database.engine import transaction
@@ -91,6 +91,7 @@ class _Pages:
             "console/by_hand.html",
             file=row,
             waiting=waiting,
+            kept=kept_of(self.correcting, row),
             groups=[(group.heading, [made[name] for name in group.fields]) for group in self.correcting.groups],
             wrong=bool(of_fields),
             others=[*others] if others else [],

@@ -1,16 +1,28 @@
 """What every page of the console can use: who is signed in, where to go, and words for what the database holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, current_app, g, request, url_for
+from flask_babel import LazyString, lazy_gettext
 
 from shared.console import words
-from shared.console.access import may
+from shared.console.access import may, who_may
 from shared.console.language import LANGUAGES, current_language, gist, meaning
 from shared.console.sections import Section
 from shared.core.tokens import Role
 from shared.http.service import Service, current_service
+
+_DEEDS: Mapping[str, tuple[Role, LazyString]] = {
+    "see": (Role.READ, lazy_gettext("Names and values can be seen by: %(names)s.")),
+    "change": (Role.WRITE, lazy_gettext("Entries can be changed by: %(names)s.")),
+    "correct": (Role.WRITE, lazy_gettext("Registrations can be corrected by: %(names)s.")),
+    "mend": (Role.OPERATE, lazy_gettext("Further attempts and discarding are for these: %(names)s.")),
+    "decide": (Role.OPERATE, lazy_gettext("Decisions are for these: %(names)s.")),
+    "settle": (Role.OPERATE, lazy_gettext("Decisions and further attempts are for these: %(names)s.")),
+    "erase": (Role.OPERATE, lazy_gettext("Entries can be erased by: %(names)s.")),
+}
+"""What takes a greater role than some have, and how a page says whom they can ask."""
 
 
 def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
@@ -34,8 +46,7 @@ def add_context(console: Blueprint, sections: Sequence[Section]) -> None:
             "may_read": may(Role.READ),
             "may_write": may(Role.WRITE),
             "may_operate": may(Role.OPERATE),
-            "who_may": _who_may,
-            "Role": Role,
+            "who_can": _who_can,
             "meaning": meaning,
             "gist": gist,
             "number": words.number,
@@ -57,10 +68,10 @@ def _consoles(service: Service) -> list[tuple[str, str]]:
             for name, title in words.CONSOLES.items()]  # fmt: skip
 
 
-def _who_may(role: Role) -> str:
-    """The names of those whose role is at least this one: whom somebody of a smaller one can ask."""
-    tokens = current_service().serving.tokens
-    return ", ".join(sorted(token.name for token in tokens if token.role >= role))
+def _who_can(deed: str) -> str:
+    """Whom to ask for what the person who is signed in may not do; empty where they may themselves."""
+    role, sentence = _DEEDS[deed]
+    return "" if may(role) else str(sentence) % {"names": who_may(role)}
 
 
 def _section_in_hand() -> str:

@@ -68,8 +68,11 @@ class Correcting:
         """What the document says of the person, by the fields' own names."""
         section = document.get(self.section.removeprefix("/"))
         found = dict(section) if isinstance(section, dict) else {}
-        renamed = {name: found[alias] for alias, name in self.aliases.items() if alias in found and name not in found}
-        return found | renamed
+        return {self._own_name(name, found): value for name, value in found.items()}
+
+    def _own_name(self, name: str, beside: Mapping[str, object]) -> str:
+        own = self.aliases.get(name, name)
+        return name if own in beside else own
 
     def with_changes(self, document: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
         """The document with these fields changed; an empty one is left out."""

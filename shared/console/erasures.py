@@ -39,7 +39,8 @@ Names = Callable[[Connection, Collection[int]], Mapping[int, str]]
 
 class Found(Protocol):
     """What an erasure would find: numbers of the person's `files`, how many `copies` without an entry, the numbers of
-    `doubtful` files, and those of patients who may be the same person."""
+    `doubtful` files, how many `doubtful_copies` without an entry, and the numbers of patients who may be the same
+    person."""
 
     @property
     def files(self) -> Sequence[int]: ...
@@ -49,6 +50,9 @@ class Found(Protocol):
 
     @property
     def doubtful(self) -> Sequence[int]: ...
+
+    @property
+    def doubtful_copies(self) -> Sequence[str]: ...
 
     @property
     def duplicates(self) -> Sequence[int]: ...
@@ -127,7 +131,7 @@ class _Pages(Generic[C]):
             total = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
             rows = connection.execute(statement).mappings().all()
         opened = {row["id"] for row in rows if self._erasing.is_open(self._erasing.read(row))}
-        pages = max(-(-total // page.limit), 1)
+        pages = page.pages(total)
         return render_template(
             "console/erasures.html", rows=rows, opened=opened, total=total, page=page.page, pages=pages
         )
@@ -173,8 +177,8 @@ class _Pages(Generic[C]):
     def _doubts(self, files: Sequence[int], patients: Sequence[int]) -> dict[str, Sequence[object]]:
         """What there is to know of doubtful files, and of patients who may be the same person."""
         service = current_service()
-        tracking = service.kernel.import_tracking
-        wanted = sa.select(tracking).where(tracking.c.id.in_(files)).order_by(tracking.c.id)
+        table = service.kernel.import_tracking
+        wanted = sa.select(table).where(table.c.id.in_(files)).order_by(table.c.id)
         with transaction(service.engine) as connection:
             rows = connection.execute(wanted).mappings().all()
             # Who was erased since is in no doubt any more.

@@ -2,10 +2,11 @@
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
-from flask_babel import LazyString, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from shared.console.access import RoleNeeded, who_may
 from shared.console.language import meaning
 from shared.console.sign_in import cookie_was_refused, is_plain_http
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, NotAllowedError, NotFound, TransientError
@@ -16,10 +17,7 @@ log = get_logger(__name__)
 
 _PAGES: dict[int, tuple[LazyString, LazyString]] = {
     400: (lazy_gettext("This request is not valid"), lazy_gettext("Please go back and try again.")),
-    403: (
-        lazy_gettext("Your access does not cover this"),
-        lazy_gettext("You are signed in, but this needs a greater role. Please ask whoever gave you the access key."),
-    ),
+    403: (lazy_gettext("Your access does not cover this"), lazy_gettext("Please ask somebody who may.")),
     404: (
         lazy_gettext("There is no such page"),
         lazy_gettext("The address may be mistyped, or what it led to has been deleted since."),
@@ -49,6 +47,7 @@ def add_failure_pages(console: Blueprint) -> None:
     console.register_error_handler(CSRFError, _forged)
     console.register_error_handler(NotFound, lambda _error: _page(404))
     console.register_error_handler(NotAllowedError, lambda _error: _page(409))
+    console.register_error_handler(RoleNeeded, _too_small)
     console.register_error_handler(TransientError, _unavailable)
     console.register_error_handler(DatabaseNotMigrated, _unavailable)
     console.register_error_handler(HTTPException, _http)
@@ -60,6 +59,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None or (error.code or 500) < 400:
         return error.get_response()
     return _page(error.code or 500)
+
+
+def _too_small(error: RoleNeeded) -> ResponseReturnValue:
+    return _page(403, gettext("You are signed in, but this is for these: %(names)s.", names=who_may(error.role)))
 
 
 def _unavailable(error: CuravaniError) -> ResponseReturnValue:

@@ -8,7 +8,9 @@ from flask_babel import format_decimal, gettext
 from sqlalchemy.engine import Connection, RowMapping
 
 from shared.console import words
+from shared.console.access import may
 from shared.console.language import gist, ngettext
+from shared.core.tokens import Role
 from shared.database.tables import KernelTables
 from shared.http.requests import PageQuery
 from shared.imports import care, ledger, story
@@ -57,7 +59,7 @@ def file_page(connection: Connection, kernel: KernelTables, row: RowMapping, pag
         "outcomes": outcomes,
         "outcomes_total": outcomes_total,
         "page": page.page,
-        "pages": max(-(-outcomes_total // page.limit), 1),
+        "pages": page.pages(outcomes_total),
         "changes": changes,
         "changes_total": changes_total,
         "reviews": reviews,
@@ -82,7 +84,9 @@ def next_step(row: RowMapping) -> str:
     texts: Mapping[NextMove, str] = {
         "import": gettext("It is imported with the next pass."),
         "retry": gettext("It is tried again by itself; there is nothing to do."),
-        "person": gettext("It waits for you: try again once the cause is mended, or discard it."),
+        "person": gettext("It waits for you: try again once the cause is mended, or discard it.")
+        if may(Role.OPERATE)
+        else gettext("Somebody has to see to it."),
         "decide": gettext("Some of its records failed or wait for a decision; the rest is imported."),
         "delete": gettext("It is dealt with; the next pass deletes it in the bucket."),
         "nothing": gettext("Nothing. It is done."),
@@ -103,7 +107,7 @@ def _of_the_file(row: RowMapping) -> Iterator[Step]:
         yield Step(row["next_attempt_at"], gettext("Next attempt"), "busy")
     if row.get("copy_removed_at") is not None:
         yield Step(row["copy_removed_at"], gettext("Local copy removed: its time was over"))
-    if row["source_deleted_at"] is not None:
+    if in_bucket and row["source_deleted_at"] is not None:
         yield Step(row["source_deleted_at"], gettext("Deleted in the bucket"))
 
 

@@ -15,9 +15,11 @@ from shared.console import words
 from shared.console.language import meaning
 from shared.core.errors import Finding
 from shared.fields.declaration import Age, Day, Email, Field, Flag, FreeText, JsonList, JsonObject, Text, Word
+from shared.text.strict_json import printable
 from shared.words.codes import Code
 
 _GERMAN_DAY = re.compile(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", re.ASCII)
+_DISTANCE = re.compile(r"(?:[^\W\d_]+ )*(\d{1,5}) ?km", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _SHOWN = 60
 Shape = Literal["line", "lines", "choice"]
@@ -127,13 +129,19 @@ def _hint(field: Field) -> str:
             return str(gettext("DD.MM.YYYY"))
         case JsonList():
             return str(gettext("One entry a line."))
+        case JsonObject(is_distance=True):
+            return str(gettext("For example “25 km”."))
         case JsonObject():
             return str(gettext("One line each, such as “montag: 09:00-12:00, 14:00-16:00”."))
     return ""
 
 
 def text_of(value: object) -> str:
-    """A value, whatever it is, as it is typed."""
+    """A value, whatever it is, as it is typed and as browsers send it back."""
+    return printable(_typed(value))
+
+
+def _typed(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -143,8 +151,15 @@ def text_of(value: object) -> str:
     if isinstance(value, list):
         return "\n".join(text_of(entry) for entry in value)
     if isinstance(value, dict):
-        return "\n".join(f"{key}: {_inline(inner)}" for key, inner in words.in_order_of_the_week(value))
+        return _text_of_object(value)
     return _as_german_day(str(value))
+
+
+def _text_of_object(value: Mapping[str, object]) -> str:
+    distance = value.get(words.DISTANCE)
+    if len(value) == 1 and type(distance) is int and distance >= 0:
+        return f"{distance} km"
+    return "\n".join(f"{key}: {_inline(inner)}" for key, inner in words.in_order_of_the_week(value))
 
 
 def _inline(value: object) -> str:
@@ -187,7 +202,10 @@ def _list(text: str) -> object:
 
 
 def _object(text: str) -> object:
-    """`montag: 9-12, 14-16` gives a list of times, `max_km: 25` a number; a line without a colon is no entry."""
+    """`montag: 9-12, 14-16` gives a list of times, `höchstens 25 km` a distance; another line without a colon is no
+    entry."""
+    if distance := _DISTANCE.fullmatch(text):
+        return {words.DISTANCE: int(distance[1])}
     pairs = [line.partition(":") for line in _lines(text) if line.strip()]
     if any(not colon for _, colon, _ in pairs):
         return text

@@ -20,7 +20,7 @@ from shared.console.language import gist, ngettext
 from shared.console.resume import is_shown_again, keeps_typed
 from shared.console.sections import Section
 from shared.console.spreadsheet import spreadsheet
-from shared.console.waiting import waiting_in
+from shared.console.waiting import kept_of, waiting_in
 from shared.console.words import number
 from shared.core.clock import GERMANY, today
 from shared.core.errors import NotAllowedError
@@ -95,7 +95,7 @@ def _list() -> str:
         rows=[dict(row) | {"total": row[service.kernel.total_column.name]} for row in rows],
         total=total,
         page=page.page,
-        pages=max(-(-total // page.limit), 1),
+        pages=page.pages(total),
         filters=filters,
         codes=codes,
         carers=carers,
@@ -176,11 +176,13 @@ def _showing(correcting: Correcting | None) -> Show:
         with transaction(service.engine) as connection:
             row = ledger.find(connection, service.kernel, import_id)
             values = file_page(connection, service.kernel, row, paging())
-            waiting = waiting_in(connection, correcting, row) if correcting and may(Role.READ) else None
+            shown = correcting if may(Role.READ) else None
+            waiting = waiting_in(connection, shown, row) if shown else None
         return render_template(
             "console/file.html",
             **values,
             waiting=waiting,
+            kept=kept_of(shown, row) if shown else None,
             can_be_corrected=_is_correctable(correcting, row),
             can_be_entered=_is_enterable(correcting, row),
             note=note,

@@ -1,11 +1,13 @@
 """German, and English as the second language. Messages in the code are English; the catalogue has the German ones."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from typing import Final
 
 from flask import Flask, has_request_context
-from flask_babel import Babel, format_decimal, get_locale, get_translations
+from flask_babel import Babel, force_locale, format_decimal, get_locale, get_translations
 
 from shared.console import sessions
 from shared.words.codes import describe
@@ -27,6 +29,15 @@ def install_languages(app: Flask) -> None:
         locale_selector=lambda: _LOCALES[_selected() or _DEFAULT],
     )
     app.jinja_env.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def in_german() -> Iterator[None]:
+    """The console's words in German, also where no request is in hand, as on the command line."""
+    app = Flask(__name__)
+    install_languages(app)
+    with app.app_context(), force_locale(_LOCALES["de"]):
+        yield
 
 
 def current_language() -> str:

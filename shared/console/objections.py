@@ -17,6 +17,7 @@ from shared.core.tokens import Role
 from shared.database.engine import transaction
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
+from shared.http.requests import paging
 from shared.http.service import current_service
 
 _ONE = "/<int:entity_id>/erase"
@@ -99,8 +100,11 @@ class _Pages:
 
     def index(self) -> str:
         with transaction(current_service().engine) as connection:
-            rows = self._objecting.left_out(connection)
-        return render_template("console/left_out.html", rows=rows)
+            everybody = self._objecting.left_out(connection)
+        page, total = paging(), len(everybody)
+        rows = everybody[page.offset : page.offset + page.limit]
+        pages = page.pages(total)
+        return render_template("console/left_out.html", rows=rows, total=total, page=page.page, pages=pages)
 
     def show(self, number: int) -> str:
         return render_template("console/objection.html", row=self._found(number), person_words=person_words)

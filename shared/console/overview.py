@@ -16,6 +16,7 @@ from flask_babel import (
 )
 
 from shared.console import plot, words
+from shared.console.access import may
 from shared.console.corrections import Correcting
 from shared.console.figures import Compared, Week, compared, weeks
 from shared.console.language import meaning, ngettext
@@ -159,6 +160,8 @@ def _headline(snapshot: Snapshot, checks: Iterable[Check]) -> tuple[words.Tone, 
     todo: list[str] = [ngettext("%(num)s file failed", "%(num)s files failed", failed)] if failed else []
     todo += [ngettext("%(num)s decision waits", "%(num)s decisions wait", reviews)] if reviews else []
     if todo:
+        if not may(Role.OPERATE):
+            return "warn", gettext("The import works. Waiting: %(todo)s.", todo=", ".join(todo))
         return "warn", gettext("The import works. For you: %(todo)s.", todo=", ".join(todo))
     return "good", gettext("All is well. There is nothing to do.")
 

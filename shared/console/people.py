@@ -24,6 +24,7 @@ from shared.database.engine import transaction
 from shared.http.accesses import note_export, note_list
 from shared.http.auth import actor, needs
 from shared.http.bodies import LONGEST_REMARK
+from shared.http.requests import paging
 from shared.http.service import current_service
 from shared.people.timeline import history_of
 
@@ -87,7 +88,7 @@ class People:
     answering: Answering | None = None
     restricting: Restricting | None = None
     handed_out: sa.ColumnElement[bool] = field(default_factory=sa.true)
-    due: Callable[[Connection], Sequence[Due]] | None = None
+    due: Callable[[Connection, int, int], Sequence[Due]] | None = None
     moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
     """The common changes of each status."""
     outlook: Callable[[Mapping[str, object]], Sequence[object]] | None = None
@@ -168,13 +169,23 @@ class _Pages:
         )
 
 
-def _due(people: People, find: Callable[[Connection], Sequence[Due]]) -> str:
+def _due(people: People, find: Callable[[Connection, int, int], Sequence[Due]]) -> str:
     """Those whose time is over. Nobody is erased by itself: each has a page where a person does that."""
-    with transaction(current_service().engine) as connection:
-        rows = find(connection)
+    service, page = current_service(), paging()
+    with transaction(service.engine) as connection:
+        total = service.count_due(connection)
+        rows = find(connection, page.offset, page.limit)
         names = people.names(connection, [row.patient_id for row in rows])
     note_list()
-    return render_template("console/due.html", people=people, rows=rows, names=names)
+    return render_template(
+        "console/due.html",
+        people=people,
+        rows=rows,
+        names=names,
+        total=total,
+        page=page.page,
+        pages=page.pages(total),
+    )
 
 
 class _AnsweringPages:

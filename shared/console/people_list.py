@@ -71,7 +71,7 @@ class PeopleList:
             rows=rows,
             total=total,
             page=page.page,
-            pages=max(-(-total // page.limit), 1),
+            pages=page.pages(total),
             wanted=wanted,
             filters=as_query(wanted),
             months=months,

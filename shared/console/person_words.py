@@ -6,7 +6,7 @@ from datetime import datetime
 from flask_babel import LazyString, gettext, lazy_gettext
 
 from shared.console import words
-from shared.people.timeline import Happening
+from shared.people.timeline import Happening, HappeningKind
 from shared.words.statuses import Action, RecordOutcome
 
 _REMOVED: Mapping[str, LazyString] = {
@@ -45,19 +45,41 @@ _OUT_OF_REACH: Mapping[str, LazyString] = {
     "tombstones": lazy_gettext("The list beside the local copies could not be written; it is tried again by itself."),
 }
 
+_IMPORTED: Mapping[str, LazyString] = {
+    RecordOutcome.NEW: lazy_gettext("Created by file %(file)s"),
+    RecordOutcome.UPDATED: lazy_gettext("File %(file)s brought something new"),
+    RecordOutcome.UNCHANGED: lazy_gettext("File %(file)s brought nothing new"),
+    RecordOutcome.DELETED: lazy_gettext("Gone according to file %(file)s"),
+    RecordOutcome.REACTIVATED: lazy_gettext("Listed again in file %(file)s"),
+    RecordOutcome.SKIPPED: lazy_gettext("Left out in file %(file)s"),
+    RecordOutcome.HELD: lazy_gettext("Held back in file %(file)s"),
+    RecordOutcome.FAILED: lazy_gettext("Failed in file %(file)s"),
+}
+_NAMED = lazy_gettext("Named in file %(file)s")
+
+
+_HAPPENED: Mapping[tuple[HappeningKind, bool], LazyString | str] = {
+    ("change", True): lazy_gettext("Changed by file %(file)s:"),
+    ("change", False): lazy_gettext("changed:"),
+    ("review", True): lazy_gettext("To be decided because of file %(file)s: %(kind)s %(review)s"),
+    ("review", False): lazy_gettext("To be decided: %(kind)s %(review)s"),
+    ("event", True): lazy_gettext("Told to the other services (%(word)s)"),
+    ("event", False): lazy_gettext("Not yet told to the other services (%(word)s)"),
+    ("action", True): lazy_gettext("decided %(review)s"),
+    ("action", False): "%(action)s %(review)s",
+}
+"""Each kind in its two forms: by a file or not, sent or not, a decision or not."""
+
 
 def what(happening: Happening) -> str:
-    """What happened, in a few words after who did it."""
+    """What happened, after who did it where that is a person. The page fills in what it names: the file and the review
+    as links, the review's kind, the action in words, and the word as the database has it."""
+    word = happening.word or ""
     if happening.kind == "import":
-        return str(gettext("Named in a file"))
-    if happening.kind == "review":
-        return str(gettext("Review: %(kind)s", kind=words.review_kind(happening.word or "")))
-    if happening.kind == "event":
-        sent = gettext("sent") if happening.rule == "sent" else gettext("waiting")
-        return str(gettext("Event %(name)s, %(state)s", name=happening.word, state=sent))
-    if happening.kind == "action":
-        return words.action(happening.word or "")
-    return str(gettext("changed"))
+        return str(_IMPORTED.get(word, _NAMED))
+    by_file = happening.import_id is not None
+    is_first = {"event": happening.rule == "sent", "action": word == Action.RESOLVE}.get(happening.kind, by_file)
+    return str(_HAPPENED[happening.kind, is_first])
 
 
 def said_with_it(happening: Happening) -> str:
@@ -100,16 +122,16 @@ def out_of_reach(sentence: str) -> str:
     return str(_OUT_OF_REACH.get(sentence.partition(":")[0], sentence))
 
 
-def decided(decision: Mapping[str, object]) -> str:
-    """What was decided on something in doubt."""
+def answered(answer: Mapping[str, object]) -> str:
+    """What was answered to something in doubt."""
     sentences = {
-        "also": gettext("File P%(number)s is the person's and was erased as well", number=decision["number"]),
-        "keep": gettext("File P%(number)s is somebody else's and was kept", number=decision["number"]),
-        "others": gettext("Entry %(number)s is another person and was kept", number=decision["number"]),
+        "also": gettext("File P%(number)s is the person's and was erased as well", number=answer["number"]),
+        "keep": gettext("File P%(number)s is somebody else's and was kept", number=answer["number"]),
+        "others": gettext("Entry %(number)s is another person and was kept", number=answer["number"]),
     }
-    return str(sentences[str(decision["choice"])])
+    return str(sentences[str(answer["choice"])])
 
 
-def moment_of(decision: Mapping[str, object]) -> datetime:
+def moment_of(answer: Mapping[str, object]) -> datetime:
     """When it was decided."""
-    return datetime.fromisoformat(str(decision["at"]))
+    return datetime.fromisoformat(str(answer["at"]))

@@ -97,7 +97,7 @@ class ReviewList:
             groups=grouped(reviews, names),
             total=total,
             page=page.page,
-            pages=max(-(-total // page.limit), 1),
+            pages=page.pages(total),
             filters=filters,
             orders=ORDERS,
         )

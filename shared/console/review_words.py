@@ -61,22 +61,22 @@ def explanation(review: Review, service_name: str, subject: Subject | None) -> s
     if isinstance(review.detail, HeldRecordDetail) and not review.detail.candidates:
         return str(_RESEMBLES_ERASED)
     if isinstance(subject, DuplicateSubject) and len(subject.sides) > 1:
-        others = ", ".join(_name(side) for side in subject.sides[1:])
+        others = ", ".join(_name(side, service_name) for side in subject.sides[1:])
         if isinstance(review.detail, DuplicateDetail) and review.detail.rule in _WHY:
             why = str(_WHY[review.detail.rule]) % {"others": others}
             return str(gettext("The registration of %(who)s %(why)s. Is it the same person?",
-                               who=_name(subject.sides[0]), why=why))  # fmt: skip
+                               who=_name(subject.sides[0], service_name), why=why))  # fmt: skip
         if isinstance(review.detail, HeldRecordDetail):
             same = ", ".join(words.field(each.field) for each in subject.fields if not each.differs)
             return str(gettext("The doctors' search lists %(who)s. That may be %(others)s: the same are %(same)s. "
                                "Nothing was written. Who is it?",
-                               who=_name(subject.sides[0]), others=others, same=same or "–"))  # fmt: skip
+                               who=_name(subject.sides[0], service_name), others=others, same=same or "–"))  # fmt: skip
     return str(EXPLANATIONS.get((review.kind, service_name), ""))
 
 
-def _name(side: Side) -> str:
+def _name(side: Side, service_name: str) -> str:
     name = " ".join(str(side.values[part]) for part in ("vorname", "nachname") if side.values.get(part))
-    return name if side.entity_id is None else f"{name} ({side.entity_id})"
+    return name if side.entity_id is None else f"{name} ({words.person_title(service_name)} {side.entity_id})"
 
 
 def shape(subject: Subject | None) -> Shape:

@@ -13,8 +13,9 @@ from shared.core.clock import GERMANY
 _MARK = "\ufeff"
 _BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
-_READ_AS_A_NUMBER = re.compile(r"0[0-9 ./,]*[0-9]|[0-9]{12,}")
-"""Texts that would lose zeros or digits: 01067 becomes 1067, a long phone number 4,9E+12."""
+_READ_AS_A_NUMBER = re.compile(r"[-+/()., 0-9]*[0-9][-+/()., 0-9]*|[0-9]+[eE][0-9]+")
+"""Texts that a spreadsheet would count with: 01067 becomes 1067, a long phone number 4,9E+12, 2-3 a day in March, and
++49 241 5 a sum. All of them, so that a column of postal codes sorts as one."""
 
 
 def spreadsheet(name: str, heading: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
@@ -34,6 +35,7 @@ def cell(value: object) -> str:
         return f"{value.astimezone(GERMANY):%d.%m.%Y %H:%M}"
     text = "" if value is None else str(value)
     if isinstance(value, str) and _READ_AS_A_NUMBER.fullmatch(text):
-        # Excel opens a list with one click and asks nothing; this is the one way to tell it that digits are a text.
+        # Excel opens a list with one click and asks nothing; this is the one way to tell it that digits are a text
+        # and to leave the text as it is. LibreOffice, which asks, takes it likewise if told to evaluate formulas.
         return f'="{text}"'
     return f"'{text}" if text.lstrip(" ").startswith(_BEGINS_A_FORMULA) else text

@@ -14,6 +14,7 @@ from shared.console.excerpts import Excerpt, whole_text
 from shared.console.language import meaning
 from shared.core.clock import now, today
 from shared.core.errors import CopyGone, RejectedError, TransientError
+from shared.imports.ledger import RETRYABLE
 from shared.text.json_faults import fault_of, text_of
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
@@ -34,7 +35,7 @@ class Came:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The person whose registration failed, and what is wrong. `came` is None where no copy is kept."""
+    """The person whose registration failed, and what is wrong."""
 
     name: str
     age: int | None
@@ -42,7 +43,6 @@ class Waiting:
     since_in_words: str
     facts: Facts
     problems: Facts
-    came: Came | None
     mix_up: tuple[object, object] | None
 
 
@@ -51,10 +51,7 @@ def waiting_in(connection: Connection, correcting: Correcting, row: RowMapping) 
     if row["status"] != FileStatus.FAILED or not correcting.is_enterable(row):
         return None
     since = cast("datetime", row.get("uploaded_at") or row["first_seen_at"])
-    try:
-        content = correcting.content_of(row["id"])
-    except (CopyGone, TransientError):
-        content = None
+    content = _content(correcting, row)
     document = correcting.read_remains(content) if content is not None else {}
     person = correcting.person_in(document)
     name = " ".join(str(person[part]) for part in ("vorname", "nachname") if person.get(part))
@@ -67,9 +64,25 @@ def waiting_in(connection: Connection, correcting: Correcting, row: RowMapping) 
         since_in_words=str(format_timedelta(now() - since, granularity="minute")),
         facts=tuple((label, value) for label, value in facts if value),
         problems=_what_is_wrong(correcting, row, content),
-        came=_came(correcting, content) if content is not None else None,
         mix_up=correcting.mix_up(connection, row, document, name),
     )
+
+
+def kept_of(correcting: Correcting, row: RowMapping) -> Came | None:
+    """The file as it came, from which nobody was imported: whoever decides on it has to see it. None where no copy is
+    kept, or nobody may be told of.
+    """
+    if row["status"] not in (*RETRYABLE, FileStatus.DISCARDED) or not correcting.is_enterable(row):
+        return None
+    content = _content(correcting, row)
+    return None if content is None else _came(correcting, content)
+
+
+def _content(correcting: Correcting, row: RowMapping) -> bytes | None:
+    try:
+        return correcting.content_of(row["id"])
+    except (CopyGone, TransientError):
+        return None
 
 
 def _what_is_wrong(correcting: Correcting, row: RowMapping, content: bytes | None) -> Facts:

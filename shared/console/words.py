@@ -28,6 +28,7 @@ from shared.words.statuses import (
     AttemptStatus,
     FileStatus,
     RecordOutcome,
+    Restriction,
     ReviewChoice,
     ReviewKind,
     ReviewState,
@@ -42,6 +43,9 @@ SERVICES: Mapping[str, LazyString] = {
 
 CONSOLES: Mapping[str, LazyString] = {"patient": lazy_gettext("Patients"), "therapist": lazy_gettext("Therapists")}
 """The two consoles as the link between them names them."""
+
+DISTANCE = "max_km"
+"""The one member of how far somebody would go."""
 
 _LONGEST_WORD = 24
 
@@ -118,7 +122,7 @@ ACCESSES: Mapping[str, LazyString] = {
     Access.CREATE: lazy_gettext("entered"),
     Access.CHANGE: lazy_gettext("changed"),
     Access.DELETE: lazy_gettext("deleted"),
-    Access.EXPORT: lazy_gettext("handed out everything held"),
+    Access.EXPORT: lazy_gettext("downloaded"),
 }
 
 ROLES: Mapping[Role, LazyString] = {
@@ -149,6 +153,11 @@ REVIEW_KINDS: Mapping[str, LazyString] = {
     ReviewKind.HELD_DELETIONS: lazy_gettext("Held deletions"),
 }
 
+RESTRICTIONS: Mapping[str, LazyString] = {
+    Restriction.RESTRICTED: lazy_gettext("Processing restricted"),
+    Restriction.WITHDRAWN: lazy_gettext("Consent withdrawn"),
+}
+
 CHOICES: Mapping[str, LazyString] = {
     ReviewChoice.MERGE: lazy_gettext("the same person, joined"),
     ReviewChoice.SEPARATE: lazy_gettext("two different people"),
@@ -169,7 +178,7 @@ ACTIONS: Mapping[str, LazyString] = {
     Action.NOTE: lazy_gettext("noted"),
     Action.TAKE: lazy_gettext("takes care of it"),
     Action.GIVE_BACK: lazy_gettext("does not take care of it any more"),
-    Action.RESOLVE: lazy_gettext("decided"),
+    Action.RESOLVE: lazy_gettext("made a decision"),
     Action.UNDO: lazy_gettext("undid the decision"),
     Action.MERGE: lazy_gettext("joined two entries"),
     Action.CREATE: lazy_gettext("entered the person"),
@@ -330,10 +339,16 @@ def field(name: str) -> str:
     return current_service().fields.labels.get(name) or name.replace("_", " ").capitalize()
 
 
-def field_at(pointer: str) -> str:
-    """The field that a place in a registration is about; empty where it is about none."""
-    section, _, name = pointer.removeprefix("/").partition("/")
-    return field(name) if section == "patient_data" and name.isidentifier() else ""
+def place_of(pointer: str) -> tuple[str, str]:
+    """A place in a file in words, and what is left to say of it exactly: the field of a registration, or which record
+    of a scrape, counted from one. The words are empty where there are none."""
+    section, _, rest = pointer.removeprefix("/").partition("/")
+    first, _, inner = rest.partition("/")
+    if section == "patient_data" and rest.isidentifier():
+        return field(rest), pointer
+    if section == "therapists" and first.isdecimal():
+        return str(gettext("Entry %(number)s", number=int(first) + 1)), inner
+    return "", pointer
 
 
 def value(content: object) -> str:
@@ -346,8 +361,8 @@ def value(content: object) -> str:
         return str(gettext("yes") if content else gettext("no"))
     if isinstance(content, list):
         return ", ".join(value(entry) for entry in content)
-    if isinstance(content, dict) and set(content) == {"max_km"}:
-        return str(gettext("at most %(number)s km", number=content["max_km"]))
+    if isinstance(content, dict) and set(content) == {DISTANCE}:
+        return str(gettext("at most %(number)s km", number=content[DISTANCE]))
     if isinstance(content, dict):
         named = in_order_of_the_week(content)
         return "; ".join(f"{key.replace('_', ' ').capitalize()}: {value(inner)}" for key, inner in named)

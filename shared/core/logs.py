@@ -19,11 +19,11 @@ from shared.core.settings import LogSettings
 ALLOWED_FIELDS = frozenset(
     {
         "event", "level", "logger", "timestamp", "component", "service", "process", "request_id", "run_id",
-        "import_id", "review_id", "entity_id", "event_id", "record_index",
-        "code", "codes", "status", "outcome", "counts", "ignored", "attempts", "trigger",
-        "duration_ms", "delay_seconds", "method", "route", "http_status", "caller", "role",
-        "state", "holder", "worker", "number", "signal", "place", "error", "frames", "revision",
-        "topic", "partition", "reason", "network", "host", "port", "path_kind", "exit_code",
+        "import_id", "entity_id", "event_id",
+        "code", "status", "counts", "ignored", "attempts",
+        "duration_ms", "method", "route", "http_status", "caller", "role",
+        "holder", "worker", "number", "signal", "place", "error", "frames",
+        "topic", "reason", "network", "exit_code",
     }
 )  # fmt: skip
 """Every field that may be logged. All hold ids, counts, codes, or names of parts of the program."""

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from shared.core.errors import DatabaseNotMigrated, SettingsError, TransientError
-from shared.core.settings import DatabaseSettings, DigestSettings
-from shared.database.engine import create_engine, transaction
+from shared.core.settings import DatabaseSettings, DigestSettings, Settings
+from shared.database.engine import POOL_SIZE, create_engine, transaction
 from shared.database.revision import require_revision
 
 _OF_SETTINGS = "digest_secret"
@@ -50,13 +50,17 @@ class Keys:
         return None if self.secret is None else _hmac(self.secret, "curavani digest key")
 
 
-def use_secret(engine: Engine, secret: bytes | None) -> None:
-    """Lets every connection of the engine know the secret of the settings."""
+def keyed_engine(settings: Settings, application_name: str, *, pool_size: int = POOL_SIZE) -> Engine:
+    """The engine of `DATABASE_URL`, of which every connection knows the secret of the settings."""
+    url = settings[DatabaseSettings].database_url.get_secret_value()
+    engine = create_engine(url, application_name=application_name, pool_size=pool_size)
+    secret = settings[DigestSettings].secret
 
     def remember(_driver: object, record: sa.pool.ConnectionPoolEntry) -> None:
         record.info[_OF_SETTINGS] = secret
 
     sa.event.listen(engine, "connect", remember)
+    return engine
 
 
 def keys_of(connection: Connection, table: sa.Table) -> Keys:
@@ -80,12 +84,11 @@ def require_same(fingerprint: str | None, keys: Keys) -> None:
         raise SettingsError(["DIGEST_KEY: is not the one that this database's digests were made with"])
 
 
-def require_secret(database: DatabaseSettings, digests: DigestSettings, table: sa.Table) -> None:
+def require_secret(settings: Settings, table: sa.Table) -> None:
     """Raises `SettingsError` where the secret is another one than before. A database that is away or has no tables of
     ours cannot say so, and is not waited for here.
     """
-    engine = create_engine(database.database_url.get_secret_value(), application_name="curavani", pool_size=1)
-    use_secret(engine, digests.secret)
+    engine = keyed_engine(settings, "curavani", pool_size=1)
     try:
         with suppress(TransientError, DatabaseNotMigrated), transaction(engine) as connection:
             require_revision(connection)

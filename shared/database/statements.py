@@ -3,7 +3,6 @@
 SQLAlchemy compiles such a statement from its cache and wraps its result each time, which costs more than the statement.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +13,6 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import Connection
 
 from shared.database.driver import driver_of
-from shared.database.tables import KernelTables
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
@@ -57,13 +55,3 @@ class KernelStatement:
 
     def _compiled(self, schema: str) -> Statement:
         return Statement(self._text.replace("{schema}", schema))
-
-
-def per_service(build: Callable[..., sa.ClauseElement]) -> Callable[..., Statement]:
-    """Makes a function that builds a statement on a service's tables compile it once for each service."""
-
-    @lru_cache(maxsize=64)
-    def prepared(kernel: KernelTables, *wanted: str) -> Statement:
-        return Statement(build(kernel, *wanted))
-
-    return prepared

@@ -4,7 +4,8 @@ A producer works only in the process that made it, so a `Producer` is made where
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -117,13 +118,10 @@ class Producer:
             return
         self.usable = False
         # Otherwise the client would go on trying in the background, and hold up the end of the process.
-        try:
+        with last_words():
             self._client.purge()
             self._client.poll(0)
-        except KafkaException as exception:
-            # A client that is beyond help says so again at its end. Why was told when it failed.
-            log.warning("producer_closed_with_error", code=exception.args[0].name())
-        finally:
+        with last_words():
             self._client.close()
 
     def _probe(self, receipt: Receipt) -> bool:
@@ -204,6 +202,15 @@ class Producer:
     def _note_error(self, error: KafkaError) -> None:
         log.debug("kafka_error", reason=error.name())
         self._telling_error = more_telling(self._telling_error, error.name())
+
+
+@contextmanager
+def last_words() -> Iterator[None]:
+    """What a client complains of at its end is logged and goes no further: it would hide why the client is ended."""
+    try:
+        yield
+    except KafkaException as exception:
+        log.warning("client_closed_with_error", reason=exception.args[0].name())
 
 
 def connection_configuration(settings: KafkaSettings, name: str) -> dict[str, object]:

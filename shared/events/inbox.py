@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from shared.core.logs import get_logger
 from shared.core.settings import KafkaSettings
-from shared.events.broker import ClientLog, connection_configuration
+from shared.events.broker import ClientLog, connection_configuration, last_words
 
 log = get_logger(__name__)
 
@@ -67,7 +67,8 @@ class Inbox:
 
     def close(self) -> None:
         """Leaves the group, so that another member takes over at once."""
-        self._client.close()
+        with last_words():
+            self._client.close()
 
     def _note_error(self, error: KafkaError) -> None:
         """Logs trouble when it begins or becomes another one, not with every look."""

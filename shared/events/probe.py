@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from shared.core.dependencies import Dependency
 from shared.core.errors import CuravaniError, TransientError
 from shared.core.settings import KafkaSettings
-from shared.events.broker import client_configuration
+from shared.events.broker import client_configuration, last_words
 from shared.events.troubles import broker_trouble, more_telling
 from shared.words.codes import Code
 
@@ -63,14 +63,16 @@ def ask_brokers(settings: KafkaSettings, topic: str) -> None:
         known = client.list_topics(topic, timeout=_SECONDS)
     except KafkaException as exception:
         # Of the connections' errors the client tells when it is asked.
-        client.poll(0)
+        with last_words():
+            client.poll(0)
         telling: str | None = None
         for name in said:
             telling = more_telling(telling, name)
         reason = telling or exception.args[0].name()
         raise BrokerUnavailable(broker_trouble(reason), detail=reason) from None
     finally:
-        client.close()
+        with last_words():
+            client.close()
     error = known.topics[topic].error
     if error is not None:
         is_forbidden = error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED

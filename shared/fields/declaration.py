@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -86,7 +87,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """A JSON object; one that may not be empty is `{}` unless it is set."""
+    """A JSON object; one that may not be empty is `{}` unless it is set. `is_distance` where it says how far, as
+    `{"max_km": 25}`, else people are shown an example with weekdays."""
+
+    is_distance: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ def field(
     return dataclasses.field(metadata={_DECLARED: declared})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fields:
     """All fields of a person, in the order of the declaration."""
 
@@ -211,27 +215,27 @@ class Fields:
     def __iter__(self) -> Iterator[Field]:
         return iter(self.all)
 
-    @property
+    @cached_property
     def announced(self) -> tuple[Field, ...]:
         """What the API returns and events carry."""
         return tuple(field for field in self.all if field.announced)
 
-    @property
+    @cached_property
     def content(self) -> tuple[str, ...]:
         """The names of what a person is described by: changes of it are history, and announced."""
         return tuple(field.name for field in self.announced if field.owner is not Owner.TECHNICAL)
 
-    @property
+    @cached_property
     def settable(self) -> tuple[Field, ...]:
         """What callers of the API may write."""
         return tuple(field for field in self.all if field.settable)
 
-    @property
+    @cached_property
     def searched(self) -> tuple[str, ...]:
         """The names of what a search looks through."""
         return tuple(field.name for field in self.all if field.searched)
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, str]:
         """What people call the fields, by name."""
         return {field.name: field.label for field in self.all if field.label}

@@ -32,27 +32,30 @@ M = TypeVar("M", bound=BaseModel)
 
 def creates(fields: Fields) -> Callable[[type[M]], type[M]]:
     """Gives a model the fields that callers may set of somebody new; what is left out takes its default."""
-    return lambda model: _extended(
-        model, {field.name: (_taken(field, field.required), _left_out(field)) for field in fields.settable}
-    )
+    return extended_by({field.name: (_taken(field, field.required), _left_out(field)) for field in fields.settable})
 
 
 def updates(fields: Fields) -> Callable[[type[M]], type[M]]:
     """Gives a model the fields that callers may set of somebody who is there; what is left out stays as it is."""
-    return lambda model: _extended(
-        model, {field.name: (_taken(field, False), Described(default_factory=_nothing)) for field in fields.settable}
+    return extended_by(
+        {field.name: (_taken(field, False), Described(default_factory=_nothing)) for field in fields.settable}
     )
 
 
 def answers(fields: Fields) -> Callable[[type[M]], type[M]]:
     """Gives a model the fields that are announced."""
-    return lambda model: _extended(model, {field.name: (_answered(field), ...) for field in fields.announced})
+    return extended_by({field.name: (_answered(field), ...) for field in fields.announced})
 
 
-def _extended(model: type[M], definitions: dict[str, Any]) -> type[M]:
-    return create_model(
-        model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **definitions
-    )
+def extended_by(definitions: dict[str, Any]) -> Callable[[type[M]], type[M]]:
+    """Gives a model further fields, each with its type and its default."""
+
+    def extended(model: type[M]) -> type[M]:
+        return create_model(
+            model.__name__, __base__=model, __module__=model.__module__, __doc__=model.__doc__, **definitions
+        )
+
+    return extended
 
 
 def _taken(field: Field, required: bool) -> object:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.engine import Connection
 
 from shared.core.logs import get_logger
+from shared.core.settings import RetentionSettings
 from shared.database.tables import KernelTables
 from shared.history.accesses import forget_accesses
 from shared.history.refusals import forget_refusals
@@ -15,11 +16,11 @@ log = get_logger(__name__)
 Housekeeping = Callable[[Connection], None]
 
 
-def housekeeping(kernel: KernelTables, access_log_days: int) -> Housekeeping:
+def housekeeping(kernel: KernelTables, settings: RetentionSettings) -> Housekeeping:
     """Removes what is past its time; done by a service from its start on, and with every pass."""
 
     def clean(connection: Connection) -> None:
-        forgotten = forget_accesses(connection, kernel, access_log_days)
+        forgotten = forget_accesses(connection, kernel, settings.access_log_days)
         end_old_sessions(connection, kernel)
         forget_refusals(connection, kernel)
         if forgotten:

@@ -24,6 +24,7 @@ from shared.http.requests import MAX_BODY_BYTES
 from shared.http.row_numbers import read_row_numbers
 from shared.http.schema_gate import require_our_schema
 from shared.http.service import Service
+from shared.text.strict_json import printable
 from shared.words.codes import Code
 
 log = get_logger(__name__)
@@ -34,6 +35,16 @@ class _Json(DefaultJSONProvider):
     # Fields come in the order of the schema, which is the order people know.
     sort_keys = False
     default = staticmethod(json_default)
+
+    def dumps(self, obj: object, **options: object) -> str:
+        """As JSON that UTF-8 can hold: half of a surrogate pair, which a broken file may have, stays escaped."""
+        return super().dumps(obj, **options).encode("utf-8", "backslashreplace").decode()
+
+
+class _Response(Response):
+    def set_data(self, value: bytes | str) -> None:
+        """Shows what a broken file may have and no page can."""
+        super().set_data(printable(value) if isinstance(value, str) else value)
 
 
 class _StrictRequest(Request):
@@ -49,6 +60,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json = _Json(app)
     app.request_class = _StrictRequest
+    app.response_class = _Response
     read_row_numbers(app)
     service.attach(app)
     register_error_handlers(app)

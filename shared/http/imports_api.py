@@ -7,6 +7,8 @@ from sqlalchemy.engine import Connection
 
 from shared.core.tokens import Role
 from shared.database.engine import transaction
+from shared.database.tables import OUTCOME_COUNTS
+from shared.fields.schemas import extended_by
 from shared.fields.validation import Input
 from shared.http.accesses import note_list
 from shared.http.answers import Answer, MessageOut, Page, Personal
@@ -28,9 +30,10 @@ class ImportQuery(PageQuery):
     status: Word = Field(None, description="What has become of the file. An unknown status gives an empty page.")
 
 
+@extended_by(dict.fromkeys(OUTCOME_COUNTS, (int, ...)))
 class ImportEntry(Answer):
     """A file in the ledger. Scrapes alone have the postal code, day and version of mapping; the total of the records is
-    named after what they are of.
+    named after what they are of, and each outcome has its count.
     """
 
     id: int
@@ -52,14 +55,6 @@ class ImportEntry(Answer):
     source_deleted_at: datetime | None
     patient_count: int = 0
     therapist_count: int = 0
-    new_count: int
-    updated_count: int
-    unchanged_count: int
-    deleted_count: int
-    reactivated_count: int
-    skipped_count: int
-    held_count: int
-    failed_count: int
 
 
 class ImportPage(Page[ImportEntry]):

@@ -81,6 +81,10 @@ class PageQuery(BaseModel):
     def offset(self) -> int:
         return (self.page - 1) * self.limit
 
+    def pages(self, total: int) -> int:
+        """How many pages so many entries fill; at least one."""
+        return max(-(-total // self.limit), 1)
+
 
 def paging() -> PageQuery:
     """The page that is asked for."""

@@ -151,7 +151,7 @@ def attempts_at(connection: Connection, kernel: KernelTables, import_id: int) ->
 
 
 def visible(row: RowMapping) -> dict[str, object]:
-    """The ledger's row as people may see it."""
+    """The file's row as people may see it."""
     return {name: value for name, value in row.items() if name not in HIDDEN}
 
 

@@ -61,48 +61,55 @@ def digest_text(detail: DigestDetail) -> str:
 
 
 def _news(detail: DigestDetail) -> list[str]:
-    news = [_counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
-    news += [_counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
-    records = [f"{number} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
+    news = [counted(detail["files"], "Datei importiert", "Dateien importiert")] if detail["files"] else []
+    news += [counted(detail["files_failed"], "Datei", "Dateien") + " fehlgeschlagen"] if detail["files_failed"] else []
+    records = [f"{grouped(number)} {_RECORDS.get(name, name)}" for name, number in detail["records"].items()]
     return [*news, *(["Einträge: " + ", ".join(records)] if records else [])] or ["nichts Neues"]
 
 
 def _to_do(detail: DigestDetail) -> list[str]:
     failed, parked = detail["failed"], detail["parked"]
-    lines = [_counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
+    lines = [counted(failed, "fehlgeschlagene Datei", "fehlgeschlagene Dateien")] if failed else []
     for kind in (*ReviewKind, *sorted(detail["reviews"].keys() - set(ReviewKind))):
         number = detail["reviews"].get(kind, 0)
-        lines += [_counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
-    lines += [_counted(parked, "abgelehntes Ereignis", "abgelehnte Ereignisse")] if parked else []
+        lines += [counted(number, *_REVIEWS.get(kind, (kind, kind)))] if number else []
+    lines += [counted(parked, *_PARKED)] if parked else []
     due = detail.get("due", 0)
-    lines += [_counted(due, *_DUE)] if due else []
+    lines += [counted(due, *_DUE)] if due else []
     unknown = detail.get("unknown_copies", 0)
-    return [*lines, *([_counted(unknown, "Kopie ohne Eintrag", "Kopien ohne Eintrag")] if unknown else [])]
+    return [*lines, *([counted(unknown, "Kopie ohne Eintrag", "Kopien ohne Eintrag")] if unknown else [])]
 
 
+_PARKED = ("abgelehnte Meldung an andere Dienste", "abgelehnte Meldungen an andere Dienste")
 _DUE = ("Person, deren Aufbewahrungsfrist abgelaufen ist", "Personen, deren Aufbewahrungsfrist abgelaufen ist")
 _RECORDS: Mapping[str, str] = {
     RecordOutcome.NEW: "neu",
     RecordOutcome.UPDATED: "geändert",
     RecordOutcome.UNCHANGED: "unverändert",
-    RecordOutcome.DELETED: "nicht mehr gelistet",
-    RecordOutcome.REACTIVATED: "wieder gelistet",
+    RecordOutcome.DELETED: "weggefallen",
+    RecordOutcome.REACTIVATED: "wieder da",
     RecordOutcome.SKIPPED: "ausgelassen",
-    RecordOutcome.HELD: "zurückgehalten",
-    RecordOutcome.FAILED: "fehlerhaft",
+    RecordOutcome.HELD: "angehalten",
+    RecordOutcome.FAILED: "fehlgeschlagen",
 }
 _REVIEWS: Mapping[str, tuple[str, str]] = {
     ReviewKind.POSSIBLE_DUPLICATE: ("mögliche Dublette", "mögliche Dubletten"),
     ReviewKind.CONFLICT: (
-        "Widerspruch zwischen Quelle und Mitarbeitenden",
-        "Widersprüche zwischen Quelle und Mitarbeitenden",
+        "Widerspruch zwischen unserem Eintrag und der Arztsuche",
+        "Widersprüche zwischen unseren Einträgen und der Arztsuche",
     ),
-    ReviewKind.HELD_DELETIONS: ("Freigabe von Löschungen", "Freigaben von Löschungen"),
+    ReviewKind.HELD_DELETIONS: ("angehaltene Löschliste", "angehaltene Löschlisten"),
 }
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def counted(number: int, one: str, many: str) -> str:
+    """So many of something, in German."""
+    return f"{grouped(number)} {one if number == 1 else many}"
+
+
+def grouped(number: int) -> str:
+    """The number as people write it in German: `10.024`."""
+    return f"{number:,}".replace(",", ".")
 
 
 def _listed(head: str, lines: list[str]) -> str:

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import make_msgid
 
 from shared.core.settings import MailSettings
-from shared.mail.digest_text import GIST, detail_of, digest_text, state_of
+from shared.mail.digest_text import GIST, counted, detail_of, digest_text, grouped, state_of
 from shared.words.codes import explain
 from shared.words.statuses import AlertKind
 
@@ -61,14 +61,14 @@ def _gist(alerts: Sequence[Alert]) -> str:
     if kinds == {AlertKind.DIGEST}:
         return f"Tagesbericht, {GIST[state_of(detail_of(alerts[0].detail))]}"
     if kinds == {AlertKind.RESOLVED}:
-        return "Problem behoben" if len(alerts) == 1 else f"{len(alerts)} Probleme behoben"
+        return "Problem behoben" if len(alerts) == 1 else f"{grouped(len(alerts))} Probleme behoben"
     files = [alert for alert in alerts if alert.import_id is not None and alert.kind != AlertKind.RESOLVED]
     others = [alert for alert in alerts if alert.import_id is None and alert.kind != AlertKind.RESOLVED]
     parts = []
     if files:
-        parts.append("1 Datei fehlgeschlagen" if len(files) == 1 else f"{len(files)} Dateien fehlgeschlagen")
+        parts.append(counted(len(files), "Datei", "Dateien") + " fehlgeschlagen")
     if others:
-        parts.append("Störung" if len(others) == 1 else f"{len(others)} Störungen")
+        parts.append("Störung" if len(others) == 1 else f"{grouped(len(others))} Störungen")
     reminded = "Erinnerung: " if AlertKind.PROBLEM not in kinds else ""
     return reminded + ", ".join(parts)
 
@@ -81,7 +81,11 @@ def _paragraph(service_name: str, alert: Alert, console_base_url: str | None) ->
         reason = alert.detail.get("reason")
         lines.append(explain(alert.code, None if reason is None else str(reason)).german)
     if "field" in alert.detail:
-        lines.append("Feld {field}: {now} % statt sonst {usual} %.".format(**alert.detail))
+        lines.append(
+            "Feld {label}: {now} % statt sonst {usual} % gefüllt.".format_map(
+                {"label": alert.detail["field"], **alert.detail}
+            )
+        )
     if "number" in alert.detail:
         lines.append("Anzahl: {number}.".format(**alert.detail))
     if "generation" in alert.detail:

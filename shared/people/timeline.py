@@ -63,11 +63,11 @@ _RANK: dict[HappeningKind, int] = {"import": 0, "change": 1, "review": 2, "actio
 
 
 def _imports(connection: Connection, kernel: KernelTables, entity_id: int) -> Iterable[Happening]:
-    outcomes, tracking = kernel.import_outcomes.c, kernel.import_tracking.c
+    outcomes, files = kernel.import_outcomes.c, kernel.import_tracking.c
     statement = (
         sa.select(outcomes.import_id, outcomes.record_index, outcomes.outcome, outcomes.code, outcomes.rule)
-        .add_columns(tracking.processed_at, tracking.first_seen_at)
-        .join_from(kernel.import_outcomes, kernel.import_tracking, tracking.id == outcomes.import_id)
+        .add_columns(files.processed_at, files.first_seen_at)
+        .join_from(kernel.import_outcomes, kernel.import_tracking, files.id == outcomes.import_id)
         .where(outcomes.entity_id == entity_id)
         .order_by(outcomes.id.desc())
         .limit(_MANY)
@@ -127,10 +127,10 @@ def _actions(connection: Connection, kernel: KernelTables, entity_id: int) -> It
 
 def _at_own_file(kernel: KernelTables, entity_id: int) -> sa.ColumnElement[bool]:
     """What people noted, corrected or entered of a file that is about this person alone."""
-    actions, outcomes, tracking = kernel.operator_actions.c, kernel.import_outcomes.c, kernel.import_tracking.c
+    actions, outcomes, files = kernel.operator_actions.c, kernel.import_outcomes.c, kernel.import_tracking.c
     own = (
         sa.select(outcomes.import_id)
-        .join_from(kernel.import_outcomes, kernel.import_tracking, tracking.id == outcomes.import_id)
+        .join_from(kernel.import_outcomes, kernel.import_tracking, files.id == outcomes.import_id)
         .where(outcomes.entity_id == entity_id, kernel.total_column == 1)
     )
     return sa.and_(actions.action.in_((Action.NOTE, Action.CORRECT, Action.ENTER)), actions.import_id.in_(own))

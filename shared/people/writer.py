@@ -70,7 +70,8 @@ class PersonWriter(Generic[P]):
         if not rows:
             return []
         ids = self.reserve_ids(connection, len(rows))
-        self.create_under(connection, dict(zip(ids, rows, strict=True)))
+        complete = ({**row, **self.following(row)} for row in rows)
+        self.create_under(connection, dict(zip(ids, complete, strict=True)))
         record_for_each(connection, self.people.kernel, Action.CREATE, actor, ids)
         return ids
 
@@ -79,12 +80,15 @@ class PersonWriter(Generic[P]):
         return list(self._new_ids.one(connection, count=count)[0])
 
     def create_under(self, connection: Connection, rows: Mapping[int, Values]) -> None:
-        """Inserts validated rows of the same columns under ids that were reserved. Who did it the caller keeps."""
+        """Inserts validated rows of the same columns, those that follow from others among them, under reserved ids.
+
+        Who did it the caller keeps.
+        """
         if not rows:
             return
-        complete = [{**row, **self.following(row), "id": number} for number, row in rows.items()]
-        columns = tuple(complete[0])
-        copy_rows(connection, self.people.table, columns, ([row[name] for name in columns] for row in complete))
+        columns = tuple(next(iter(rows.values())))
+        values = ((*[row[name] for name in columns], number) for number, row in rows.items())
+        copy_rows(connection, self.people.table, (*columns, "id"), values)
         created = f"{self.people.kernel.service_name}.created"
         self._announce(connection, [Announcement(created, number) for number in rows])
 

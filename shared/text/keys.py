@@ -17,6 +17,8 @@ _SPELLED_OUT = str.maketrans(
 )
 _STRIPPED = str.maketrans({"ä": "a", "ö": "o", "ü": "u", "æ": "ae", "œ": "oe", "ø": "o", "å": "a", "ł": "l", "đ": "d"})
 _LATIN_MARKS = re.compile("[\u0300-\u036f]")
+_LATIN = re.compile("[\0-\u00ac\u00ae-\u024f]*")
+"""Of such letters a text is in the composed form; the only invisible one among them is left out, the soft hyphen."""
 _NO_LETTER = re.compile(r"[\W_]+")
 _WHITE_SPACE = re.compile(r"\s+")
 _EXTENSION = re.compile(
@@ -39,7 +41,7 @@ def composed(text: str) -> str:
 
     Two invisible ones stay where they join or part the letters of a word: the zero-width joiner and non-joiner.
     """
-    if text.isascii():
+    if text.isascii() or _LATIN.fullmatch(text):
         return text
     return unicodedata.normalize("NFC", _presorted(_without_invisible(text)))
 
@@ -152,7 +154,7 @@ def _indexable(key: str) -> str:
 
 
 def _without_invisible(text: str) -> str:
-    if not any(unicodedata.category(letter) == "Cf" for letter in set(text)):
+    if text.isprintable():
         return text
     return "".join(letter for letter in _JOINERS_ASIDE.sub("", text) if not _is_invisible(letter))
 
@@ -166,8 +168,10 @@ def _presorted(text: str) -> str:
 
     It sorts each run by insertion: a megabyte of alternating marks would keep the interpreter for hours.
     """
+    if len(text) < _SHORT:
+        return text
     marks = [letter for letter in set(text) if unicodedata.combining(letter) or ord(letter) in _MADE_OF_MARKS]
-    if len(text) < _SHORT or not marks:
+    if not marks:
         return text
     return re.sub(f"[{''.join(marks)}]{{{_SHORT},}}", lambda run: _sorted_marks(run[0]), text)
 

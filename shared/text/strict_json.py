@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from shared.core.errors import Finding, RejectedError
 from shared.words.codes import Code
@@ -11,7 +11,6 @@ from shared.words.codes import Code
 MAX_DEPTH = 50
 
 _BOM = b"\xef\xbb\xbf"
-_CONTAINERS = (dict, list)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -50,13 +49,17 @@ def escaped(key: str) -> str:
 
 def is_too_deep(value: object, *, outside: int = 0) -> bool:
     """Whether lists and objects, with `outside` levels of them around `value`, nest deeper than `MAX_DEPTH`."""
-    level = [value]
-    for _ in range(MAX_DEPTH - outside + 1):
-        level = [container for container in level if type(container) in _CONTAINERS]
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_DEPTH - outside):
+        level = [
+            inner
+            for container in level
+            for inner in (container.values() if isinstance(container, dict) else container)
+            if isinstance(inner, (dict, list))
+        ]
         if not level:
             return False
-        level = [inner for container in level for inner in _inside(container)]
-    return True
+    return bool(level)
 
 
 def object_without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -85,10 +88,9 @@ def is_storable(text: str) -> bool:
     return _UNSTORABLE.search(text) is None
 
 
-def _inside(container: object) -> Iterable[object]:
-    if isinstance(container, dict):
-        return container.values()
-    return container if isinstance(container, list) else ()
+def printable(text: str) -> str:
+    """The text with U+FFFD in the place of what `is_storable` refuses, for people to see."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _unstorable(value: object, pointer: str) -> Iterator[str]:

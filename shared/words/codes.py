@@ -46,7 +46,7 @@ class Code(StrEnum):
     )
     VALIDATION_FAILED = _error(
         "At least one field is missing or not allowed; the findings say which. Correct it in the console or by curavani imports correct: the person is waiting.",
-        "Mindestens ein Feld fehlt oder ist unzulässig; welches, steht bei der Datei. Bitte dort korrigieren: Die Person wartet.",
+        "Mindestens eine Angabe fehlt oder ist nicht erlaubt. Bitte auf der Seite der Datei korrigieren: Die Person wartet.",
     )
     TOKEN_MISMATCH = _error(
         "The token in the file's name is not the one inside: two registrations may be mixed up. Ask the person before importing anything.",
@@ -62,7 +62,7 @@ class Code(StrEnum):
     )
     ERASED_REGISTRATION = _error(
         "This registration belongs to a person whose data was erased. It is not imported again; discard it and delete the source.",
-        "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Quelle löschen.",
+        "Diese Anmeldung gehört zu einer gelöschten Person und wird nicht erneut importiert. Bitte verwerfen und die Datei auch in der Ablage löschen lassen.",
     )
     PATIENT_RESTRICTED = _error(
         "The patient's data is restricted, or consent was withdrawn: nothing is written to them. Take the mark back and retry, or discard the file.",
@@ -103,10 +103,6 @@ class Code(StrEnum):
     DUPLICATE_PATIENT = _finding(
         "The patient exists already and the policy is to leave existing patients alone; the consent was kept.",
         "Die Person ist bereits erfasst und wurde nach Vorgabe nicht verändert; die Einwilligung ist gespeichert.",
-    )
-    DUPLICATE_REGISTRATION = _finding(
-        "This registration was imported already; nothing was done twice.",
-        "Diese Anmeldung wurde bereits importiert; nichts wurde doppelt verarbeitet.",
     )
     SOURCE_GONE = _finding(
         "The object vanished from the bucket before it could be read.",
@@ -243,17 +239,22 @@ class Code(StrEnum):
     )
     # Fields
     MISSING = _error("A required field is missing.", "Ein Pflichtfeld fehlt.")
-    INVALID_TYPE = _error("The value has the wrong type.", "Der Wert hat den falschen Typ.")
-    INVALID_VALUE = _error("The word is not one of the allowed ones.", "Das Wort ist nicht zulässig.")
-    INVALID_DATE = _error("Not a calendar date in the form YYYY-MM-DD.", "Kein gültiges Datum der Form JJJJ-MM-TT.")
+    INVALID_TYPE = _error("The value has the wrong type.", "Eine solche Angabe passt nicht in dieses Feld.")
+    INVALID_VALUE = _error("The word is not one of the allowed ones.", "Dieses Wort ist hier nicht erlaubt.")
+    INVALID_DATE = _error(
+        "Not a calendar date in the form YYYY-MM-DD.", "Das ist kein gültiges Datum der Form JJJJ-MM-TT."
+    )
     INVALID_TIMESTAMP = _error("Not a valid point in time.", "Kein gültiger Zeitpunkt.")
-    INVALID_BOOLEAN = _error("Only true or false are allowed.", "Nur true oder false sind erlaubt.")
+    INVALID_BOOLEAN = _error("Only true or false are allowed.", "Hier geht nur Ja oder Nein (true oder false).")
     INVALID_EMAIL = _error("Not a valid e-mail address.", "Keine gültige E-Mail-Adresse.")
     TOO_LONG = _error("The value is longer than the field allows.", "Der Wert ist länger als erlaubt.")
     OUT_OF_RANGE = _error(
         "The number is outside the allowed range.", "Die Zahl liegt außerhalb des erlaubten Bereichs."
     )
-    NUL_CHARACTER = _error("The text contains a NUL character.", "Der Text enthält ein NUL-Zeichen.")
+    NUL_CHARACTER = _error(
+        "The text contains a character that cannot be stored: NUL, or half of one. Enter it anew.",
+        "Der Text enthält ein unbrauchbares Zeichen (NUL oder ein halbes Zeichen). Bitte neu eintragen.",
+    )
     INVALID_CHARACTER = _error("The text contains a broken character.", "Der Text enthält ein fehlerhaftes Zeichen.")
     COMMUNICATION_UNAVAILABLE = _error(
         "The communication service does not answer. Try again later.",
@@ -293,7 +294,7 @@ class Code(StrEnum):
     )
     EDITED_SINCE = _error(
         "Somebody has changed this field since the review was opened; the source's value would overwrite that. Choose staff to keep what it holds now, or enter the source's value by hand.",
-        "Das Feld wurde inzwischen von Hand geändert; der Wert der Quelle würde das überschreiben. Bitte den eigenen Wert behalten, oder den der Quelle von Hand eintragen.",
+        "Das Feld wurde inzwischen von Hand geändert; der Wert der Arztsuche würde das überschreiben. Bitte unseren Wert behalten, oder den der Arztsuche von Hand eintragen.",
     )
     ASKED_AGAIN = _error(
         "A newer review of the same record has been opened since. Decide that one.",
@@ -310,7 +311,7 @@ class Code(StrEnum):
     )
     STAFF_FIELD_IGNORED = _finding(
         "A field that only staff may set was in the file and was ignored.",
-        "Ein Feld, das nur Mitarbeitende setzen, stand in der Datei und wurde übergangen.",
+        "In der Datei stand ein Feld, das nur wir ausfüllen; es wurde übergangen.",
     )
     MISSING_TOKEN = _finding(
         "The registration carries no token, so it is recognised by its content only.",
@@ -363,26 +364,27 @@ class Code(StrEnum):
     )
     NO_LEADER = _error(
         "No process runs the import. Start the service; its log says why it ended.",
-        "Kein Prozess führt den Import aus. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+        "Der Import läuft nicht. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
     NO_RELAY = _error(
         "No process sends the events. Start the service; its log says why it ended.",
-        "Kein Prozess sendet die Ereignisse an die anderen Dienste. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+        "Meldungen an die anderen Dienste werden nicht gesendet. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
     NO_MAILER = _error(
         "No process sends the mails. Start the service; its log says why it ended.",
-        "Kein Prozess verschickt die Mails. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+        "Mails werden nicht verschickt. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
     NO_CONTACT_READER = _error(
         "No process reads the communication service's events, so last contacts stay as they are. Start the service; its log says why it ended.",
-        "Kein Prozess liest, was der Kommunikationsdienst meldet; die letzten Kontakte bleiben stehen. Bitte den Dienst starten; das Protokoll nennt den Grund.",
+        "Was der Kommunikationsdienst meldet, wird nicht gelesen; die letzten Kontakte bleiben stehen. Bitte den Dienst starten; das Protokoll nennt den Grund.",
     )
     NO_PASS = _error(
         "No pass has finished for twice the interval. Look at the service's log.",
-        "Seit der doppelten Zeitspanne ist kein Durchlauf beendet. Bitte das Protokoll des Dienstes ansehen.",
+        "Der Import hätte längst wieder nach Dateien sehen sollen. Bitte das Protokoll des Dienstes ansehen.",
     )
     NO_PASS_YET = _finding(
-        "No pass has finished yet; the first one is due.", "Es ist noch kein Durchlauf beendet; der erste steht an."
+        "No pass has finished yet; the first one is due.",
+        "Der Import hat noch nicht nach Dateien gesehen; er tut es gleich.",
     )
     DISABLED = _finding(
         "The import is switched off by its setting.", "Der Import ist durch seine Einstellung abgeschaltet."
@@ -401,7 +403,7 @@ class Code(StrEnum):
     )
     FILL_RATE_DROPPED = _error(
         "A field is filled far less often in the latest scrapes than before. The source or the scraper may have changed.",
-        "Ein Feld ist in den neuesten Daten der Arztsuche viel seltener gefüllt als sonst. Quelle oder Scraper könnten sich geändert haben.",
+        "Ein Feld ist in den neuesten Daten der Arztsuche viel seltener gefüllt als sonst. Arztsuche oder Scraper könnten sich geändert haben.",
     )
     DAILY_DIGEST = _finding(
         "The daily digest: whether all is well, something changed, or somebody is needed.",
@@ -413,11 +415,11 @@ class Code(StrEnum):
     )
     EVENTS_PARKED = _error(
         "Events that the brokers refuse wait for a person; release them once the cause is mended.",
-        "Von Kafka abgelehnte Ereignisse warten; bitte nach Behebung der Ursache freigeben.",
+        "Meldungen an andere Dienste, die Kafka ablehnt, warten; bitte nach Behebung der Ursache freigeben.",
     )
     ALERTS_WAITING = _error(
         "Alerts wait for the mail server for more than an hour. Check its address and login.",
-        "Meldungen warten seit über einer Stunde auf den Mailserver. Bitte Adresse und Anmeldung prüfen.",
+        "Mails warten seit über einer Stunde auf den Mailserver. Bitte Adresse und Anmeldung prüfen.",
     )
     DELETE_PENDING_LONG = _error(
         "Imported registrations still lie in the bucket after a day. Check the permission to delete objects.",
@@ -425,31 +427,31 @@ class Code(StrEnum):
     )
     EVENTS_WAITING = _error(
         "Events wait for the brokers. They are sent when the brokers are back; check them if it lasts.",
-        "Ereignisse warten auf Kafka. Sie werden von selbst gesendet; hält es an, bitte Kafka prüfen.",
+        "Meldungen an andere Dienste warten auf Kafka. Sie werden von selbst gesendet; hält es an, bitte Kafka prüfen.",
     )
     BROKER_UNAVAILABLE = _error(
         "The Kafka brokers cannot be reached. Events wait in the database and are sent when they are back.",
-        "Kafka ist nicht erreichbar. Ereignisse warten in der Datenbank und werden von selbst nachgesendet.",
+        "Kafka ist nicht erreichbar. Meldungen an andere Dienste warten in der Datenbank und werden von selbst nachgesendet.",
     )
     BROKER_ADDRESS_UNKNOWN = _error(
         "No machine has the name of the Kafka brokers. Correct KAFKA_BOOTSTRAP_SERVERS, or the name that the brokers advertise. Events wait, and are sent by themselves.",
-        "Den Rechnernamen von Kafka gibt es nicht. Bitte KAFKA_BOOTSTRAP_SERVERS berichtigen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+        "Den Rechnernamen von Kafka gibt es nicht. Bitte KAFKA_BOOTSTRAP_SERVERS berichtigen lassen. Meldungen warten und werden von selbst nachgesendet.",
     )
     BROKER_TLS_FAILED = _error(
         "The encrypted connection to the Kafka brokers fails: certificate, host name or CA do not fit, or the listener is none with TLS. Check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_LOCATION. Events wait, and are sent by themselves.",
-        "Die verschlüsselte Verbindung zu Kafka kommt nicht zustande. Bitte Zertifikat, KAFKA_SECURITY_PROTOCOL und KAFKA_SSL_CA_LOCATION prüfen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+        "Die verschlüsselte Verbindung zu Kafka kommt nicht zustande. Bitte Zertifikat, KAFKA_SECURITY_PROTOCOL und KAFKA_SSL_CA_LOCATION prüfen lassen. Meldungen warten und werden von selbst nachgesendet.",
     )
     BROKER_LOGIN_REFUSED = _error(
         "The Kafka brokers refuse the login. Check KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD. Events wait, and are sent by themselves.",
-        "Kafka lehnt die Anmeldung ab. Bitte Verfahren, Benutzer und Kennwort prüfen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+        "Kafka lehnt die Anmeldung ab. Bitte Verfahren, Benutzer und Kennwort prüfen lassen. Meldungen warten und werden von selbst nachgesendet.",
     )
     BROKER_FORBIDDEN = _error(
         "The Kafka brokers refuse a right that is none of a topic's: IdempotentWrite on the cluster, or Read on the consumer group. Grant it. Events wait, and are sent by themselves.",
-        "Kafka verweigert ein Recht (IdempotentWrite auf dem Cluster oder Read auf der Verbrauchergruppe). Bitte erteilen lassen. Ereignisse warten und werden von selbst nachgesendet.",
+        "Kafka verweigert ein Recht (IdempotentWrite auf dem Cluster oder Read auf der Verbrauchergruppe). Bitte erteilen lassen. Meldungen warten und werden von selbst nachgesendet.",
     )
     TOPIC_MISSING = _error(
         "The Kafka topic does not exist. Create it: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (of therapists: therapist-events). Events wait, and are sent by themselves.",
-        "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Ereignisse warten und werden von selbst nachgesendet.",
+        "Das Kafka-Thema fehlt. Bitte anlegen: kafka-topics.sh --bootstrap-server HOST:9092 --create --topic patient-events --partitions 3 --replication-factor 3 (bei Therapeuten: therapist-events). Meldungen warten und werden von selbst nachgesendet.",
     )
     COMMUNICATION_TOPIC_UNAVAILABLE = _error(
         "The topic named by COMMUNICATION_EVENTS_TOPIC does not exist, or the brokers do not allow reading it. Correct the name, create it or grant the right; last contacts are then caught up on by themselves.",
@@ -457,24 +459,22 @@ class Code(StrEnum):
     )
     EVENT_TOO_LARGE = _error(
         "The brokers refuse an event for its size. Raise the topic's max.message.bytes, then release the event: curavani events status shows its number, curavani events release sends it.",
-        "Kafka lehnt ein Ereignis wegen seiner Größe ab. Bitte max.message.bytes des Themas erhöhen und das Ereignis freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",
+        "Kafka lehnt eine Meldung an andere Dienste wegen ihrer Größe ab. Bitte max.message.bytes des Themas erhöhen und die Meldung freigeben (curavani events status nennt die Nummer, curavani events release sendet es).",
     )
     TOPIC_NOT_ALLOWED = _error(
         "The brokers do not allow writing to the topic. Grant the rights Write and Describe on it; events wait, and are sent by themselves.",
-        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte die Rechte Write und Describe erteilen lassen; Ereignisse warten und werden von selbst nachgesendet.",
+        "Kafka erlaubt das Schreiben in das Thema nicht. Bitte die Rechte Write und Describe erteilen lassen; Meldungen warten und werden von selbst nachgesendet.",
     )
     EVENT_REFUSED = _error(
         "The brokers refuse an event for good, and later events of the same entry wait. Decide: curavani events release tries it again, curavani events drop gives it up (curavani events status shows its number).",
-        "Kafka lehnt ein Ereignis endgültig ab; spätere Ereignisse desselben Eintrags warten. Bitte entscheiden: curavani events release versucht es erneut, curavani events drop gibt es auf (curavani events status nennt die Nummer).",
+        "Kafka lehnt eine Meldung an andere Dienste endgültig ab; spätere zum selben Eintrag warten. Bitte entscheiden: curavani events release versucht sie erneut, curavani events drop gibt sie auf (curavani events status nennt die Nummer).",
     )
     # Findings on scrapes
     INVALID_ZIP = _error("The postal code is not five digits.", "Die Postleitzahl hat nicht fünf Ziffern.")
     UNKNOWN_SALUTATION = _finding(
         "The salutation is unknown and left out.", "Die Anrede ist unbekannt und bleibt leer."
     )
-    MISSING_SALUTATION = _finding(
-        "There is no salutation; nothing is guessed.", "Die Anrede fehlt; geraten wird nicht."
-    )
+    MISSING_SALUTATION = _finding("There is no salutation; nothing is guessed.", "Die Anrede fehlt und bleibt leer.")
     UNKNOWN_STATUS = _finding(
         "The status word is unknown and counts as modified.", "Das Statuswort ist unbekannt und gilt als geändert."
     )
@@ -517,7 +517,7 @@ class Code(StrEnum):
     )
     ID_REASSIGNED = _finding(
         "The source gave this id to somebody else; the person decided, not the id.",
-        "Die Quelle hat diese Kennung neu vergeben; entschieden hat die Person, nicht die Kennung.",
+        "Die Arztsuche hat diese Nummer neu vergeben; entschieden hat die Person, nicht die Nummer.",
     )
     DUPLICATE_IN_FILE = _finding(
         "The same person stands in the file twice; the second record was left out.",
@@ -525,11 +525,11 @@ class Code(StrEnum):
     )
     AMBIGUOUS_IDENTITY = _finding(
         "Several therapists may be meant; nothing was written, a decision is waiting.",
-        "Mehrere Therapeuten kommen in Frage; nichts wurde geschrieben, eine Entscheidung steht aus.",
+        "Mehrere Therapeuten kommen in Frage; es wurde nichts geändert, eine Entscheidung steht aus.",
     )
     CONFLICT = _finding(
         "Staff and source changed the same field differently; staff's value stays, a decision is waiting.",
-        "Mitarbeitende und Quelle haben dasselbe Feld geändert; Ihr Wert bleibt, eine Entscheidung steht aus.",
+        "Unser Eintrag und die Arztsuche widersprechen sich; unser Wert bleibt, eine Entscheidung steht aus.",
     )
     LISTED_ELSEWHERE = _finding(
         "Another file of the same day has the word about this practice, as a rule that of its own postal code; what this one says differently was not taken over.",
@@ -553,7 +553,7 @@ class Code(StrEnum):
     )
     DISPLACED = _finding(
         "Listed in another file of the same day or later: pushed out of this list, not gone.",
-        "In einer anderen Datei desselben Tages oder später gelistet: verdrängt, nicht gelöscht.",
+        "Steht in einer anderen Datei desselben Tages oder einer späteren: aus dieser Liste verdrängt, aber nicht weggefallen.",
     )
     UNKNOWN_THERAPIST = _finding(
         "A deletion of somebody who is not known; there is nothing to do.",

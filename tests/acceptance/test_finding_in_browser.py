@@ -4,15 +4,16 @@ import json
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
+from tests.acceptance.axe import violations
 
 pytestmark = pytest.mark.slow
 
 ENDLESS = "Ö" * 100
 MOST_PAGES = 30
-AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
-CONTRAST = {"resultTypes": ["violations"], "runOnly": {"type": "rule", "values": ["color-contrast"]}}
+AXE = {"rules": {"target-size": {"enabled": True}}}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 # Words that a line of a phone can hold, and that stand on two lines all the same.
 BROKEN_WORDS = r"""() => {
   const found = [];
@@ -120,8 +121,7 @@ def faults_of(page):
 
 
 def faults(page, options):
-    violations = Axe().run(page, options=options).response["violations"]
-    return [(entry["id"], node["html"][:200]) for entry in violations for node in entry["nodes"]]
+    return [(entry["id"], node["html"][:200]) for entry in violations(page, **options) for node in entry["nodes"]]
 
 
 def test_the_figures_of_a_bar_show_when_it_is_pointed_at_reached_or_pressed(visit):

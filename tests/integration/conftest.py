@@ -22,6 +22,7 @@ from shared.core.settings import read_settings
 from shared.imports.passes import PassReport
 from standins.local import free_port
 from standins.storage_emulator import StorageEmulator
+from tests import processes
 from therapist_service import bootstrap as therapist_bootstrap
 
 REGISTRATION: dict[str, Any] = {
@@ -279,7 +280,7 @@ def run_service(process_environment: dict[str, str], tmp_path: Path) -> Iterator
         command = [sys.executable, "-m", "curavani", "serve", service, "--port", str(port), *options]
         environment = {**process_environment, **changes}
         with log.open("w") as opened:
-            process = subprocess.Popen(command, env=environment, stdout=opened, stderr=opened, start_new_session=True)
+            process = processes.Popen(command, env=environment, stdout=opened, stderr=opened, start_new_session=True)
         started.append(ServiceProcess(process, port, log))
         return started[-1]
 
@@ -292,11 +293,17 @@ def run_service(process_environment: dict[str, str], tmp_path: Path) -> Iterator
 
 @pytest.fixture
 def curavani(process_environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command line as a process of its own; keywords are changes of its environment, `before` runs in its shell."""
+    """The command line as a process of its own; keywords are changes of its environment.
 
-    def run(*arguments: str, before: str = "true", **changes: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "-m", "curavani", *arguments],
+    With `before`, which a shell runs first, it starts from nothing.
+    """
+
+    def run(*arguments: str, before: str | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "curavani", *arguments]
+        in_shell = ["sh", "-c", f'{before}; exec "$@"', "sh", *command]
+        how = processes.run if before is None else subprocess.run
+        return how(
+            command if before is None else in_shell,
             env={**process_environment, **changes},
             capture_output=True,
             text=True,

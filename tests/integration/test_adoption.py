@@ -20,6 +20,7 @@ from shared.database.engine import create_engine
 from shared.text.keys import email_key, name_key
 from standins.local import wait_until
 from standins.platform_database import CHILDREN, REVISIONS, fill, make_tables
+from tests import processes
 from therapist_service.app import create_app as create_therapist_app
 
 PATIENTS, THERAPISTS = "patient_service.patienten", "therapist_service.therapeuten"
@@ -384,7 +385,7 @@ def test_a_kill_in_the_middle_leaves_all_as_it_was(new_platform):
     url = new_platform("November", patients=3000, therapists=3000)
     before = everything(url)
     command = [sys.executable, "-m", "curavani", "db", "adopt"]
-    process = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.DEVNULL)
+    process = processes.Popen(command, env={**os.environ, "DATABASE_URL": url}, stdout=subprocess.DEVNULL)
     with psycopg.connect(url, autocommit=True) as connection:
         locked = (
             "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted"

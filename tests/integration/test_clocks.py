@@ -1,12 +1,12 @@
 """Two machines of which one has a clock that is wrong by hours: what it writes and decides is by the database's."""
 
-import subprocess
 import sys
 
 import pytest
 import sqlalchemy as sa
 
 from shared.database.engine import transaction
+from tests import processes
 
 # The hours by which the process's clock is wrong come first.
 SHIFTED = """
@@ -61,7 +61,7 @@ def waiting(storage_server, bucket, make_registration):
 def test_a_process_whose_clock_is_wrong_writes_and_decides_by_the_databases(hours, process_environment, moments):
     command = [sys.executable, "-c", SHIFTED, str(hours), "imports", "run", "patient"]
     environment = {**process_environment, "PATIENT_IMPORT_RETRY_BASE_SECONDS": "600"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = processes.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1, done.stderr
     found = moments()
     # Neither due at once nor in seven hours.

@@ -506,7 +506,7 @@ def test_a_discard_needs_a_reason_and_keeps_it_with_the_actor(operator, engine, 
     assert without.status_code == 400
     assert "Bitte nennen Sie den Grund" in without.text
     done = operator.form(f"/console/imports/{failed_file}/discard", reason="Testdatei", delete_source="yes")
-    assert "Datei P1 ist verworfen; der nächste Durchlauf löscht sie" in operator.page(done.location).text
+    assert "Datei P1 ist verworfen und wird beim nächsten Import" in operator.page(done.location).text
     with transaction(engine) as connection:
         row = ledger.find(connection, kernel, failed_file)
     assert (row["status"], row["discard_reason"], row["delete_source"]) == ("discarded", "Testdatei", True)
@@ -554,12 +554,12 @@ def test_events_that_the_brokers_refuse_are_counted_apart(operator, engine):
             connection.execute(sa.text(f"{event} VALUES ('x', 'x', '1', '{{}}', {parked})"))
     page = operator.page("/console").text
     numbers = dict(re.findall(r'<dt>([^<]+)</dt><dd class="number">(\d+)</dd>', page))
-    assert (numbers["Noch nicht an andere Dienste gemeldet"], numbers["Abgelehnte Ereignisse"]) == ("3", "2")
+    assert (numbers["Noch nicht an andere Dienste gemeldet"], numbers["Von Kafka abgelehnte Meldungen"]) == ("3", "2")
 
 
 def test_an_action_without_an_importer_says_so(operator, failed_file):
     done = operator.form("/console/imports/run")
-    assert "Zurzeit führt kein Prozess den Import aus" in operator.page(done.location).text
+    assert "Der Import läuft zurzeit nicht" in operator.page(done.location).text
 
 
 @pytest.mark.parametrize(

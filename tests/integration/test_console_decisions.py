@@ -169,7 +169,7 @@ def test_a_duplicate_says_why_and_what_comes_of_it_and_shows_both_afterwards(sig
     patients.run()
     olga = sign_in("o", create_patient_app)
     page = olga.page("/console/decisions/1").text
-    assert "dieselbe E-Mail-Adresse wie Max Mustermann (1), aber einen anderen Namen" in page
+    assert "dieselbe E-Mail-Adresse wie Max Mustermann (Patient 1), aber einen anderen Namen" in page
     row = re.search(r"<tr>\s*<th scope=\"row\">Ort</th>.*?</tr>", page, re.DOTALL)[0]
     assert re.findall(r"Köln|Aachen", row) == ["Köln", "Aachen", "Köln"]
     olga.form("/console/decisions/1/resolve", choice="merge:1", compared="yes")

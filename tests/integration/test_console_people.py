@@ -46,8 +46,8 @@ def sign_in(database_url, bucket, storage_server, tmp_path):
     }
     apps = []
 
-    def sign(role, create_app=create_patient_app):
-        app = create_app(environment, start_workers=False)
+    def sign(role, create_app=create_patient_app, **settings):
+        app = create_app(environment | settings, start_workers=False)
         apps.append(app)
         app.test_client_class = Person
         person = app.test_client()
@@ -156,7 +156,7 @@ def test_a_duplicate_is_decided_with_who_and_when_and_undone(sign_in, duplicate)
     page = operator.page("/console/decisions/1").text
     assert "Patient 2" in page
     assert re.search(r"auch wo wir sie berichtigt hatten.*Status, Diagnose und andere eigene Vermerke bleiben", page)
-    assert "dieselbe E-Mail-Adresse wie Max Mustermann (1), aber einen anderen Namen" in page
+    assert "dieselbe E-Mail-Adresse wie Max Mustermann (Patient 1), aber einen anderen Namen" in page
     differing = page.index("Was sich unterscheidet")
     assert differing < page.index("Erika", differing) < page.index("Was gleich ist")
     answer = operator.form("/console/decisions/1/resolve", choice="separate", comment="Geschwister")
@@ -246,10 +246,10 @@ def test_a_persons_page_tells_which_file_and_which_person_changed_what(sign_in, 
     operator.form("/console/decisions/1/resolve", choice="source")
     page = re.sub(r"<[^>]+>|\s+", " ", operator.page("/console/people/1").text)
     page = re.sub(r"\s+", " ", page)
-    assert "Olga geändert Telefon 0241 777 → wurde zu +49 241 99999" in page
-    assert "Olga entschieden TE1 die Arztsuche hat recht" in page
-    assert "Datei T1 : in einer Datei genannt neu" in page
-    assert "Ereignis therapist.updated" in page
+    assert "Olga hat geändert: Telefon 0241 777 → wurde zu +49 241 99999" in page
+    assert "Olga hat TE1 entschieden: die Arztsuche hat recht" in page
+    assert "Durch Datei T1 neu angelegt" in page
+    assert "Noch nicht an andere Dienste gemeldet (therapist.updated)" in page
     assert operator.page("/console/people/99").status_code == 404
 
 
@@ -308,6 +308,22 @@ def test_what_is_in_doubt_is_decided_before_an_erasure(sign_in, duplicate, make_
     (style,) = re.findall("<style>(.*?)</style>", printed.text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}';" in printed.headers["Content-Security-Policy"]
+
+
+def test_a_copy_in_doubt_is_told_before_an_erasure_and_decided_after_it(sign_in, patients, make_registration):
+    patients.upload(make_registration())
+    patients.run()
+    copy = patients.copies / "2025" / "07" / f"1751720035000000_{'a' * 32}.json"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_bytes(make_registration("cccccccc", email="anders@example.com"))
+    operator = sign_in("operate")
+    assert "1 Kopie ohne Eintrag gehört vielleicht zur Person." in operator.page("/console/people/1/erase").text
+    erasure = operator.form("/console/people/1/erase", number="1").location
+    assert "Datei P2" in operator.page(erasure).text
+    assert "anders@example.com" in operator.page("/console/imports/2").text
+    operator.form(erasure, **{"file-2": "also"})
+    assert "noch nicht abgeschlossen" not in operator.page(f"{erasure}/certificate.html").text
+    assert not copy.exists()
 
 
 def as_opened(page):
@@ -426,3 +442,59 @@ def test_a_therapist_who_objects_is_erased_with_a_certificate_and_can_be_allowed
     assert wilma.form(f"/console/people/left-out/{number}/allow").status_code == 403
     assert olga.form(f"/console/people/left-out/{number}/allow").status_code == 302
     assert {olga.page(f"/console/people/left-out/{number}").status_code} == {404}
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "asked"),
+    [
+        ("look", "/console/people", "Namen und Angaben sehen: Olga, Rita, Wilma."),
+        ("look", "/console/decisions/1", "Entscheiden können: Olga."),
+        ("read", "/console/decisions", "Entscheiden können: Olga."),
+        ("write", "/console/decisions/1", "Entscheiden können: Olga."),
+        ("read", "/console/people/1", "Ändern können: Olga, Wilma."),
+        ("write", "/console/people/1", "Löschen können: Olga."),
+        ("look", "/console/people/1", "das dürfen nur: Olga, Rita, Wilma."),
+        ("write", "/console/accesses", "das dürfen nur: Olga."),
+    ],
+)
+def test_who_may_not_is_told_by_name_who_may(sign_in, duplicate, role, path, asked):
+    assert asked in sign_in(role).page(path).text
+    assert asked not in sign_in("operate").page(path).text
+
+
+def test_of_a_failed_file_everybody_is_told_who_can_do_what(sign_in, patients, make_registration):
+    patients.upload(make_registration(anrede="Herrn", hat_ptv11=True), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
+    pages = {role: sign_in(role).page("/console/imports/1").text for role in ("look", "write", "operate")}
+    correcting, mending = "Anmeldungen korrigieren können: Olga, Wilma.", "Erneut versuchen und verwerfen können: Olga."
+    told = {role: (correcting in page, mending in page, "Bitte" in page) for role, page in pages.items()}
+    assert told == {"look": (True, True, False), "write": (False, True, True), "operate": (False, False, True)}
+    assert "<dt>Psychotherapeutische Sprechstunde</dt>" in pages["write"]
+    assert "hat_ptv11" not in pages["write"]
+
+
+def test_a_place_in_a_scrape_is_that_of_a_record_counted_from_one(sign_in, therapists, make_therapist):
+    broken = make_therapist(2, location={"postal_code": "1"})
+    therapists.scrape([make_therapist(1), broken, make_therapist(3)])
+    therapists.run()
+    page = sign_in("read", create_therapist_app).page("/console/imports/1").text
+    assert "<b>Eintrag 2</b> <code>location/postal_code</code>" in page
+    assert "/therapists/" not in page
+
+
+def test_who_is_due_to_be_erased_stands_on_pages_the_longest_first(sign_in, patients):
+    with patients.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO patient_service.patienten"
+                " (anrede, geschlecht, vorname, nachname, name_key, search_key, created_at, updated_at)"
+                " SELECT 'Frau', 'weiblich', 'Ada', 'Alt' || number, 'ada alt', 'ada alt',"
+                " now() - make_interval(days => 100 + number), now() - make_interval(days => 100 + number)"
+                " FROM generate_series(1, 41) AS number"
+            )
+        )
+    rita = sign_in("read", PATIENT_RETENTION_DAYS="110")
+    pages = [rita.page(f"/console/people/due?page={number}").text for number in (1, 2)]
+    named = [re.findall(r"Ada Alt(\d+)", page) for page in pages]
+    assert named == [[str(number) for number in range(41, 21, -1)], [str(number) for number in range(21, 9, -1)]]
+    assert all("32 Personen" in page for page in pages)

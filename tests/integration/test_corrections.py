@@ -144,6 +144,12 @@ def test_the_document_is_answered_as_it_came(patients, api, failed, make_registr
     assert (status, shown) == (200, document(make_registration, anrede="Herrn", bemerkung={"a": [1, None]}))
 
 
+def test_half_a_character_is_answered_as_it_came(api, failed, make_registration):
+    number = failed(make_registration(ort="@").replace(b'"@"', b'"K\\ud83d"'))
+    status, shown = api("GET", f"/api/imports/{number}/document", token="r-token")
+    assert (status, shown["patient_data"]["ort"]) == (200, "K\ud83d")
+
+
 def test_what_is_not_to_be_corrected_is_refused_with_its_code(patients, api, failed, make_registration):
     mixed_up = failed(name="Mustermann_Max_20250705_ffffffff.json")
     right = {"document": document(make_registration), "reason": "x"}

@@ -162,6 +162,28 @@ def test_an_erasure_that_cannot_reach_the_bucket_is_completed_by_a_later_pass(pa
     assert certificate(patients)["completed_at"]
 
 
+@pytest.mark.parametrize("denied", ["download", "delete"])
+def test_an_object_that_storage_denied_and_lists_again_is_deleted_after_all(patients, make_registration, denied):
+    name = "Mustermann_Max_20250801_0b1ab67b.json"
+    patients.upload(make_registration(), "first.json")
+    patients.run()
+    patients.upload(make_registration(anrede="Herrn"), name)
+    patients.storage.faults.add(denied, 404, name=name)
+    patients.run()
+    assert erase(patients)["completed_at"]
+    assert patients.in_bucket() == [name]
+    patients.storage.faults.add("delete", 403, times=None)
+    patients.run()
+    assert certificate(patients)["completed_at"] is None
+    assert "cloud_objects" in certificate(patients)["not_reached"][0]
+    patients.storage.faults.clear()
+    patients.run()
+    assert patients.in_bucket() == []
+    assert certificate(patients)["completed_at"]
+    assert certificate(patients)["removed"]["cloud_objects"] > 0
+    assert "Mustermann" not in everything(patients)
+
+
 def test_an_erasure_without_the_copies_volume_is_completed_once_it_is_back(patients, make_registration):
     patients.upload(make_registration())
     patients.run()

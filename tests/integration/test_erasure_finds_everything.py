@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from patient_service.app import create_app
-from patient_service.certificates import Decisions, certificate_page
+from patient_service.certificates import DoubtAnswers, certificate_page
 from patient_service.erasure import PersonBusy
 from patient_service.imports.person_locks import lock_person
 from patient_service.models import kernel
@@ -36,7 +36,7 @@ def everything(patients):
 
 
 def erase(patients, patient_id=1, **decisions):
-    return patients.parts.erasure.erase(patient_id, "api:olga", Decisions(**decisions))
+    return patients.parts.erasure.erase(patient_id, "api:olga", DoubtAnswers(**decisions))
 
 
 BEARER = {"Authorization": "Bearer o-token-of-24-characters"}
@@ -178,6 +178,34 @@ def test_a_copy_that_no_file_knows_is_told_and_goes_with_the_person(max_, make_r
     max_.run()
     assert max_.rows("SELECT resolved_at FROM patient_service.alert_outbox")[0]["resolved_at"]
     assert unknown_copies(max_) == (0, [], 0)
+
+
+def test_a_copy_that_no_file_knows_and_that_may_be_the_persons_gets_a_number_and_waits(max_, make_registration):
+    for number, vorname in enumerate(("Max", "Eva")):
+        unknown = max_.copies / "2025" / "07" / f"175172003500000{number}_{'a' * 32}.json"
+        unknown.parent.mkdir(parents=True, exist_ok=True)
+        unknown.write_bytes(make_registration("cccccccc", vorname=vorname, email="anderer@example.com"))
+    assert len(max_.parts.erasure.preview(1).doubtful_copies) == 1
+    assert len(max_.files()) == 1, "nothing was touched"
+    certificate = erase(max_)
+    assert (certificate["doubtful"], certificate["completed_at"]) == ([2], None)
+    (entry,) = max_.files()[1:]
+    assert (entry["status"], entry["error_code"]) == ("discarded", "copy_unknown")
+    max_.run()
+    assert certificate_page(erase(max_, also=[2])).count("Datei P2: gehört zur Person, ebenfalls gelöscht") == 1
+    assert [path.read_bytes() for path in max_.copies.rglob("*.json")] == [unknown.read_bytes()]
+    assert str(max_.files()[1]).count("a" * 32) == 0
+
+
+def test_a_copy_in_doubt_keeps_its_number_for_the_next_person(max_, make_registration):
+    unknown = max_.copies / "2025" / "07" / f"1751720035000000_{'a' * 32}.json"
+    unknown.parent.mkdir(parents=True, exist_ok=True)
+    unknown.write_bytes(make_registration("cccccccc", email="anderer@example.com"))
+    max_.upload(make_registration("bbbbbbbb", email="max@example.com"), "b.json")
+    max_.run()
+    assert erase(max_, keep=[], others=[])["doubtful"] == [3]
+    assert erase(max_, keep=[3], others=[2])["completed_at"]
+    assert erase(max_, 2)["doubtful"] == [3]
 
 
 def unknown_copies(patients):

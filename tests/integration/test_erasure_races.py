@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from standins.local import wait_until
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ def start(process_environment):
     def started(command):
         line = [sys.executable, "-m", "curavani", *COMMANDS[command]]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(line, env=process_environment, **quiet)
+        return processes.Popen(line, env=process_environment, **quiet)
 
     return started
 

@@ -14,7 +14,7 @@ from shared.words.statuses import FileStatus, Work
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "curavani.rules.yml"
-RULE_TESTS = DEPLOY / "prometheus" / "curavani.rules.test.yml"
+RULE_TESTS = sorted((DEPLOY / "prometheus").glob("*.test.yml"))
 DASHBOARD = json.loads((DEPLOY / "grafana" / "curavani.json").read_text(encoding="utf-8"))
 
 KNOWN = {metric.name for metric in catalogue.ALL}
@@ -87,13 +87,13 @@ def test_rules_and_health_have_the_same_limits(name, limit):
 
 
 def test_every_rule_is_tried():
-    tried = set(re.findall(r'alertname="(\w+)"', RULE_TESTS.read_text(encoding="utf-8")))
+    tried = set(re.findall(r'alertname="(\w+)"', "".join(file.read_text(encoding="utf-8") for file in RULE_TESTS)))
     assert tried == {rule["alert"] for rule in rules}
 
 
 @pytest.mark.slow
 def test_the_rules_fire_when_they_should(promtool):
-    tried = subprocess.run([promtool, "test", "rules", RULE_TESTS], capture_output=True, text=True, check=False)
+    tried = subprocess.run([promtool, "test", "rules", *RULE_TESTS], capture_output=True, text=True, check=False)
     assert tried.returncode == 0, tried.stdout + tried.stderr
 
 

@@ -87,6 +87,9 @@ def listing(*items, **more):
         listing({**ITEM, "size": "much"}),
         listing({**ITEM, "name": ""}),
         listing({**ITEM, "name": 7}),
+        *[listing({**ITEM, "generation": odd}) for odd in ("0", "-1", "9" * 19, "9" * 5000, 1.5e400)],
+        *[listing({**ITEM, "size": odd}) for odd in ("-1", 1.5e400, [])],
+        *[listing({**ITEM, "timeCreated": odd}) for odd in (7, "2025-07-05T14:33:55", "0001-01-01T00:00:00+14:00")],
         listing(ITEM, nextPageToken="the same"),
     ],
     ids=json.dumps,
@@ -99,8 +102,18 @@ def test_an_answer_that_is_no_listing_is_storage_away(answering, answer):
     bucket.close()
 
 
-def test_a_body_that_is_no_json_is_storage_away(answering):
-    answering.append(b"<html>")
+@pytest.mark.parametrize("answer", [None, {}, listing({**ITEM, "generation": None})], ids=json.dumps)
+def test_a_page_that_is_no_listing_makes_nothing_of_those_before_it(answering, answer):
+    answering += [json.dumps(listing(ITEM, nextPageToken="more")).encode(), json.dumps(answer).encode()]
+    bucket = a_bucket()
+    with pytest.raises(StorageUnavailable):
+        bucket.list_objects()
+    bucket.close()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe{}"])
+def test_a_body_that_is_no_json_is_storage_away(answering, body):
+    answering.append(body)
     bucket = a_bucket()
     with pytest.raises(StorageUnavailable):
         bucket.list_objects()

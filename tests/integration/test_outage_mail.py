@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from datetime import timedelta
@@ -19,6 +18,7 @@ from shared.mail.outage import EVERY, TOLERATED_OUTAGE, OutageMail
 from standins.local import free_port, wait_until
 from standins.mail_sink import MailSink
 from standins.postgres import EmbeddedPostgres
+from tests import processes
 
 URL = "postgresql://someone:secret@db.example.com:5432/curavani"
 
@@ -153,7 +153,7 @@ def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_ba
         }
         command = [sys.executable, "-m", "gunicorn", "patient_service.app:create_app()", "--worker-class", "gthread"]
         command += ["--log-level", "warning", "--workers", workers, "--bind", f"127.0.0.1:{free_port()}"]
-        service = subprocess.Popen(command, env=environment, start_new_session=True)
+        service = processes.Popen(command, env=environment, start_new_session=True)
         try:
             assert wait_until(lambda: len(leading(url)) == 1, 60)
             begin(server)

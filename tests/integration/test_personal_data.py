@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 
@@ -12,6 +11,7 @@ import requests
 
 from standins.local import free_port, wait_until
 from standins.mail_sink import MailSink
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -170,7 +170,7 @@ def start_service(patients, database_url, sink, base, output):
         "LOG_LEVEL": "DEBUG",
     }
     command = [sys.executable, "-m", "curavani", "serve", "patient", "--port", base.rpartition(":")[2]]
-    return subprocess.Popen(command, env=environment, start_new_session=True, stdout=output, stderr=output)
+    return processes.Popen(command, env=environment, start_new_session=True, stdout=output, stderr=output)
 
 
 def settled(patients):

@@ -15,6 +15,7 @@ import pytest
 
 from shared.core.errors import LockHeld
 from standins.local import wait_until
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -109,4 +110,4 @@ def start_import(patients, database_url):
         "LOG_LEVEL": "ERROR",
     }
     command = [sys.executable, "-m", "curavani", "imports", "run", "patient"]
-    return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)
+    return processes.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL)

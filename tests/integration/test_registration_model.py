@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from patient_service import bootstrap
-from patient_service.certificates import Decisions
+from patient_service.certificates import DoubtAnswers
 from patient_service.imports.bucket import Patience
 from patient_service.models import kernel
 from patient_service.use_cases import update_patients
@@ -29,6 +29,7 @@ from shared.core.settings import read_settings
 from shared.database.engine import create_engine, transaction
 from shared.imports import mend
 from standins.local import wait_until
+from tests import processes
 
 pytestmark = [
     pytest.mark.slow,
@@ -190,7 +191,7 @@ class Life:
             is_there = self.hold_at(step, stack)
             command = [sys.executable, "-m", "curavani", "imports", "run", "patient"]
             quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            process = subprocess.Popen(command, env={**os.environ, **self.environment}, **quiet)
+            process = processes.Popen(command, env={**os.environ, **self.environment}, **quiet)
             stack.callback(process.wait)
             stack.callback(process.kill)
             assert wait_until(lambda: is_there() or process.poll() is not None, 120)
@@ -236,7 +237,7 @@ class Life:
         number = self.number_of(person)
         certificate = self.parts.erasure.erase(number, "api:olga")
         if certificate["completed_at"] is None:
-            certificate = self.parts.erasure.erase(number, "api:olga", Decisions(also=certificate["doubtful"]))
+            certificate = self.parts.erasure.erase(number, "api:olga", DoubtAnswers(also=certificate["doubtful"]))
         assert certificate["completed_at"]
         del self.people[person]
         self.lives[person] += 1

@@ -214,6 +214,39 @@ def test_the_smallest_postal_code_has_the_word_where_nobody_had_it(therapists, m
     assert counts(latest(therapists, "52066")) == {"skipped": 1}
 
 
+@pytest.fixture(params=[1, 640 * 1024], ids=["alone", "together"])
+def in_batches(therapists, request):
+    """The import that applies each file of a day by itself, or all of them together."""
+    therapists.parts.source.batch_bytes = request.param
+    return therapists
+
+
+@pytest.mark.parametrize(
+    ("week", "own", "telephone"),
+    [
+        (3, {"phone": "0241 12345"}, "0241 12345"),
+        (3, {"phone": ""}, "0241 12345"),
+        (1, None, "0241 999"),
+        (1, "unreadable", "0241 12345"),
+    ],
+)
+def test_whose_word_counts_does_not_depend_on_which_files_are_applied_together(
+    in_batches, make_therapist, week, own, telephone
+):
+    """The neighbour's file comes first. That of the own postal code has been away, is silent about the telephone or
+    about the practice, or cannot be read: then it is expected."""
+    put_day(in_batches, WEEKS[0], {"52062": [anna(make_therapist), make_therapist(50)]})
+    events = len(in_batches.events())
+    listed = [anna(make_therapist, **own)] if isinstance(own, dict) else []
+    in_batches.scrape([anna(make_therapist, phone="0241 999"), make_therapist(51)], WEEKS[week], "52060")
+    in_batches.scrape([*listed, make_therapist(50)], WEEKS[week], "52062")
+    if own == "unreadable":
+        in_batches.put(b"{", f"{WEEKS[week].replace('-', '')}/52062.json")
+    in_batches.run()
+    assert in_batches.therapists()[0]["telefon"] == telephone
+    assert len(in_batches.events()) - events == 1 + (telephone == "0241 999")
+
+
 @pytest.mark.parametrize("together", [True, False])
 def test_a_file_that_calls_a_practice_deleted_leaves_the_word_to_the_one_that_lists_it(
     therapists, make_therapist, together

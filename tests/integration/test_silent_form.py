@@ -40,12 +40,21 @@ def came(patients, moments):
         )
 
 
+def a_copy_is_found(patients):
+    """One of nobody knows whom, which an erasure had to give a number."""
+    patients.rows(
+        "INSERT INTO patient_service.import_tracking (source_key, status, error_code)"
+        " VALUES ('unknown copy/digest', 'discarded', 'copy_unknown') RETURNING id"
+    )
+
+
 def two_a_day(until_days_ago):
     return [now() - timedelta(days=until_days_ago + half / 2) for half in range(140)]
 
 
 def test_a_form_that_falls_silent_is_told_and_its_return_too(patients, look, make_registration):
     came(patients, two_a_day(until_days_ago=6))
+    a_copy_is_found(patients)
     patients.run()
     assert look() == ["no_registration"]
     patients.upload(make_registration())

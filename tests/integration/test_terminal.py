@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from curavani.__main__ import app
 from curavani.pages.commands import all_commands
 from standins.local import wait_until
+from tests import processes
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COMMANDS = dict(all_commands(typer.main.get_command(app), "curavani"))
@@ -48,7 +49,7 @@ def on_terminal(environment):
     def run(columns, *arguments, **changes):
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-        process = subprocess.Popen(
+        process = processes.Popen(
             [sys.executable, "-m", "curavani", *arguments],
             env={**environment, **changes},
             stdin=slave,
@@ -74,7 +75,7 @@ def _read(descriptor):
 @pytest.fixture
 def piped(environment):
     def run(*arguments, **changes):
-        return subprocess.run(
+        return processes.run(
             [sys.executable, "-m", "curavani", *arguments],
             env={**environment, **changes},
             capture_output=True,
@@ -163,7 +164,7 @@ def test_ctrl_c_finishes_the_file_in_hand_and_the_next_run_the_rest(environment,
         patients.upload(make_registration(f"{number:08x}", email=f"m{number}@example.com"), name)
     met = patients.storage.faults.taken
     patients.storage.faults.add("download", "hold", name=names[2])
-    process = subprocess.Popen(
+    process = processes.Popen(
         [sys.executable, "-m", "curavani", "imports", "run", "patient"],
         env=environment,
         stdout=subprocess.PIPE,
@@ -257,7 +258,7 @@ def test_nothing_is_erased_unless_the_number_is_typed_again(environment, patient
 
 
 def test_a_second_importer_is_named_and_waited_for_only_if_asked(piped, environment):
-    held = subprocess.Popen(
+    held = processes.Popen(
         [sys.executable, "-c", _HOLDER],
         env=environment,
         stdin=subprocess.PIPE,
@@ -268,7 +269,7 @@ def test_a_second_importer_is_named_and_waited_for_only_if_asked(piped, environm
     ran = piped("imports", "run", "patient")
     assert ran.returncode == 3
     assert f":{held.pid}" in ran.stderr
-    waiting = subprocess.Popen(
+    waiting = processes.Popen(
         [sys.executable, "-m", "curavani", "imports", "run", "patient", "--wait"],
         env=environment,
         stderr=subprocess.PIPE,

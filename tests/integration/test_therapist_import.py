@@ -12,7 +12,7 @@ from shared.people.writer import Change
 from shared.reviews.values import Resolution
 from standins.local import wait_until
 from therapist_service.imports.mapping import map_record
-from therapist_service.imports.register import Register, arrival
+from therapist_service.imports.register import Arrival, Register
 from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
 from therapist_service.use_cases import lock_therapists, update_therapists
@@ -443,8 +443,8 @@ def test_of_a_postal_code_only_those_who_resemble_a_record_are_read(therapists, 
     record = map_record(make_therapist(7, id="praxis999", basic_info={"first_name": "Kunibert"}), 0)
     with therapists.engine.begin() as connection:
         register = Register(connection)
-        register.meet([arrival(record, "52XXX")])
-    assert [entry.id for entry in register.of(arrival(record, "52XXX").listed)] == [7]
+        register.meet([Arrival(record, "52XXX")])
+    assert [entry.id for entry in register.of(Arrival(record, "52XXX").listed)] == [7]
     assert len(register._entries) == 1
 
 

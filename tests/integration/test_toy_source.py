@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import signal
-import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from shared.imports.records import Outcome, write_outcomes
 from shared.imports.retry import RetryRule
 from shared.imports.source import Found, Group, Settlement, SourceGone
 from shared.words.statuses import FileStatus, RecordOutcome
+from tests import processes
 from therapist_service.models import kernel
 
 ROOT = Path(__file__).parents[2]
@@ -312,10 +312,10 @@ def test_a_file_that_kills_the_process_pays_for_the_third_time_and_the_next_has_
     lists.write("b.csv")
     arguments = [str(Path(__file__).parent), database_url, str(lists.folder)]
     for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=ROOT, check=False, timeout=120)
+        done = processes.run([sys.executable, "-c", KILLED, *arguments], cwd=ROOT, check=False, timeout=120)
         assert done.returncode == -signal.SIGKILL
     assert lists.files()[0][0] == "pending"
-    subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=ROOT, check=True, timeout=120)
+    processes.run([sys.executable, "-c", KILLED, *arguments], cwd=ROOT, check=True, timeout=120)
     assert [status for import_id, _, status, _ in lists.attempts() if import_id == 1] == ["interrupted"] * 3
     assert lists.listed() == ["Storch", "Falke"]
     assert lists.files() == [("retrying", "interrupted", 1), ("success", None, 1)]

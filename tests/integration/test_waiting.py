@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from standins.local import wait_until
+from tests import processes
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 NAMES = [f"A_B_20250705_{number:08x}.json" for number in range(3)]
@@ -46,7 +47,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         command = [sys.executable, "-m", "curavani", *arguments]
-        self.process = subprocess.Popen(
+        self.process = processes.Popen(
             command, env={**environment, "TERM": "xterm"}, stdin=slave, stdout=slave, stderr=slave,
             start_new_session=True,
         )  # fmt: skip
@@ -127,7 +128,7 @@ def test_the_command_imports_itself_where_the_service_dies_meanwhile(
 ):
     met = patients.storage.faults.taken
     patients.storage.faults.add("download", "hold", times=None, name=NAMES[1])
-    waiting = subprocess.Popen(
+    waiting = processes.Popen(
         [sys.executable, "-m", "curavani", "imports", "run", "patient", "--wait", "--json"],
         env=process_environment,
         stdout=subprocess.PIPE,
@@ -147,7 +148,7 @@ def test_the_command_imports_itself_where_the_service_dies_meanwhile(
 def test_ctrl_c_while_waiting_leaves_the_service_to_its_pass(process_environment, service, patients, three_files):
     met = patients.storage.faults.taken
     patients.storage.faults.add("download", "hold", times=None, name=NAMES[1])
-    waiting = subprocess.Popen(
+    waiting = processes.Popen(
         [sys.executable, "-m", "curavani", "imports", "run", "patient", "--wait"],
         env=process_environment,
         stderr=subprocess.PIPE,

@@ -144,6 +144,21 @@ def test_a_broken_file_is_entered_by_hand_from_what_can_be_read(patients, sign_i
     assert patients.in_bucket() == []
 
 
+def test_a_text_that_no_page_can_show_is_shown_with_its_place_and_stays_wrong_until_it_is_mended(
+    patients, sign_in, failed, make_registration
+):
+    number = failed(make_registration(nachname="@").replace(b'"@"', b'"K\\ud83d\\u0000"'))
+    person = sign_in("w")
+    for page in ("", "/correct", "/by-hand"):
+        shown = person.page(f"/console/imports/{number}{page}")
+        assert shown.status_code == 200
+        assert "K\ufffd\ufffd" in shown.text
+    address, untouched = f"/console/imports/{number}/correct", {**WHO, "nachname": "K\ufffd\ufffd", "reason": "gesehen"}
+    assert person.form(address, **untouched).status_code == 400
+    assert person.form(address, **{**untouched, "nachname": "Kowalski"}).status_code == 302
+    assert [row["nachname"] for row in patients.patients()] == ["Kowalski"]
+
+
 def test_a_mix_up_shows_both_sides_and_is_entered_with_its_consent(patients, sign_in, failed, make_registration):
     patients.upload(
         make_registration("aaaaaaaa", vorname="Erika", email="e@example.com"), "M_Erika_20250701_aaaaaaaa.json"

@@ -226,7 +226,7 @@ def test_a_field_that_the_source_stops_filling_is_told_and_its_return(leads, the
     dropped, resolved = sink.messages
     assert dropped["Subject"] == "[Curavani] Therapeuten-Import: Störung"
     assert "fill_rate_dropped" in dropped.get_content()
-    assert "Feld email: 53 % statt sonst 87 %." in dropped.get_content()
+    assert "Feld E-Mail: 53 % statt sonst 87 % gefüllt." in dropped.get_content()
     assert resolved["Subject"] == "[Curavani] Therapeuten-Import: Problem behoben"
 
 
@@ -316,9 +316,9 @@ def test_the_digest_says_what_there_is_to_do_without_a_name(well, digest, execut
     assert subject.endswith("es gibt etwas zu tun")
     for line in (
         "1 fehlgeschlagene Datei",
-        "2 Widersprüche zwischen Quelle und",
+        "2 Widersprüche zwischen unseren Einträgen und",
         "1 mögliche Dublette",
-        "no_pass: Seit",
+        "no_pass: Der Import",
     ):
         assert f"- {line}" in text
     assert "Mustermann" not in text

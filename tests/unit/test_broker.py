@@ -1,13 +1,21 @@
 """What the Kafka client is told, and what of its words gets into the log."""
 
+import io
 import json
 import subprocess
 import sys
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Producer as Client
 
-from shared.core.settings import KafkaSettings
-from shared.events.broker import client_configuration
+from shared.core.logs import configure_logging
+from shared.core.settings import KafkaSettings, LogSettings
+from shared.events.broker import client_configuration, last_words
+
+ROOT = Path(__file__).parents[2]
 
 SENDING = """
 import json
@@ -46,6 +54,36 @@ def test_the_client_gets_the_settings_and_nothing_for_those_that_are_not_given()
             "ssl.ca.location": __file__,
         }.items()
     )
+
+
+def test_a_client_that_complains_at_its_end_hides_nothing():
+    stream = io.StringIO()
+    configure_logging(LogSettings(), stream=stream, service="test")
+
+    def complain(_):
+        raise KafkaException(KafkaError(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER))
+
+    away = Client({"bootstrap.servers": "127.0.0.1:1", "error_cb": complain, "log_level": 0})
+
+    def fail():
+        try:
+            raise ZeroDivisionError
+        finally:
+            with last_words():
+                away.poll(10)
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["reason"]) == ("client_closed_with_error", "OUT_OF_ORDER_SEQUENCE_NUMBER")
+
+
+def test_every_client_is_ended_so():
+    for path in (ROOT / "shared" / "events").glob("*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for before, line in pairwise(lines):
+            if line.strip() in ("client.close()", "self._client.close()"):
+                assert before.strip() == "with last_words():", path
 
 
 @pytest.mark.slow

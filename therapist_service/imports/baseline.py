@@ -91,7 +91,7 @@ def _takes(row: Therapist, record: MappedRecord, envelope: Envelope) -> bool:
     """Whether the row gets its base here: it has none, or one that a neighbour's file of the same day gave it, while
     this is the file of the practice's own postal code. A base of an import stays.
     """
-    if not has_base(row):
+    if not has_base(row.source_record):
         return True
     is_of_today = row.source_word_at is not None and import_tracker.day_of(row.source_word_at) == envelope.scrape_day
     is_neighbours = row.source_import_id is None and row.source_word_zip != envelope.zip
@@ -101,7 +101,7 @@ def _takes(row: Therapist, record: MappedRecord, envelope: Envelope) -> bool:
 def _reduced(row: Therapist) -> Values:
     """The fields of which the row's own value counts as the source's word."""
     said = row.source_record or {}
-    if not has_base(row):
+    if not has_base(said):
         return said
     # A neighbour's file has been here already, and has left it so.
     own = getattr(row, _REDUCED)

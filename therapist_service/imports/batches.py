@@ -4,8 +4,10 @@ The rows that the files of a batch may be about are in memory (`register`). The 
 other, and what has come of it is written at the end: a batch costs the same few statements, however many files it has.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy.engine import Connection
 
@@ -14,11 +16,12 @@ from shared.imports.source import Settlement
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports.envelope import is_implausible_change, plausibility
+from therapist_service.imports.files_to_come import FilesToCome
 from therapist_service.imports.import_tracker import applied_before
 from therapist_service.imports.journal import Journal
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.imports.neighbours import Neighbours
-from therapist_service.imports.register import Arrival, Register, arrival
+from therapist_service.imports.register import Arrival, Register
 from therapist_service.imports.scrape import Scrape, faults_of
 from therapist_service.imports.scrape_day import Day
 from therapist_service.imports.therapist_importer import Audience, Run
@@ -35,22 +38,30 @@ class FileToApply:
 
 
 def apply_scrapes(
-    connection: Connection, files: Sequence[FileToApply], audience: Audience, at_hand: Sequence[Scrape] = ()
+    connection: Connection,
+    files: Sequence[FileToApply],
+    audience: Audience,
+    at_hand: Sequence[Scrape] = (),
+    to_come: FilesToCome | None = None,
 ) -> list[Settlement]:
     """Applies scrapes of different postal codes in the caller's transaction, each after those before it, or says why
-    nothing of one is applied; returns how their ledger rows are to be settled.
+    nothing of one is applied; returns how their files are to be settled.
 
-    `at_hand` are the scrapes with which these may be compared, without it themselves. Raises `RejectedError`
-    (`implausible_change`) for one of them: then the caller undoes what was applied.
+    They are compared with the scrapes `at_hand`, without it with each other, and with those `to_come`. Raises
+    `RejectedError` (`implausible_change`) for one of them: then the caller undoes what was applied.
     """
-    return _Batch(connection, files, audience, at_hand or [file.scrape for file in files]).apply()
+    return _Batch(connection, files, audience, _neighbours(at_hand or [file.scrape for file in files], to_come)).apply()
 
 
 class _Batch:
     """Files that are applied together."""
 
     def __init__(
-        self, connection: Connection, files: Sequence[FileToApply], audience: Audience, at_hand: Sequence[Scrape]
+        self,
+        connection: Connection,
+        files: Sequence[FileToApply],
+        audience: Audience,
+        neighbours: Mapping[date, Neighbours],
     ) -> None:
         self.connection = connection
         self.audience = audience
@@ -62,10 +73,7 @@ class _Batch:
         )
         leaves_out = any(before.leaves_out for before in self._before.values())
         self.left_out = suppressed(connection) if leaves_out else NOBODY
-        days = {scrape.envelope.scrape_day for scrape in at_hand}
-        self._neighbours = {
-            day: Neighbours([scrape for scrape in at_hand if scrape.envelope.scrape_day == day]) for day in days
-        }
+        self._neighbours = neighbours
         self._applied: set[object] = set()
 
     def apply(self) -> list[Settlement]:
@@ -81,7 +89,7 @@ class _Batch:
             if file.scrape.is_small and not self._why_needless(file):
                 area = file.scrape.envelope.area
                 arrivals += [
-                    arrival(record, area)
+                    Arrival(record, area)
                     for chunk in file.scrape.chunks()
                     for record in chunk
                     if isinstance(record, MappedRecord)
@@ -109,3 +117,13 @@ class _Batch:
             raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
         self._applied.add((scrape.sha256, scrape.envelope.scrape_day))
         return settlement
+
+
+def _neighbours(at_hand: Sequence[Scrape], to_come: FilesToCome | None) -> dict[date, Neighbours]:
+    """The files that speak beside each other, by their scrape day."""
+    by_day: dict[date, list[Scrape]] = defaultdict(list)
+    for scrape in at_hand:
+        by_day[scrape.envelope.scrape_day].append(scrape)
+    return {
+        day: Neighbours(scrapes, to_come if to_come and to_come.day == day else None) for day, scrapes in by_day.items()
+    }

@@ -22,8 +22,8 @@ from shared.reviews.values import HeldDeletion, HeldDeletionsDetail
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports.deletions import Deletion, day_guard_holds, guard_holds
-from therapist_service.imports.questions import ask_about_deletions, settle_answered
-from therapist_service.imports.removals import Removal, decision_on, is_listed_since, locked_rows, remove_all
+from therapist_service.imports.removals import Removal, deletion_of, is_listed_since, locked_rows, remove_all
+from therapist_service.imports.review_upkeep import ask_about_deletions, settle_answered
 from therapist_service.models import kernel
 
 _HELD = Deletion(RecordOutcome.HELD, Code.HELD_DELETION)
@@ -32,7 +32,7 @@ _SAID_TWICE = Deletion(RecordOutcome.UNCHANGED)
 
 def conclude_days(connection: Connection, through: date | None) -> list[FileStatus]:
     """Decides the deletions that wait, those of this day and earlier ones; without a day all, and then closes the
-    questions that newer data has answered.
+    reviews that newer data has answered.
 
     Returns the status of each file that had deletions waiting.
     """
@@ -68,12 +68,12 @@ class _Day:
     def conclude(self) -> list[FileStatus]:
         """Marks as gone, asks, and gives each waiting record its outcome."""
         waiting = [one for one in self._proposals if one.outcome is None]
-        decided = self._guarded({one: decision_on(self._rows.get(one.entity_id), self._day) for one in waiting})
+        decided = self._guarded({one: deletion_of(self._rows.get(one.entity_id), self._day) for one in waiting})
         self._remove([one for one, deletion in decided.items() if deletion.outcome == RecordOutcome.DELETED])
         return self._keep(decided)
 
     def _guarded(self, decided: Mapping[_Proposal, Deletion]) -> dict[_Proposal, Deletion]:
-        """The decisions once the guard has looked at them; whom it holds, a person is asked about."""
+        """What becomes of each once the guard has looked at them; whom it holds, a person is asked about."""
         gone = [one for one, deletion in decided.items() if deletion.outcome == RecordOutcome.DELETED]
         by_zip: dict[str, set[int]] = defaultdict(set)
         for proposal in [*gone, *self._earlier_gone()]:

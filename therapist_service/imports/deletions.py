@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from shared.words.codes import Code
 from shared.words.statuses import RecordOutcome
-from shared.words.vocabulary import Therapeutstatus
 
 _TOLERATED = 5
 _TOLERATED_A_DAY = 20
@@ -15,26 +14,25 @@ _TOLERATED_A_DAY = 20
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """What becomes of one deletion: the record's outcome, the finding's code, and whether the row becomes `inaktiv`."""
+    """What becomes of one deletion: the record's outcome, and the finding's code."""
 
     outcome: RecordOutcome
     code: Code | None = None
-    deactivates: bool = False
 
 
-def decide_deletion(status: str | None, *, already_removed: bool, is_listed: bool) -> Deletion:
-    """The decision on a matched row of this status; None where no row matched.
+def decide_deletion(*, is_known: bool, already_removed: bool, is_listed: bool) -> Deletion:
+    """What becomes of a matched row, or where no row matched: nobody is known then.
 
     `already_removed` rows are left alone, so that staff who set somebody active again are not overruled every week.
-    `is_listed` means by a file of the same scrape day or a later one. A blocked therapist stays blocked.
+    `is_listed` means by a file of the same scrape day or a later one.
     """
-    if status is None:
+    if not is_known:
         return Deletion(RecordOutcome.SKIPPED, Code.UNKNOWN_THERAPIST)
     if already_removed:
         return Deletion(RecordOutcome.UNCHANGED)
     if is_listed:
         return Deletion(RecordOutcome.SKIPPED, Code.DISPLACED)
-    return Deletion(RecordOutcome.DELETED, deactivates=status == Therapeutstatus.AKTIV)
+    return Deletion(RecordOutcome.DELETED)
 
 
 def guard_holds(gone: int, active_before: int) -> bool:

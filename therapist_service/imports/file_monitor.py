@@ -19,6 +19,7 @@ from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
 from therapist_service.imports.batches import FileToApply, apply_scrapes
 from therapist_service.imports.day_end import conclude_days
+from therapist_service.imports.files_to_come import FilesToCome
 from therapist_service.imports.scrape import Record, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 from therapist_service.imports.therapist_importer import Audience
@@ -26,9 +27,6 @@ from therapist_service.models import kernel
 from therapist_service.suppressions import settle_keys
 
 log = get_logger(__name__)
-
-_BATCH_BYTES = 640 * 1024
-"""About a thousand records: what is read and written together."""
 
 
 @dataclass(slots=True)
@@ -40,6 +38,8 @@ class ScrapeSource:
     max_file_bytes: int
     audience: Audience
     stage: Stage = unmeasured
+    batch_bytes: int = 640 * 1024
+    """About a thousand records: what is read and written together."""
     watch_records: Callable[[int, int], None] = field(default=lambda _done, _of: None)
     """Told how many records of the file in hand are done, and of how many: a large one takes minutes."""
     _begun: set[date] = field(default_factory=set, init=False)
@@ -47,6 +47,8 @@ class ScrapeSource:
 
     _at_hand: list[Scrape] = field(default_factory=list, init=False)
     """The scrapes of the batch that is applied."""
+    _to_come: FilesToCome | None = field(default=None, init=False)
+    """The other files of its day."""
 
     kernel = kernel
     releases = False
@@ -81,7 +83,7 @@ class ScrapeSource:
         entries = [(self._order_key(item, moment), claim.file.id, claim) for claim, item in items]
         entries.sort(key=itemgetter(0, 1))
         for day, of_day in groupby(entries, key=lambda entry: entry[0][0]):
-            yield Group(self._batches(claim for _, _, claim in of_day), day)
+            yield Group(self._batches([claim for _, _, claim in of_day], day), day)
 
     def open(self, locked: LockedConnection, claim: Claim[ScrapeFile]) -> Scrape:
         if claim.item is None:
@@ -90,13 +92,15 @@ class ScrapeSource:
             scrape = read_scrape(self.folder, claim.item, self.max_file_bytes)
         self._begin_day(locked, scrape.envelope.scrape_day)
         self._at_hand.append(scrape)
+        if self._to_come:
+            self._to_come.arrive(claim.item)
         return scrape
 
     def apply(self, connection: Connection, opened: Sequence[tuple[File, Scrape]]) -> list[Settlement]:
         files = [
             FileToApply(file.id, self._watched(scrape), import_tracker.is_accepted(file)) for file, scrape in opened
         ]
-        settlements = apply_scrapes(connection, files, self.audience, self._at_hand)
+        settlements = apply_scrapes(connection, files, self.audience, self._at_hand, self._to_come)
         return [
             replace(settlement, noted=import_tracker.known_by(scrape.sha256, scrape.envelope))
             for settlement, (_, scrape) in zip(settlements, opened, strict=True)
@@ -123,8 +127,9 @@ class ScrapeSource:
         day, moment = self.folder.order_key(item, present)
         return day, item.zip, moment
 
-    def _batches(self, claims: Iterable[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-        for batch in _together(claims):
+    def _batches(self, claims: Sequence[Claim[ScrapeFile]], day: date) -> Iterator[Sequence[Claim[ScrapeFile]]]:
+        self._to_come = FilesToCome(self.folder, day, [claim.item for claim in claims if claim.item])
+        for batch in _together(claims, self.batch_bytes):
             self._at_hand.clear()
             yield batch
 
@@ -146,15 +151,15 @@ class ScrapeSource:
         return replace(scrape, chunks=chunks)
 
 
-def _together(claims: Iterable[Claim[ScrapeFile]]) -> Iterator[Sequence[Claim[ScrapeFile]]]:
+def _together(claims: Iterable[Claim[ScrapeFile]], batch_bytes: int) -> Iterator[Sequence[Claim[ScrapeFile]]]:
     """Small files together, but no two of one postal code: what becomes of the second depends on the first."""
     batch: dict[str, Claim[ScrapeFile]] = {}
-    room = _BATCH_BYTES
+    room = batch_bytes
     for claim in claims:
         size, zip_code = (claim.item.size, claim.item.zip) if claim.item else (0, "")
         if batch and (size > room or zip_code in batch):
             yield list(batch.values())
-            batch, room = {}, _BATCH_BYTES
+            batch, room = {}, batch_bytes
         batch[zip_code] = claim
         room -= size
     if batch:

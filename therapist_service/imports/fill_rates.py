@@ -13,7 +13,7 @@ from shared.words.codes import Code
 from therapist_service.imports.drift import EARLIER_DAYS, Fill, drops
 from therapist_service.imports.envelope import Envelope
 from therapist_service.models import scrape_fill
-from therapist_service.therapist import MAPPED_FIELDS
+from therapist_service.therapist import MAPPED_FIELDS, THERAPIST
 
 
 def keep_fills(connection: Connection, scrapes: Sequence[tuple[Envelope, Fill]]) -> None:
@@ -62,5 +62,5 @@ def look_at_fill_rates(connection: Connection) -> Iterable[Sight]:
     dropped = drops(latest, earlier)
     for name in MAPPED_FIELDS:
         drop = dropped.get(name)
-        detail = {"field": name, "usual": drop.usual, "now": drop.now} if drop else {}
+        detail = {"field": name, "label": THERAPIST.labels[name], "usual": drop.usual, "now": drop.now} if drop else {}
         yield Sight(f"fill_rate:{name}", Code.FILL_RATE_DROPPED if drop else None, detail)

@@ -63,7 +63,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The decision: a row, or nobody yet (`none`), a repetition within the file, or rows among which a person has to
+    """Whom it means: a row, or nobody yet (`none`), a repetition within the file, or rows among which a person has to
     choose: several that fit (`ambiguous`), or one that fits several records or is only `similar`.
 
     `reassigned` means that another row carried the record's id until now.

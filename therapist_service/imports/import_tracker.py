@@ -20,7 +20,7 @@ from therapist_service.imports.mapping import MAPPING_VERSION
 from therapist_service.imports.scrape_files import ScrapeFile
 from therapist_service.models import kernel
 
-_tracking = kernel.import_tracking
+_files = kernel.import_tracking
 
 
 def found(file: ScrapeFile) -> Found[ScrapeFile]:
@@ -57,11 +57,11 @@ def tell_of_folders(connection: Connection, unreadable: Sequence[str]) -> None:
 
 def supersede_older_versions(connection: Connection, found: Sequence[Found[ScrapeFile]]) -> None:
     """A file that was replaced under its name can no longer be read: what waited for it waits for nothing."""
-    columns = _tracking.c
+    columns = _files.c
     paths = sa.literal([one.item.path for one in found], sa.ARRAY(sa.Text))
     keys = sa.literal([one.key for one in found], sa.ARRAY(sa.Text))
     replaced = connection.execute(
-        sa.update(_tracking)
+        sa.update(_files)
         .where(columns.status.in_(RETRYABLE), columns.file_name == sa.any_(paths), columns.source_key != sa.all_(keys))
         .values(status=FileStatus.SKIPPED, error_code=Code.SUPERSEDED, next_attempt_at=None, processed_at=now())
         .returning(columns.id)

@@ -14,8 +14,8 @@ from therapist_service.imports.drift import Fill
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.fill_rates import keep_fills
 from therapist_service.imports.proposals import Proposal
-from therapist_service.imports.questions import ask
 from therapist_service.imports.register import Register
+from therapist_service.imports.review_upkeep import ask
 from therapist_service.models import kernel, proposed_deletions
 
 _PROPOSED = ("import_id", "record_index", "entity_id", "scrape_day", "zip", "said_at", "rule")
@@ -23,7 +23,7 @@ _PROPOSED = ("import_id", "record_index", "entity_id", "scrape_day", "zip", "sai
 
 @dataclass(slots=True)
 class Journal:
-    """Outcomes, findings and questions by the file's number, proposed deletions, how full the scrapes were; and the
+    """Outcomes, findings and reviews by the file's number, proposed deletions, how full the scrapes were; and the
     register, whose rows are written before anything that speaks of them."""
 
     connection: Connection
@@ -32,7 +32,7 @@ class Journal:
     proposals: list[Proposal] = field(default_factory=list)
     _outcomes: dict[int, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
     _findings: dict[int, list[Finding]] = field(default_factory=lambda: defaultdict(list))
-    _questions: dict[int, list[NewReview]] = field(default_factory=lambda: defaultdict(list))
+    _reviews: dict[int, list[NewReview]] = field(default_factory=lambda: defaultdict(list))
 
     def keep(self, import_id: int, outcome: Outcome) -> None:
         self._outcomes[import_id].append(outcome)
@@ -40,8 +40,8 @@ class Journal:
     def remark(self, import_id: int, findings: Iterable[Finding]) -> None:
         self._findings[import_id] += findings
 
-    def ask(self, question: NewReview, import_id: int) -> None:
-        self._questions[import_id].append(question)
+    def ask(self, review: NewReview, import_id: int) -> None:
+        self._reviews[import_id].append(review)
 
     def write(self) -> None:
         """Writes all of it. What a file asks is asked after what the files before it have asked."""
@@ -50,8 +50,8 @@ class Journal:
         write_all_findings(self.connection, kernel, self._findings)
         keep_fills(self.connection, self.fills)
         copy_rows(self.connection, proposed_deletions, _PROPOSED, self.proposals)
-        for questions in self._questions.values():
-            ask(self.connection, questions)
+        for reviews in self._reviews.values():
+            ask(self.connection, reviews)
         self.fills, self.proposals = [], []
-        for written in (self._outcomes, self._findings, self._questions):
+        for written in (self._outcomes, self._findings, self._reviews):
             written.clear()

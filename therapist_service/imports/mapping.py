@@ -24,6 +24,7 @@ from therapist_service.imports.repairs import (
     decoded,
     is_broken,
     is_clean,
+    is_ordinary,
     is_placeholder,
     with_house_number,
     without_titles,
@@ -66,6 +67,7 @@ _PROCEDURES = (
 _PROCEDURE_ORDER = {name: position for position, (name, _) in enumerate(_PROCEDURES)}
 _ZIP = re.compile(r"[0-9]{5}")
 _HYPHEN_SPACE = re.compile(r"(?<=\S)(?:\s+-\s*|-\s+)(?=\S)")
+_DIGIT_BUT_ZERO = re.compile(r"[^\D0]")
 # Addresses that need no second look. The short list of endings keeps reserved ones such as `.test` out.
 _NO_NUMBER = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
 _NO_WEBSITE = re.compile(r"[^/]+@[^/]+|[\d\s()+/.-]+")
@@ -186,6 +188,8 @@ class _Reader:
         if not isinstance(value, str):
             self.fault(f"{path}/{key}", Code.INVALID_TYPE)
             return None
+        if len(value) <= length and is_ordinary(value):
+            return value
         value = self.repaired(value, f"{path}/{key}")
         if len(value) > length:
             self.fault(f"{path}/{key}", Code.TOO_LONG)
@@ -199,7 +203,7 @@ class _Reader:
         value = self.text(self.contact, "/contact", key, 50)
         if value is None:
             return None
-        if not any(character.isdigit() and character != "0" for character in value):
+        if not _DIGIT_BUT_ZERO.search(value):
             self.finding(f"/contact/{key}", Code.PLACEHOLDER)
             return None
         return self._in_its_place(value, key, is_foreign=_NO_NUMBER.search(value) is not None)
@@ -225,6 +229,9 @@ class _Reader:
             return []
         found: dict[str, None] = {}
         for position, item in enumerate(value):
+            if isinstance(item, str) and is_ordinary(item):
+                found[item] = None
+                continue
             place = f"{path}/{position}"
             if not isinstance(item, str):
                 self.fault(place, Code.INVALID_TYPE)

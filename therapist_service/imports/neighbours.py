@@ -1,31 +1,28 @@
-"""What the other files of a scrape day say, as far as they are at hand: whom they list, whom they call deleted.
+"""What the other files of a scrape day say, those at hand and those to come: whom they list, whom they call deleted.
 
-Files of one day are read and applied together in batches. Without a look at the others, what becomes of a person would
-depend on which file comes first.
+Without a look at the others, what becomes of a person would depend on which file comes first.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 
-from therapist_service.imports.mapping import Claim, MappedRecord
+from therapist_service.imports.files_to_come import FilesToCome, Named, named
 from therapist_service.imports.names import contradict
 from therapist_service.imports.scrape import Name, Scrape, name_of
 from therapist_service.imports.traits import Traits
 
-Named = dict[tuple[str | None, str | None], list[tuple[str, Traits]]]
-"""Whom the files list, by last name and postal code, each with the postal code of the file."""
-
 
 class Neighbours:
-    """The files of one scrape day that are at hand, asked only where a record is compared with a row.
+    """The files of one scrape day that are at hand or to come, asked only where a record is compared with a row.
 
-    Each question is one file's, named by its postal code: what do the others say?
+    Each question is one file's, named by its postal code: what do the others say? Deletions of those to come are not
+    known: who is gone is decided at the day's end.
     """
 
-    def __init__(self, files: Sequence[Scrape]) -> None:
+    def __init__(self, files: Sequence[Scrape], to_come: FilesToCome | None = None) -> None:
         self._files = files
+        self._to_come = to_come
 
     def lists(self, own_zip: str, traits: Traits) -> bool:
         """Whether one of the others lists the person."""
@@ -45,8 +42,8 @@ class Neighbours:
         return None not in (last, first) and not self._dismissed.isdisjoint((name, (last, first, None)))
 
     def file_lists(self, zip_code: str, traits: Traits) -> bool | None:
-        """Whether the file of this postal code lists the person; None where it is not at hand."""
-        if zip_code not in self._zips:
+        """Whether the file of this postal code lists the person; None where it is neither at hand nor to come."""
+        if zip_code not in self._zips and not (self._to_come and self._to_come.of(zip_code) is not None):
             return None
         return any(_is_same(traits, one) for other, one in self._namesakes(traits) if other == zip_code)
 
@@ -54,8 +51,10 @@ class Neighbours:
         """Whether the file of a smaller postal code lists the person."""
         return any(_is_same(traits, one) for zip_code, one in self._namesakes(traits) if zip_code < own_zip)
 
-    def _namesakes(self, traits: Traits) -> Sequence[tuple[str, Traits]]:
-        return self._named.get((traits.last, traits.zip), ())
+    def _namesakes(self, traits: Traits) -> Iterator[tuple[str, Traits]]:
+        to_come = self._to_come.listing(traits.zip) if self._to_come else ()
+        for listing in chain([self._named], to_come):
+            yield from listing.get((traits.last, traits.zip), ())
 
     @cached_property
     def _zips(self) -> frozenset[str]:
@@ -63,13 +62,8 @@ class Neighbours:
 
     @cached_property
     def _named(self) -> Named:
-        found: Named = defaultdict(list)
-        # A file alone, which may be a large one, has no neighbours to look at.
-        for scrape in self._files if len(self._zips) > 1 else ():
-            for record in chain.from_iterable(scrape.chunks()):
-                if isinstance(record, MappedRecord) and record.claim is not Claim.DELETED:
-                    found[record.traits.last, record.traits.zip].append((scrape.envelope.zip, record.traits))
-        return found
+        # A file alone, which may be a large one, has no neighbours at hand to look at.
+        return named(self._files) if len(self._zips) > 1 else {}
 
     @cached_property
     def _dismissed(self) -> frozenset[Name]:

@@ -10,7 +10,7 @@ from shared.words.statuses import RecordOutcome
 from therapist_service.imports.envelope import Envelope
 from therapist_service.imports.identity import Match, Rule, decide_by_id_alone, decide_deletion_of
 from therapist_service.imports.mapping import MappedRecord
-from therapist_service.imports.register import Arrival, Entry, Register, arrival, known
+from therapist_service.imports.register import Arrival, Entry, Register, known
 
 Report = Callable[[Outcome, Finding | None], None]
 Proposal = tuple[object, ...]
@@ -36,7 +36,7 @@ class Removals:
         """The deletions of people who are known; `report` is told of those that are meant for nobody."""
         proposed: list[Proposal] = []
         for start in range(0, len(self._records), _CHUNK):
-            arrivals = [arrival(record, self._envelope.area) for record in self._records[start : start + _CHUNK]]
+            arrivals = [Arrival(record, self._envelope.area) for record in self._records[start : start + _CHUNK]]
             self._register.resemble(arrivals)
             claimed: set[int] = set()
             for one in arrivals:

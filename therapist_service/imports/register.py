@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -15,13 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from shared.core.clock import now
+from shared.database.json_text import json_text
 from shared.database.statements import Statement
-from shared.fields.declaration import Values
+from shared.fields.declaration import Row, Values
 from shared.people.writer import Change
 from therapist_service.imports.identity import Known, Listed
 from therapist_service.imports.mapping import Claim, MappedRecord
+from therapist_service.imports.names import first_name_key, last_name_key
 from therapist_service.imports.removals import deactivated_by_import
-from therapist_service.imports.traits import look_up_keys, traits_of
+from therapist_service.imports.traits import has_number, look_up_keys, traits_of
 from therapist_service.keys import following_keys
 from therapist_service.models import proposed_deletions, therapeuten
 from therapist_service.therapist import THERAPIST, Therapist
@@ -53,7 +56,7 @@ _listing_of = attrgetter(*_LISTING)
 
 @dataclass(slots=True)
 class Entry(Listing):
-    """A row as it stands within the transaction. `person` is all of it but the raw record, None where only the rest is
+    """A row as it stands within the transaction. `row` is all of it but the raw record, None where only the rest is
     known; of what `Listing` has, the entry's word counts. `dismissed_on` are the scrape days of which a file calls the
     row deleted."""
 
@@ -62,42 +65,50 @@ class Entry(Listing):
     source_removed_at: datetime | None
     last_key: str | None
     id: int
-    person: Therapist | None = None
+    row: Row | None = None
     dismissed_on: set[date] = field(default_factory=set)
     known: Known | None = None
+    person: Therapist | None = None
 
     @property
     def whole(self) -> Therapist:
-        """The person, of an entry that is known to have one."""
+        """The person, of an entry whose row is known; made when asked for: most rows are compared with nobody."""
         if self.person is None:
-            raise ValueError("only the row's place in the lists is known")
+            if self.row is None:
+                raise ValueError("only the row's place in the lists is known")
+            self.person = Therapist(**{**self.row, "source_raw": None})
         return self.person
 
 
-_LIGHT = tuple(one.name for one in fields(Entry))[:-3]
+_LIGHT = tuple(one.name for one in fields(Entry))[:-4]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Arrival:
-    """A record of a file in hand, with what it is compared by."""
+    """A record of a file in hand, with what it is compared by; most records are compared with nobody."""
 
     record: MappedRecord
-    listed: Listed
+    area: str
+
+    @cached_property
+    def listed(self) -> Listed:
+        return Listed(self.area, self.record.external_id, self.record.traits)
 
     @property
     def id(self) -> _Id | None:
-        return None if self.listed.external_id is None else (self.listed.area, self.listed.external_id)
+        return None if self.record.external_id is None else (self.area, self.record.external_id)
 
-    @property
+    @cached_property
     def content(self) -> tuple[str, str]:
         """What is the same where a row's source says the very same: it was listed under this name."""
-        traits = self.listed.traits
-        return f"{traits.zip}|{traits.last}", self.record.hash
+        fields = self.record.fields
+        return f"{fields['plz']}|{last_name_key(fields['nachname'])}", self.record.hash
 
     @property
     def is_sure(self) -> bool:
         """Without a full name and a full address the same words may be said of two people."""
-        return self.listed.traits.first is not None and self.listed.traits.numbered
+        fields = self.record.fields
+        return first_name_key(fields["vorname"]) is not None and has_number(fields["strasse"])
 
 
 class Register:
@@ -158,7 +169,7 @@ class Register:
         keys = {key for one in people for key in one.traits.name_keys} - self._met
         contacts = {key for one in people for key in one.traits.contact_keys} - self._met
         # An id may have come to a row of which only its place was known.
-        rows = [number for one in wanted for number in self._by_id.get(one, ()) if self._entries[number].person is None]
+        rows = [number for one in wanted for number in self._by_id.get(one, ()) if self._entries[number].row is None]
         if not (ids or keys or contacts or rows):
             return
         found = self._full(
@@ -167,7 +178,6 @@ class Register:
             ids=sorted({external_id for _, external_id in ids}),
             keys=sorted(keys),
             contacts=sorted(contacts),
-            all_keys=sorted(keys | contacts),
             rows=rows,
         )
         for row in found:
@@ -222,7 +232,7 @@ class Register:
         ids, self._reserved = self._reserved[: len(rows)], self._reserved[len(rows) :]
         for number, row in zip(ids, rows, strict=True):
             complete = {**row, **following_keys(row)}
-            self._take_in({**_EMPTY, **complete, "id": number, "source_raw": None, "dismissed_on": ()})
+            self._take_in({**_EMPTY, **complete, "id": number, "dismissed_on": ()})
             self._created[number] = complete
         return ids
 
@@ -231,12 +241,12 @@ class Register:
         if entry.id in self._created or entry.id in self._changed:
             # Each has its own place in the row's history, and an event.
             self.flush()
-        before: dict[str, Any] = {**vars(entry.whole)}
+        before = {**vars(entry.whole)}
         del before["source_raw"]
         self._changed[entry.id] = Change(before, values, technical), actor
         self._leave_out(entry)
         after = {**before, **values, **technical}
-        self._take_in_again(entry, {**after, **following_keys(after), "source_raw": None})
+        self._take_in_again(entry, {**after, **following_keys(after)})
 
     def flush(self) -> None:
         """Writes all that was noted: rows, their history and events, and how they are listed."""
@@ -249,9 +259,9 @@ class Register:
             WRITER.update_all(self._connection, changes)
         relisted = [entries[number] for number in sorted(self._relisted - created.keys())]
         if relisted:
-            columns = zip(*map(_listing_of, relisted), strict=True)
-            values = dict(zip(_LISTING, map(list, columns), strict=True))
-            _RELIST(self._connection, rows=[entry.id for entry in relisted], **values)
+            rows = [dict(zip(_LISTING, _listing_of(entry), strict=True), id=entry.id) for entry in relisted]
+            ids = [entry.id for entry in relisted]
+            _RELIST(self._connection, ids=ids, rows=json_text(rows))
         self._created, self._changed, self._relisted = {}, {}, set()
 
     def _list(self, ids: Iterable[_Id], contents: set[tuple[str, str]]) -> None:
@@ -279,7 +289,7 @@ class Register:
             entry.dismissed_on = dismissed_on
             self._keep(entry)
             self._take_in_again(entry, row)
-        elif known.person is None:
+        elif known.row is None:
             # Of its place in the lists, the register knows better.
             known.dismissed_on = dismissed_on
             self._leave_out(known)
@@ -292,16 +302,16 @@ class Register:
 
     def _leave_out(self, entry: Entry) -> None:
         self._by_content[_content(entry)].discard(entry.id)
-        if entry.person is not None:
-            for key in _keys(entry.person):
+        if entry.row is not None:
+            for key in _keys(entry.row):
                 self._by_key[key].discard(entry.id)
 
     def _take_in_again(self, entry: Entry, row: dict[str, Any]) -> None:
-        entry.person = person = Therapist(**{**row, "source_raw": None})
-        entry.source_hash, entry.source_plz = person.source_hash, person.source_plz
-        entry.source_removed_at, entry.last_key, entry.known = person.source_removed_at, person.last_key, None
+        entry.row, entry.person, entry.known = row, None, None
+        entry.source_hash, entry.source_plz = row["source_hash"], row["source_plz"]
+        entry.source_removed_at, entry.last_key = row["source_removed_at"], row["last_key"]
         self._by_content[_content(entry)].add(entry.id)
-        for key in _keys(person):
+        for key in _keys(row):
             self._by_key[key].add(entry.id)
 
     def _found(self, listed: Listed) -> Iterator[set[int]]:
@@ -316,7 +326,7 @@ def known(entry: Entry) -> Known:
     """The row as the rules of identity see it."""
     if entry.known is None:
         person = entry.whole
-        said = person.source_record if has_base(person) else None
+        said = person.source_record if has_base(person.source_record) else None
         current = {name: getattr(person, name) for name in _IDENTIFYING}
         # Where staff changed nothing that identifies, one look is enough.
         differs = said is not None and any(value != said.get(name) for name, value in current.items())
@@ -330,14 +340,9 @@ def known(entry: Entry) -> Known:
     return entry.known
 
 
-def arrival(record: MappedRecord, area: str) -> Arrival:
-    """The record as the register takes it."""
-    return Arrival(record, Listed(area, record.external_id, record.traits))
-
-
-def has_base(person: Therapist) -> bool:
+def has_base(said: Row | None) -> bool:
     """Whether the source has described the row: of one that was taken over, only single fields may be known."""
-    return "nachname" in (person.source_record or {})
+    return "nachname" in (said or {})
 
 
 def _id(area: str | None, external_id: str | None) -> _Id | None:
@@ -348,13 +353,15 @@ def _content(entry: Entry) -> tuple[str, str]:
     return entry.last_key or "", entry.source_hash or ""
 
 
-def _keys(person: Therapist) -> set[str]:
-    keys = vars(person)
-    if person.last_key is None:
+def _keys(row: Row) -> set[str]:
+    keys = row
+    if row["last_key"] is None:
         # Written by a version of the program that knew no keys.
-        keys = dict(look_up_keys(keys, person.source_record if has_base(person) else None))
-    one_each = (keys["last_key"], keys["first_key"], keys["mail_key"], keys["line_key"])
-    return {key for key in (*one_each, *(keys["other_keys"] or ())) if key}
+        said = row["source_record"]
+        keys = dict(look_up_keys(row, said if has_base(said) else None))
+    found = {keys["last_key"], keys["first_key"], keys["mail_key"], keys["line_key"], *(keys["other_keys"] or ())}
+    found.discard("")
+    return found
 
 
 def _empty() -> dict[str, object]:
@@ -369,7 +376,11 @@ _EMPTY = _empty()
 # Rows are found by arrays of keys, each by itself, never by a join: a fresh table has no statistics, and the planner
 # would expect so many rows for all of them together that it would read it from end to end.
 def _one_of(column: str, parameter: str) -> sa.ColumnElement[bool]:
-    return therapeuten.c[column] == sa.any_(sa.bindparam(parameter, type_=sa.ARRAY(sa.Text)))
+    return therapeuten.c[column] == sa.any_(_texts(parameter))
+
+
+def _texts(parameter: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(parameter, type_=sa.ARRAY(sa.Text))
 
 
 def _fetch(columns: Sequence[sa.ColumnElement[Any]], *conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -401,25 +412,16 @@ _WHOLE = _fetch(
     _one_of("first_key", "keys"),
     _one_of("mail_key", "contacts"),
     _one_of("line_key", "contacts"),
-    therapeuten.c.other_keys.overlap(sa.bindparam("all_keys", type_=sa.ARRAY(sa.Text))),
+    therapeuten.c.other_keys.overlap(_texts("keys") + _texts("contacts")),
     therapeuten.c.last_key.is_(None),
     therapeuten.c.id == sa.any_(sa.bindparam("rows", type_=sa.ARRAY(sa.Integer))),
 )
 _LOOKED_AT = Statement(_WHOLE, as_dicts=True)
 _LOCKED = Statement(_WHOLE.with_for_update(), as_dicts=True)
 
-_RELIST = Statement("""
-    UPDATE therapist_service.therapeuten AS present SET external_id = given.external_id,
-      source_area = given.source_area, source_zip = given.source_zip, source_seen_at = given.source_seen_at,
-      source_day = given.source_day, source_named_at = given.source_named_at,
-      source_import_id = given.source_import_id, source_word_zip = given.source_word_zip,
-      source_word_at = given.source_word_at
-    FROM unnest(
-      CAST(:rows AS integer[]), CAST(:external_id AS text[]), CAST(:source_area AS text[]),
-      CAST(:source_zip AS text[]), CAST(:source_seen_at AS timestamptz[]), CAST(:source_day AS date[]),
-      CAST(:source_named_at AS timestamptz[]), CAST(:source_import_id AS bigint[]), CAST(:source_word_zip AS text[]),
-      CAST(:source_word_at AS timestamptz[])
-    ) AS given (id, external_id, source_area, source_zip, source_seen_at, source_day, source_named_at,
-      source_import_id, source_word_zip, source_word_at)
-    WHERE present.id = given.id AND present.id = ANY(CAST(:rows AS integer[]))
+# The table's own row type turns the JSON back into typed values.
+_RELIST = Statement(f"""
+    UPDATE therapist_service.therapeuten AS present SET {", ".join(f"{name} = given.{name}" for name in _LISTING)}
+    FROM jsonb_populate_recordset(NULL::therapist_service.therapeuten, CAST(:rows AS jsonb)) AS given
+    WHERE present.id = given.id AND present.id = ANY(CAST(:ids AS integer[]))
 """)

@@ -18,12 +18,12 @@ from therapist_service.models import kernel, therapeuten
 from therapist_service.use_cases import WRITER
 
 
-def decision_on(row: Row | None, day: date) -> Deletion:
+def deletion_of(row: Row | None, day: date) -> Deletion:
     """What becomes of a deletion of that scrape day; None where the therapist's row is gone."""
     if row is None:
-        return decide_deletion(None, already_removed=False, is_listed=False)
+        return decide_deletion(is_known=False, already_removed=False, is_listed=False)
     removed = row["source_removed_at"] is not None
-    return decide_deletion(row["status"], already_removed=removed, is_listed=is_listed_since(row, day))
+    return decide_deletion(is_known=True, already_removed=removed, is_listed=is_listed_since(row, day))
 
 
 def is_listed_since(row: Row, day: date) -> bool:
@@ -57,7 +57,7 @@ class Removal:
 def remove(connection: Connection, removals: Sequence[Removal], actor: str) -> list[Row]:
     """Marks the rows as gone and returns them as they are afterwards.
 
-    Who was active becomes inactive, nobody is deleted.
+    Who was active becomes inactive, who is blocked stays blocked, nobody is deleted.
     """
     return remove_all(connection, [(removal, actor) for removal in removals])
 

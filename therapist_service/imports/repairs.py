@@ -42,6 +42,15 @@ _TITLE = re.compile(
 _TITLES = re.compile(rf"(?:{_TITLE.pattern})+", _TITLE.flags)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.\s?)+")
 
+# Words of Western European letters, and what stands in numbers and addresses, with one space between them.
+_WORD = r"[A-Za-z0-9\xc0-\xd6\xd8-\xf6\xf8-\xff.,:;/()+@_'-]+"
+_ORDINARY = re.compile(rf"(?![kKnNuUhH-]){_WORD}(?: {_WORD})*")
+
+
+def is_ordinary(text: str) -> bool:
+    """Whether one look tells that the text is clean and no placeholder; most texts need no other."""
+    return _ORDINARY.fullmatch(text) is not None
+
 
 def is_clean(text: str) -> bool:
     """Whether nothing here would change the text or say anything about it but `is_placeholder`."""

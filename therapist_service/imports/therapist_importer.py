@@ -1,4 +1,4 @@
-"""One scrape into the register: its rows, history, outcomes, findings and questions, which the batch writes."""
+"""One scrape into the register: its rows, history, outcomes, findings and reviews, which the batch writes."""
 
 import hashlib
 from collections import Counter
@@ -17,8 +17,8 @@ from therapist_service.imports.journal import Journal
 from therapist_service.imports.mapping import Claim, MappedRecord, for_adults
 from therapist_service.imports.merge import Conflict, Merge, merge
 from therapist_service.imports.proposals import Removals
-from therapist_service.imports.questions import earlier_answers
-from therapist_service.imports.register import Arrival, Entry, arrival
+from therapist_service.imports.register import Arrival, Entry
+from therapist_service.imports.review_upkeep import earlier_answers
 from therapist_service.imports.scrape import BadRecord, Record, Scrape
 from therapist_service.imports.scrape_day import Day
 from therapist_service.suppressions import Suppressed
@@ -47,7 +47,7 @@ class Run:
         self._removals = Removals(journal.register, import_id, day.envelope)
 
     def apply(self, scrape: Scrape) -> Settlement:
-        """Applies the scrape and returns how its ledger row is to be settled.
+        """Applies the scrape and returns how its file is to be settled.
 
         The counts cover every record of the file, each with exactly one outcome; deletions are counted as held until
         the end of the scrape day.
@@ -73,7 +73,7 @@ class Run:
 
         `is_met` where the register has met the records with those of the other files.
         """
-        arrivals = [arrival(record, self._envelope.area) for record in self._listed(chunk)]
+        arrivals = [Arrival(record, self._envelope.area) for record in self._listed(chunk)]
         if not is_met:
             self._register.meet(arrivals)
         same = self._repeated(arrivals)
@@ -204,7 +204,7 @@ class Run:
         return decided
 
     def _asked(self, record: MappedRecord) -> str:
-        """Names the question who the record is."""
+        """Names the review that asks who the record is."""
         fields = record.fields
         # Not the file: neighbouring ones list the same person.
         about = (fields["nachname"], fields["vorname"], fields["strasse"], fields["plz"])
@@ -274,7 +274,7 @@ class Run:
         )
 
     def _hold(self, record: MappedRecord, match: Match, code: Code) -> None:
-        """A person has to say whom the record means: nothing is written; next week it is the same question."""
+        """A person has to say whom the record means: nothing is written; next week it is the same review."""
         self._report(Outcome(record.index, RecordOutcome.HELD, code=code, rule=match.rule), self._finding(record, code))
         detail = HeldRecordDetail(
             candidates=match.ambiguous,
@@ -286,7 +286,7 @@ class Run:
             seen_at=self._envelope.scrape_moment,
             day=self._envelope.scrape_day,
         )
-        question = NewReview(
+        review = NewReview(
             ReviewKind.POSSIBLE_DUPLICATE,
             self._import_id,
             record.index,
@@ -294,7 +294,7 @@ class Run:
             other_id=match.ambiguous[0] if match.ambiguous else None,
             fingerprint=self._asked(record),
         )
-        self._journal.ask(question, self._import_id)
+        self._journal.ask(review, self._import_id)
 
     def _said(self, record: MappedRecord) -> dict[str, object]:
         """What is kept of a record by a file that has the word."""

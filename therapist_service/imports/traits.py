@@ -1,5 +1,6 @@
 """What people are compared and looked up by: the keys of a record or a row."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TypedDict
@@ -9,6 +10,10 @@ from shared.text.keys import compact_key, email_key, line_key
 from therapist_service.imports.names import first_name_key, first_name_parts, last_name_key, street_key
 
 _title_key = lru_cache(maxsize=256)(compact_key)
+# A new row is looked up by what its record was compared by.
+_email_key = lru_cache(maxsize=4096)(email_key)
+_line_key = lru_cache(maxsize=4096)(line_key)
+_DIGIT = re.compile(r"\d")
 _IN_KEYS = ("plz", "nachname", "vorname", "email", "telefon")
 
 
@@ -66,11 +71,16 @@ def traits_of(fields: Row) -> Traits:
         first_parts=first_name_parts(fields.get("vorname")),
         title=_title_key(fields.get("titel")),
         street=street_key(street),
-        numbered=any(character.isdigit() for character in street or ""),
+        numbered=has_number(street),
         zip=fields.get("plz") or None,
-        email=email_key(fields.get("email")),
-        line=line_key(fields.get("telefon")),
+        email=_email_key(fields.get("email")),
+        line=_line_key(fields.get("telefon")),
     )
+
+
+def has_number(street: str | None) -> bool:
+    """Whether a house number stands in it, and with a postal code it is a full address."""
+    return street is not None and _DIGIT.search(street) is not None
 
 
 def look_up_keys(current: Row, said: Row | None) -> Keys:
@@ -98,7 +108,7 @@ def _names(version: Row) -> tuple[str | None, str | None]:
 
 
 def _contacts(version: Row) -> tuple[str | None, str | None]:
-    return email_key(version.get("email")), line_key(version.get("telefon"))
+    return _email_key(version.get("email")), _line_key(version.get("telefon"))
 
 
 def _key(first: str | None, second: str | None) -> str:

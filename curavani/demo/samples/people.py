@@ -90,12 +90,6 @@ class People:
         local = f"{ascii_word(person.vorname)}.{ascii_word(person.nachname)}{self.random.randint(1, 9999)}"
         return f"{local}@{self.random.choice(_MAIL_DOMAINS)}"
 
-    def landline(self, area_code: str) -> str:
-        """A number in one of the notations that people use for the same thing."""
-        number = str(self.random.randint(200000, 9899999))
-        notation = self.random.choice(("+49 {0} {1}", "0{0} {1}", "0{0}/{1}", "0{0}-{1}", "(0{0}) {1}"))
-        return notation.format(area_code, number)
-
     def mobile(self) -> str:
         """A number of a block that the regulator keeps free for films and books."""
         return f"{self.random.choice(('0171 39200', '0172 99259', '0176 040690'))}{self.random.randint(0, 99):02d}"

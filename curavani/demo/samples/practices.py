@@ -111,7 +111,6 @@ class Practices:
         }
         self._last_names = sorted({person.nachname for person in drawn} | set(AWKWARD_LAST_NAMES))
         self._streets = sorted({people.address(AACHEN).street for _ in range(_POOL)})
-        self._ascii = {name: ascii_word(name) for name in self._last_names}
         self._random = seeded(seed, purpose, "records")
         self._names: dict[str, set[str]] = {}
         self._ids: Counter[str] = Counter()

@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
 from confluent_kafka import KafkaError
+
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +23,7 @@ def events(database_url):
     }
 
     def run(*arguments, code=0, **changes):
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, "-m", "curavani", "events", *arguments],
             env={**environment, **changes},
             capture_output=True,

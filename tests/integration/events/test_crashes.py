@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +13,7 @@ import requests
 
 from shared.words.statuses import ServiceName
 from standins.local import free_port, wait_until
+from tests import processes
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ class Service:
         self.schema = f"{service_name}_service"
         command = ["gunicorn", f"{service_name}_service.app:create_app()", "--worker-class", "gthread"]
         options = ["--log-level", "warning", "--bind", self._url.removeprefix("http://")]
-        self._process = subprocess.Popen(
+        self._process = processes.Popen(
             [sys.executable, "-m", *command, *options, *wishes], env=environment, start_new_session=True
         )
         assert wait_until(self._answers, 60)

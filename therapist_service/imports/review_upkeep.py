@@ -1,4 +1,4 @@
-"""Questions keep up with the data: a newer one takes an older one's place, and what newer data answers is closed."""
+"""Reviews keep up with the data: a newer one takes an older one's place, and what newer data answers is closed."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -31,12 +31,12 @@ from therapist_service.models import kernel, therapeuten
 from therapist_service.suppressions import resembled_by
 
 
-def ask(connection: Connection, questions: Sequence[NewReview]) -> None:
-    """Opens an import's questions about rows and records. There is one open question at most about a row's conflicts,
+def ask(connection: Connection, reviews: Sequence[NewReview]) -> None:
+    """Opens an import's reviews about rows and records. There is one open review at most about a row's conflicts,
     and about a record: the newest, with what is still open of the ones before; within a day that of the file that has
     the word."""
-    conflicts = {question.entity_id: question for question in questions if isinstance(question.detail, ConflictDetail)}
-    others = [question for question in questions if not isinstance(question.detail, ConflictDetail)]
+    conflicts = {review.entity_id: review for review in reviews if isinstance(review.detail, ConflictDetail)}
+    others = [review for review in reviews if not isinstance(review.detail, ConflictDetail)]
     for older in lock_all_open(connection, kernel, ReviewKind.CONFLICT, list(conflicts)) if conflicts else ():
         newer = conflicts[older.entity_id]
         conflicts[older.entity_id] = replace(newer, detail=_joined(connection, newer, older))
@@ -44,16 +44,16 @@ def ask(connection: Connection, questions: Sequence[NewReview]) -> None:
     open_reviews(connection, kernel, [*_not_outranked(connection, others), *conflicts.values()])
 
 
-def _not_outranked(connection: Connection, questions: Sequence[NewReview]) -> list[NewReview]:
-    """Those about whose record no open question holds what a later day's file says, or the one that has the word."""
-    if not questions:
+def _not_outranked(connection: Connection, new: Sequence[NewReview]) -> list[NewReview]:
+    """Those about whose record no open review holds what a later day's file says, or the one that has the word."""
+    if not new:
         return []
-    reviews = kernel.reviews
-    asked = [question.fingerprint for question in questions]
-    same = sa.select(reviews).where(reviews.c.fingerprint.in_(asked), reviews.c.state == ReviewState.OPEN)
+    table = kernel.reviews
+    asked = [review.fingerprint for review in new]
+    same = sa.select(table).where(table.c.fingerprint.in_(asked), table.c.state == ReviewState.OPEN)
     found = [read_review(row) for row in connection.execute(same.with_for_update()).mappings()]
     open_ones = {review.fingerprint: review.detail for review in found}
-    return [one for one in questions if not _outranks(open_ones.get(one.fingerprint), one.detail)]
+    return [one for one in new if not _outranks(open_ones.get(one.fingerprint), one.detail)]
 
 
 def _outranks(known: object, other: object) -> bool:
@@ -87,7 +87,7 @@ def _differs(row: Row, found: FieldConflict) -> bool:
 def ask_about_deletions(
     connection: Connection, detail: HeldDeletionsDetail, zips: Collection[str], import_id: int | None, *, asked_by: int
 ) -> None:
-    """Asks whether these are gone; `zips` are the postal codes of the question, which older questions about them leave
+    """Asks whether these are gone; `zips` are the postal codes of the review, which older reviews about them leave
     to it. `import_id` is None for a whole scrape day; `asked_by` is the import that replaces the older ones."""
     asked = {deletion.entity_id for deletion in detail.deletions}
     taken: dict[int, HeldDeletion] = {}
@@ -101,7 +101,7 @@ def ask_about_deletions(
 
 
 def _leave(connection: Connection, older: Review, zips: Collection[str], asked_by: int) -> list[HeldDeletion]:
-    """What the older question leaves to a newer one: those of these postal codes who are still to be decided on."""
+    """What the older review leaves to a newer one: those of these postal codes who are still to be decided on."""
     detail = older.detail
     if not isinstance(detail, HeldDeletionsDetail):
         return []
@@ -136,7 +136,7 @@ def stands(row: Row | None, day: date) -> bool:
 
 
 def settle_answered(connection: Connection) -> None:
-    """Closes the open questions to which there is nothing left to say: source and row agree again, everybody is gone
+    """Closes the open reviews to which there is nothing left to say: source and row agree again, everybody is gone
     or listed since, the record has found its row, nobody whom it resembles is left out any more."""
     reviews = lock_all_open(connection, kernel)
     held = {review.id: review.detail for review in reviews if isinstance(review.detail, HeldRecordDetail)}
@@ -148,7 +148,7 @@ def settle_answered(connection: Connection) -> None:
 
 
 def _answered_by(connection: Connection, review: Review) -> int | None:
-    """The import that has answered the question; None while it is a question."""
+    """The import that has answered the review; None while it is open."""
     match review.detail:
         case ConflictDetail(fields):
             row = _rows(connection, [review.entity_id]).get(review.entity_id)
@@ -239,7 +239,7 @@ _LATEST_APPLIED = Statement("""
 
 
 def earlier_answers(connection: Connection, fingerprints: Collection[str]) -> dict[str, int]:
-    """The rows that people have said the records of these questions are, by the question's fingerprint."""
+    """The rows that people have said the records of these reviews are, by the review's fingerprint."""
     reviews = kernel.reviews
     latest = (
         sa.select(reviews)
