@@ -130,8 +130,8 @@ def test_without_a_mail_server_nothing_is_sent_and_none_is_counted_as_sent(sink,
     [(EmbeddedPostgres.stop, EmbeddedPostgres.start, "2"), (EmbeddedPostgres.freeze, EmbeddedPostgres.thaw, "1")],
     ids=["stopped", "frozen"],
 )
-def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_back(  # noqa: PLR0917
-    sink, bucket, storage_server, tmp_path, make_registration, begin, end, workers
+def test_a_database_that_is_stopped_is_told_once_and_imports_go_on_when_it_is_back(
+    sink, bucket, storage_server, tmp_path, make_registration, *, begin, end, workers
 ):
     with EmbeddedPostgres(durable=False) as server:
         url = server.create_database("curavani")
