@@ -5,9 +5,12 @@ import itertools
 import os
 import shutil
 from collections.abc import Iterator
+from types import CodeType
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy.engine import Engine
 
 from curavani import schema
@@ -34,6 +37,27 @@ def pytest_collection_finish() -> None:
     """All that was loaded stays to the end, and each search for garbage would go through it again."""
     gc.collect()
     gc.freeze()
+
+
+class Templates(BytecodeCache):
+    """What was compiled for one application, for the next one of this process: many tests make one."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, str], CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._compiled.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None
+        self._compiled[bucket.key, bucket.checksum] = bucket.code
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flask, "jinja_options", {"bytecode_cache": Templates()})
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A Flask application with what both services share."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
@@ -72,7 +73,7 @@ def build_app(service: Service, title: str, description: str, routes: Sequence[E
     app.register_blueprint(metrics_routes())
     endpoints = [endpoint for group in routes for endpoint in group.all]
     serve_endpoints(app, endpoints)
-    serve_document(app, title, openapi_document(title, description, endpoints))
+    serve_document(app, title, partial(openapi_document, title, description, endpoints))
     app.after_request(_harden)
     allow_origins(app, service.serving.cors_origins)
     _heed_proxies(app, service.serving.trusted_proxy_hops)

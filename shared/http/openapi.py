@@ -1,7 +1,8 @@
 """The OpenAPI document of a service's endpoints, and its page."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 
@@ -121,15 +122,19 @@ def _queries(endpoint: Endpoint) -> list[Json]:
     ]
 
 
-def serve_document(app: Flask, title: str, document: Json) -> None:
-    """Serves the document at `/openapi.json` and a page about it at `/docs`, without any outside asset."""
+def serve_document(app: Flask, title: str, describe: Callable[[], Json]) -> None:
+    """Serves the document at `/openapi.json` and a page about it at `/docs`, without any outside asset.
+
+    It is made when somebody asks for it for the first time.
+    """
+    document = cache(describe)
     pages = Blueprint("openapi", __name__)
     assets = files("flask_openapi3_swagger") / "templates" / "swagger"
 
     @pages.get("/openapi.json")
     @needs(EVERYBODY)
     def show() -> Response:
-        return jsonify(document)
+        return jsonify(document())
 
     @pages.get("/docs")
     @needs(EVERYBODY)
