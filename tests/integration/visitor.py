@@ -1,0 +1,48 @@
+"""Somebody at the console, without a browser."""
+
+import re
+from contextlib import contextmanager
+
+from flask.testing import FlaskClient
+
+HTTPS = "https://console.example.com"
+TOKENS = (
+    "Lena:look:l-token-of-24-characters,Rita:read:r-token-of-24-characters,"
+    "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
+)
+
+
+class Visitor(FlaskClient):
+    """Keeps cookies, and sends forms with the token that came with a page."""
+
+    def page(self, path, **options):
+        return self.get(path, base_url=HTTPS, **options)
+
+    def form(self, path, *, csrf=None, **fields):
+        return self.post(path, base_url=HTTPS, data={"csrf_token": self.csrf() if csrf is None else csrf, **fields})
+
+    def csrf(self):
+        page = self.page("/console/sign-in", follow_redirects=True).text
+        return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
+
+    def sign_in(self, token, **fields):
+        return self.form("/console/sign-in", token=token, **fields)
+
+
+@contextmanager
+def signing_in(environment, service, tokens=TOKENS):
+    """What signs somebody of a role in, by its first letter: to this service, or to another one."""
+    apps = {}
+
+    def sign_in(role, create_app=service):
+        if create_app not in apps:
+            settings = {"LOG_LEVEL": "ERROR", **environment, "API_TOKENS": tokens}
+            apps[create_app] = create_app(settings, start_workers=False)
+            apps[create_app].test_client_class = Visitor
+        visitor = apps[create_app].test_client()
+        assert visitor.sign_in(f"{role[0]}-token-of-24-characters").status_code == 302
+        return visitor
+
+    yield sign_in
+    for app in apps.values():
+        app.extensions["curavani"].close()
