@@ -203,7 +203,7 @@ class Therapists:
 def new_therapists(database_url: str, engine: Engine, tmp_path: Path) -> Iterator[Callable[..., Therapists]]:
     """Makes the therapist import anew, as another process would; keywords are settings of the environment."""
     folder = tmp_path / "scrapes"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     made: list[Any] = []
 
     def make(**environment: str) -> Therapists:

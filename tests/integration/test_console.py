@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner
 
 from patient_service.app import create_app as create_patient_app
@@ -19,32 +18,13 @@ from shared.imports.records import Outcome
 from shared.imports.source import Found, Settlement
 from shared.words.codes import Code
 from shared.words.statuses import FileStatus
+from tests.integration.visitor import HTTPS, TOKENS, Visitor
 from therapist_service.app import create_app as create_therapist_app
 
-TOKENS = (
-    "Lena:look:l-token-of-24-characters,Rita:read:r-token-of-24-characters,"
-    "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
-)
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-HTTPS = "https://console.example.com"
 
 
-class Person(FlaskClient):
-    """A browser without a screen: keeps cookies, and sends forms with the token that came with the page."""
-
-    def page(self, path, **options):
-        return self.get(path, base_url=HTTPS, **options)
-
-    def form(self, path, *, csrf=None, **fields):
-        return self.post(path, base_url=HTTPS, data={"csrf_token": self.csrf() if csrf is None else csrf, **fields})
-
-    def csrf(self):
-        page = self.page("/console/sign-in", follow_redirects=True).text
-        return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-
-    def sign_in(self, token, **fields):
-        return self.form("/console/sign-in", token=token, **fields)
-
+class Person(Visitor):
     def cookie(self):
         found = self.get_cookie("__Host-curavani-patient", domain="console.example.com")
         return found and found.value

@@ -6,51 +6,16 @@ import re
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
 from patient_service.app import create_app as create_patient_app
+from tests.integration.visitor import signing_in
 from therapist_service.app import create_app as create_therapist_app
-
-TOKENS = "Luis:look:l-token-of-24-characters,Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
-HTTPS = "https://console.example.com"
-
-
-class Person(FlaskClient):
-    """A browser without a screen: keeps cookies, and sends forms with the token that came with the page."""
-
-    def page(self, path):
-        return self.get(path, base_url=HTTPS)
-
-    def form(self, path, **fields):
-        page = self.get("/console/sign-in", base_url=HTTPS, follow_redirects=True).text
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-        return self.post(path, base_url=HTTPS, data={"csrf_token": token, **fields})
 
 
 @pytest.fixture
-def sign_in(database_url, bucket, storage_server, tmp_path):
-    environment = {
-        "DATABASE_URL": database_url,
-        "API_TOKENS": TOKENS,
-        "GCS_IMPORT_BUCKET": bucket,
-        "STORAGE_EMULATOR_HOST": storage_server.host,
-        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path / "copies"),
-        "THERAPIST_IMPORT_FOLDER_PATH": str(tmp_path),
-        "LOG_LEVEL": "ERROR",
-    }
-    apps = []
-
-    def sign(letter, create_app=create_therapist_app):
-        app = create_app(environment, start_workers=False)
-        apps.append(app)
-        app.test_client_class = Person
-        person = app.test_client()
-        assert person.form("/console/sign-in", token=f"{letter}-token-of-24-characters").status_code == 302
-        return person
-
-    yield sign
-    for app in apps:
-        app.extensions["curavani"].close()
+def sign_in(process_environment):
+    with signing_in(process_environment, create_therapist_app) as sign_in:
+        yield sign_in
 
 
 @pytest.fixture

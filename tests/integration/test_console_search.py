@@ -5,11 +5,11 @@ import io
 import json
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from urllib.parse import unquote
 
 import pytest
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 
 from patient_service.app import create_app as create_patient_app
 from patient_service.models import kernel, patienten
@@ -18,14 +18,10 @@ from patient_service.use_cases import create_patient
 from shared.console.figures import compared
 from shared.core.clock import GERMANY
 from shared.database.engine import create_engine, transaction
+from tests.integration.visitor import signing_in
 from therapist_service.app import create_app as create_therapist_app
 from therapist_service.use_cases import create_therapists
 
-TOKENS = (
-    "Lena:look:l-token-of-24-characters,Rita:read:r-token-of-24-characters,"
-    "Wilma:write:w-token-of-24-characters,Olga:operate:o-token-of-24-characters"
-)
-HTTPS = "https://console.example.com"
 ENDLESS = "Ö" * 100
 FORMULA = "=1+1"
 PEOPLE = [
@@ -40,17 +36,8 @@ RESTRICTED = 5
 SINCE = datetime.now(UTC) - timedelta(days=3)
 
 
-class Person(FlaskClient):
-    def page(self, path):
-        return self.get(path, base_url=HTTPS)
-
-    def form(self, path, **fields):
-        page = self.get("/console/sign-in", base_url=HTTPS, follow_redirects=True).text
-        token = re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-        return self.post(path, base_url=HTTPS, data={"csrf_token": token, **fields})
-
-    def find(self, search):
-        return text_of(self.form("/console/search", search=search).text)
+def find(visitor, search):
+    return text_of(visitor.form("/console/search", search=search).text)
 
 
 def text_of(page):
@@ -112,33 +99,18 @@ def environment(postgres, tmp_path_factory):
     engine.dispose()
     yield {
         "DATABASE_URL": url,
-        "API_TOKENS": TOKENS,
         "PATIENT_IMPORT_LOCAL_PATH": str(copies),
         "THERAPIST_IMPORT_FOLDER_PATH": str(copies),
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
         "OTHER_CONSOLE_URL": "https://other.example.com/console/",
-        "LOG_LEVEL": "ERROR",
     }
     postgres.drop_database("finding")
 
 
 @pytest.fixture(scope="module")
 def sign_in(environment):
-    """Signs somebody of a role in to one of the services, once."""
-    apps, people = {}, {}
-
-    def sign(role, create_app=create_patient_app):
-        if create_app not in apps:
-            apps[create_app] = create_app(environment, start_workers=False)
-            apps[create_app].test_client_class = Person
-        if (role, create_app) not in people:
-            person = people[role, create_app] = apps[create_app].test_client()
-            assert person.form("/console/sign-in", token=f"{role[0]}-token-of-24-characters").status_code == 302
-        return people[role, create_app]
-
-    yield sign
-    for app in apps.values():
-        app.extensions["curavani"].close()
+    with signing_in(environment, create_patient_app) as sign_in:
+        yield cache(sign_in)
 
 
 @pytest.fixture
@@ -153,29 +125,29 @@ def engine(sign_in, environment):
     ["Müller Max", "max mueller", "0241 12345", "0241/123", "3.2.1990", "Müller 03.02.90", "MAX@example.com", "52066"],
 )
 def test_a_person_is_found_by_what_a_caller_says(sign_in, search):
-    found = sign_in("read").find(search)
+    found = find(sign_in("read"), search)
     assert "Max Müller" in found
     assert "Zander" not in found
 
 
 @pytest.mark.parametrize("search", ["Wärtend Wanda", "waertend", "0241 5550", "+49 241 5550", "31.12.1984", "wanda@ex"])
 def test_somebody_whose_registration_failed_is_found_first_with_name_age_phone_and_time(sign_in, search):
-    found = sign_in("read").find(search)
+    found = find(sign_in("read"), search)
     assert "1 Anmeldung, die noch nicht übernommen ist" in found
     assert re.search(r"Wanda Wärtend , 41 Jahre .*Datei P1 · wartet schon 3 Tage · 0241 5550", found)
 
 
 def test_failed_registrations_stand_before_people_and_these_before_decisions_and_files(sign_in):
     writer = sign_in("write")
-    found = writer.find("a")
+    found = find(writer, "a")
     assert found.index("Wanda Wärtend") < found.index("Max Müller")
-    found = writer.find("Müller")
+    found = find(writer, "Müller")
     assert found.index("Max Müller") < found.index("PE1") < found.index("P4")
 
 
 @pytest.mark.parametrize(("search", "number"), [("Grün Karl", "P2"), ("gruen", "P2"), ("Rudi Riese", "P3")])
 def test_a_file_that_cannot_be_read_is_found_by_the_name_in_its_text_or_its_own(sign_in, search, number):
-    found = sign_in("read").find(search)
+    found = find(sign_in("read"), search)
     assert "Name nicht lesbar" in found
     assert f"Datei {number}" in found
 
@@ -183,7 +155,7 @@ def test_a_file_that_cannot_be_read_is_found_by_the_name_in_its_text_or_its_own(
 def test_who_may_not_see_persons_finds_nobody_and_numbers_all_the_same(sign_in):
     looker = sign_in("look")
     for search in ("Müller", "Wärtend", "0241 5550", "3.2.1990", "Patient 1"):
-        assert "Keine Treffer" in looker.find(search), search
+        assert "Keine Treffer" in find(looker, search), search
     assert looker.form("/console/search", search="P1").location == "/console/imports/1"
 
 

@@ -136,7 +136,8 @@ class FirstEdition:
 
 
 @pytest.fixture
-def first_edition(postgres):
+def database_url(postgres):
+    """A database of the first edition, with a therapist who stays and one who goes."""
     url = postgres.create_database("first_edition")
     engine = create_engine(url, application_name="tests")
     with engine.begin() as connection:
@@ -144,16 +145,17 @@ def first_edition(postgres):
         connection.exec_driver_sql("CREATE TABLE alembic_version AS SELECT * FROM curavani_version")
         connection.exec_driver_sql("DROP TABLE curavani_version")
         connection.exec_driver_sql(
-            "INSERT INTO therapist_service.therapeuten (nachname, vorname, plz, geschlecht, status, search_key) VALUES"
-            " ('Stets', 'A', '52066', 'weiblich', 'aktiv', ''), ('Gone', 'B', '52066', 'weiblich', 'aktiv', '')"
+            "INSERT INTO therapist_service.therapeuten (nachname, plz, geschlecht, status, search_key, last_key) VALUES"
+            " ('Stets', '52066', 'weiblich', 'aktiv', '', '52066|stets'),"
+            " ('Gone', '52066', 'weiblich', 'aktiv', '', '52066|gone')"
         )
-    yield FirstEdition(url), engine
     engine.dispose()
+    yield url
     postgres.drop_database("first_edition")
 
 
-def test_the_programs_of_before_work_on_through_an_upgrade_and_after_it(first_edition):
-    programs, engine = first_edition
+def test_the_programs_of_before_work_on_through_an_upgrade_and_after_it(database_url, engine):
+    programs = FirstEdition(database_url)
     programs.day(1)
     with programs.at_work(first=2):
         assert schema.upgrade(engine).up_to_date
@@ -166,13 +168,31 @@ def test_the_programs_of_before_work_on_through_an_upgrade_and_after_it(first_ed
         assert found.scalar() == days + 1
 
 
-def test_who_works_on_a_table_that_an_upgrade_waits_for_comes_to_the_others_too(first_edition):
-    programs, engine = first_edition
+def test_who_works_on_a_table_that_an_upgrade_waits_for_comes_to_the_others_too(database_url, engine):
     waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
-    with psycopg.connect(programs.url) as busy, ThreadPoolExecutor(1) as pool:
+    with psycopg.connect(database_url) as busy, ThreadPoolExecutor(1) as pool:
         busy.execute("DELETE FROM patient_service.patient_consents WHERE false")
         upgrade = pool.submit(schema.upgrade, engine)
         assert wait_until(lambda: busy.execute(waiting).fetchone()[0], 30)
         busy.execute("UPDATE patient_service.import_tracking SET attempts = attempts")
         busy.commit()
         assert upgrade.result().up_to_date
+
+
+def test_what_they_wrote_after_the_upgrade_is_caught_up_with(database_url, engine, therapists, make_therapist):
+    schema.upgrade(engine)
+    for week in (1, 2):
+        FirstEdition(database_url).day(week)
+    therapists.scrape([make_therapist(5)], day="2025-07-10")
+    therapists.run()
+    assert therapists.last_file()["error_code"] == "superseded"
+    days = {row["nachname"]: row["source_day"] for row in therapists.therapists()}
+    first, second = date(2025, 7, 9), date(2025, 7, 16)
+    assert days == {"Stets": second, "Gone": second, "Neu1": first, "Neu2": second}
+    keys = [(row["last_key"], row["mail_key"], row["line_key"]) for row in therapists.therapists()]
+    assert keys == [
+        ("52066|stets", "", ""),
+        ("52066|gone", "", ""),
+        ("52066|neu1", "neu1|tea1@example.com", "neu1|02411"),
+        ("52066|neu2", "neu2|tea2@example.com", "neu2|02411"),
+    ]

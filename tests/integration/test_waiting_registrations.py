@@ -3,57 +3,22 @@
 import re
 
 import pytest
-from flask.testing import FlaskClient
 
 from patient_service.app import create_app
+from tests.integration.visitor import HTTPS, signing_in
 
 TOKENS = (
     "Rita:read:r-token-of-24-characters,Wilma:write:w-token-of-24-characters,Otto:write:x-token-of-24-characters,"
     "Olga:operate:o-token-of-24-characters"
 )
-HTTPS = "https://console.example.com"
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 WHO = {"anrede": "Herr", "geschlecht": "männlich", "vorname": "Max", "nachname": "Mustermann"}
 
 
-class Person(FlaskClient):
-    """A browser without a screen: keeps cookies, and sends forms with the token that came with the page."""
-
-    def page(self, path):
-        return self.get(path, base_url=HTTPS)
-
-    def form(self, path, **fields):
-        return self.post(path, base_url=HTTPS, data={"csrf_token": self.mark(), **fields})
-
-    def mark(self):
-        page = self.get("/console/sign-in", base_url=HTTPS, follow_redirects=True).text
-        return re.search(r'name="csrf_token" value="([^"]+)"', page)[1]
-
-
 @pytest.fixture
-def app(patients, database_url):
-    environment = {
-        "DATABASE_URL": database_url,
-        "API_TOKENS": TOKENS,
-        "GCS_IMPORT_BUCKET": patients.bucket,
-        "STORAGE_EMULATOR_HOST": patients.storage.host,
-        "PATIENT_IMPORT_LOCAL_PATH": str(patients.copies),
-        "LOG_LEVEL": "ERROR",
-    }
-    app = create_app(environment, start_workers=False)
-    app.test_client_class = Person
-    yield app
-    app.extensions["curavani"].close()
-
-
-@pytest.fixture
-def sign_in(app):
-    def sign(letter):
-        person = app.test_client()
-        assert person.form("/console/sign-in", token=f"{letter}-token-of-24-characters").status_code == 302
-        return person
-
-    return sign
+def sign_in(process_environment):
+    with signing_in(process_environment, create_app, TOKENS) as sign_in:
+        yield sign_in
 
 
 @pytest.fixture
@@ -235,7 +200,7 @@ def test_what_was_typed_survives_the_end_of_the_session_and_is_not_saved_unseen(
 ):
     number = failed(make_registration(anrede="Herrn"))
     wilma, path = sign_in("w"), form.format(number)
-    mark = wilma.mark()
+    mark = wilma.csrf()
     patients.rows("DELETE FROM patient_service.sessions RETURNING name")
     typed = {"csrf_token": mark, **WHO, "ort": "Überlingen", "note": "Überlingen", "reason": "x"}
     kept = wilma.post(path, base_url=HTTPS, data=typed)

@@ -18,6 +18,7 @@ from shared.words.codes import Code
 from shared.words.statuses import FileStatus
 from therapist_service.imports import import_tracker
 from therapist_service.imports.batches import FileToApply, apply_scrapes
+from therapist_service.imports.catching_up import catch_up
 from therapist_service.imports.day_end import conclude_days
 from therapist_service.imports.files_to_come import FilesToCome
 from therapist_service.imports.scrape import Record, Scrape, read_scrape
@@ -56,6 +57,7 @@ class ScrapeSource:
     def prepare(self, connection: Connection) -> None:
         self._begun.clear()
         settle_keys(connection)
+        catch_up(connection)
 
     def discover(self, report: PassReport) -> list[Found[ScrapeFile]]:
         """Every file that nobody is still writing."""
