@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from curavani import schema
 from curavani.services import SERVICES, ServiceEntry
 from curavani.sizes import connections_advice, memory_advice
-from shared.core.dependencies import Dependency, ask
+from shared.core.dependencies import Dependency, Probes
 from shared.core.errors import CuravaniError, DatabaseNotMigrated, SettingsError
 from shared.core.memory import memory_limit
 from shared.core.settings import (
@@ -54,6 +54,9 @@ class Diagnosis:
 
 
 Group = TypeVar("Group", bound=SettingsGroup)
+
+_PATIENCE_SECONDS = 10.0
+"""Longer than any page waits: who asks the doctor wants to know more. A server that answers by the byte ends nobody."""
 
 
 def examine(environ: Mapping[str, str]) -> list[Diagnosis]:
@@ -107,7 +110,7 @@ def _examined(
         return Diagnosis(part, "not configured", "Not part of this image.")
     except Exception as error:  # noqa: BLE001 - whatever is broken, the other parts have to be told
         return Diagnosis(part, "failing", f"{Code.INTERNAL_ERROR.english} ({type(error).__name__})")
-    check = ask(dependency)
+    (check,) = Probes([dependency], seconds=_PATIENCE_SECONDS).checks()
     if check.code == Code.NOT_CONFIGURED:
         return Diagnosis(part, "not configured", dependency.advice)
     if check.ok:

@@ -3,6 +3,7 @@
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum, auto
 from types import TracebackType
@@ -34,11 +35,13 @@ class Between:
     """Listens on a port of its own for a server at `host:port`.
 
     What is set as `harm` holds for the answers from then on, also on connections that are open already. Once it is NONE
-    again, harmed connections end: what was left out of an answer cannot be made good.
+    again, harmed connections end: what was left out of an answer cannot be made good. `names` is how the server writes
+    the port where it says whom to turn to: ours is written instead.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, names: Callable[[int], bytes] | None = None) -> None:
         self._server = (host, port)
+        self._names = names
         self._harm = Harm.NONE
         self._changed = threading.Condition()
         self._listener = socket.create_server((LOOPBACK, 0))
@@ -109,7 +112,7 @@ class Between:
     def _answer(self, client: socket.socket, server: socket.socket) -> None:
         with suppress(OSError):
             while answer := server.recv(_CHUNK):
-                if not self._hand_on(client, answer):
+                if not self._hand_on(client, self._renamed(answer)):
                     break
         for connection in (client, server):
             _end(connection)
@@ -118,6 +121,9 @@ class Between:
             self._harmed.discard(client)
         client.close()
         server.close()
+
+    def _renamed(self, answer: bytes) -> bytes:
+        return answer.replace(self._names(self._server[1]), self._names(self.port)) if self._names else answer
 
     def _hand_on(self, client: socket.socket, answer: bytes) -> bool:
         """Sends what is left of the answer; whether the connection goes on."""
