@@ -287,7 +287,7 @@ def _consent(metadata: Mapping[str, object]) -> Consent:
 def _registered_at(document: Mapping[str, object]) -> tuple[datetime | None, list[Finding]]:
     """The form's own time stamp. It proves nothing that the consent does not, so a bad one is only remarked on."""
     raw = document.get("registration_timestamp")
-    moment = _timestamp(raw) if isinstance(raw, str) else None
+    moment = _timestamp(raw.strip()) if isinstance(raw, str) else None
     if moment is None and not _blank(raw):
         return None, [Finding("/registration_timestamp", Code.INVALID_TIMESTAMP)]
     return moment, []

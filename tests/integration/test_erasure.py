@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +11,8 @@ from patient_service.reviews import resolve_review
 from patient_service.undo import undo_review
 from shared.database.engine import create_engine, transaction
 from shared.reviews.values import Resolution
+from standins.local import wait_until
+from tests.integration.conftest import Patients
 
 
 def everything(patients):
@@ -182,6 +185,33 @@ def test_an_object_that_storage_denied_and_lists_again_is_deleted_after_all(pati
     assert certificate(patients)["completed_at"]
     assert certificate(patients)["removed"]["cloud_objects"] > 0
     assert "Mustermann" not in everything(patients)
+
+
+@pytest.mark.parametrize(
+    ("work", "operation"),
+    [("erase", "delete"), ("follow up", "delete"), ("run", "list"), ("run", "download"), ("run", "delete")],
+)
+def test_no_transaction_is_open_while_storage_is_waited_for(patients, make_registration, work, operation):
+    patients.upload(make_registration())
+    if work != "run":
+        patients.run()
+        patients.upload(make_registration(anrede="Herrn"), "failed.json")
+        patients.run()
+    if work == "follow up":
+        patients.storage.faults.add("delete", 403)
+        erase(patients)
+    begin = {"erase": erase, "follow up": Patients.run, "run": Patients.run}[work]
+    before = patients.storage.faults.taken
+    patients.storage.faults.add(operation, "hold")
+    working = threading.Thread(target=begin, args=(patients,))
+    working.start()
+    assert wait_until(lambda: patients.storage.faults.taken > before, 30)
+    waiting = "datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
+    found = patients.rows(f"SELECT query FROM pg_stat_activity WHERE {waiting}")
+    patients.storage.faults.clear()
+    working.join()
+    assert found == []
+    assert patients.in_bucket() == []
 
 
 def test_an_erasure_without_the_copies_volume_is_completed_once_it_is_back(patients, make_registration):

@@ -280,6 +280,7 @@ def test_the_evidence_is_measured_before_it_is_read(name):
     ("stated", "moment", "expected"),
     [
         ("2025-07-05 14:33:56+02:00", datetime(2025, 7, 5, 12, 33, 56, tzinfo=UTC), []),
+        (" 2025-07-05 14:33:56\n", datetime(2025, 7, 5, 14, 33, 56, tzinfo=UTC), []),
         (ABSENT, None, []),
         ("", None, []),
         ("yesterday", None, [("/registration_timestamp", "invalid_timestamp")]),

@@ -1,6 +1,7 @@
 """Which files that were never imported are a person's, for certain or perhaps."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -58,6 +59,11 @@ def registration(token="x", vorname="Anna-Lena", nachname="Mueller", email="ANNA
 )
 def test_a_file_is_theirs_for_certain_perhaps_or_not(name, data, how):
     assert trace(SOUGHT, name, data, mixed_up=False) == how
+
+
+def test_of_somebody_without_an_address_the_name_alone_is_no_certainty():
+    nowhere = replace(SOUGHT, email_key=None)
+    assert trace(nowhere, THEIRS, registration(email=""), mixed_up=False) is Trace.DOUBTFUL
 
 
 @pytest.mark.parametrize("odd", ["x\x00", "x\ud800", "x" * 2000])
