@@ -1,60 +1,64 @@
-"""What each page of the console costs with 10,000 patients and 2,000 files, many of them failed, for an operator.
+"""What each page of both consoles costs with 10,000 people and 2,000 files, many of them failed, for an operator.
 
 Medians of whole requests, session and access log included, without a network: milliseconds by the clock, those of the
 processor on our side, and waits for the database.
 """
 
-import json
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 
+from benchmarks.console_data import DECISIONS, fill_patients, fill_therapists
 from benchmarks.meters import CountingProxy
 from benchmarks.tables import Row
 from curavani.schema import upgrade
-from patient_service.app import create_app
-from patient_service.models import kernel
-from patient_service.use_cases import create_patient
-from shared.database.engine import create_engine, transaction
+from patient_service.app import create_app as create_patient_app
+from shared.database.engine import create_engine
 from standins.postgres import EmbeddedPostgres
+from therapist_service.app import create_app as create_therapist_app
 
-PATIENTS = 10_000
-FILES = 2_000
-FAILED_EACH = 10
-"""One file in so many failed."""
 ROUNDS = 9
 _HTTPS = "https://console.example.com"
 _TOKEN = "benchmark-token-of-a-good-length"
-_PAGES = {
+_SHARED = {
     "overview": "/console",
     "imports": "/console/imports",
     "failed files, last page": "/console/imports?status=failed&page=10",
     "a file": "/console/imports/11",
     "a failed file": "/console/imports/10",
-    "correcting it": "/console/imports/10/correct",
-    "patients": "/console/people",
-    "patients by name, page 400": "/console/people?order=name&page=400",
-    "patients of a place": "/console/people?ort=ach&plz=52",
-    "a patient": "/console/people/4000",
+    "people": "/console/people",
+    "people by name, page 400": "/console/people?order=name&page=400",
+    "people of a place": "/console/people?ort=ach&plz=52",
+    "a person": "/console/people/4000",
+    "a person with a long history": "/console/people/1",
     "editing one": "/console/people/4000/edit",
     "entering one": "/console/people/new",
+    "erasing one": "/console/people/4000/erase",
     "decisions": "/console/decisions?state=all",
     "a decision": "/console/decisions/7",
     "accesses": "/console/accesses",
-    "due": "/console/people/due",
-    "erasures": "/console/people/erasures",
-    "erasing one": "/console/people/4000/erase",
     "help": "/console/help",
 }
-_SEARCHES = {
+_OF_PATIENTS = {
+    "correcting a failed file": "/console/imports/10/correct",
+    "entering it by hand": "/console/imports/10/by-hand",
+    "due": "/console/people/due",
+    "erasures": "/console/people/erasures",
+}
+_OF_THERAPISTS = {
+    "a held list of 100 practices": f"/console/decisions/{DECISIONS + 1}",
+    "left out": "/console/people/left-out",
+}
+_PATIENT_SEARCHES = {
     "search: name": "Mueller4000 Max",
     "search: letters that many have": "mueller",
     "search: phone": "0241 4000",
@@ -63,25 +67,57 @@ _SEARCHES = {
     "search: who waits": "Wartend10",
     "search: number": "4000",
 }
+_THERAPIST_SEARCHES = {
+    "search: name": "Scheel",
+    "search: letters that many have": "er",
+    "search: phone": "1463386",
+    "search: number": "4000",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """One service's console: what it is measured with, its own pages, and what is searched for."""
+
+    name: str
+    create_app: Callable[..., Flask]
+    fill: Callable[[sa.Engine, str, Path], None]
+    pages: Mapping[str, str]
+    searches: Mapping[str, str]
+
+
+CONSOLES = (
+    Console("patients", create_patient_app, fill_patients, _OF_PATIENTS, _PATIENT_SEARCHES),
+    Console("therapists", create_therapist_app, fill_therapists, _OF_THERAPISTS, _THERAPIST_SEARCHES),
+)
 
 
 def run() -> list[Row]:
     """Rows of the table of figures: the page, its milliseconds, those of the processor, its round trips."""
+    rows: list[Row] = []
     with EmbeddedPostgres() as server, tempfile.TemporaryDirectory() as folder:
-        url = server.create_database("console")
-        engine = create_engine(url, application_name="benchmark")
-        upgrade(engine)
-        with transaction(engine) as connection:
-            _fill(connection, Path(folder))
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(sa.text("VACUUM ANALYZE"))
-        engine.dispose()
-        with CountingProxy(server) as proxy, _signed_in(proxy.before(url), folder) as (client, token):
-            rows: list[Row] = [("", "ms", "processor ms", "round trips")]
-            for name, path in _PAGES.items():
-                rows.append((name, *_measured(client, proxy, path)))
-            for name, text in _SEARCHES.items():
-                rows.append((name, *_measured(client, proxy, "/console/search", {"csrf_token": token, "search": text})))
+        for console in CONSOLES:
+            rows.append((console.name, "ms", "processor ms", "round trips"))
+            rows += _figures(server, Path(folder), console)
+    return rows
+
+
+def _figures(server: EmbeddedPostgres, root: Path, console: Console) -> list[Row]:
+    folder = root / console.name
+    folder.mkdir()
+    url = server.create_database(console.name)
+    engine = create_engine(url, application_name="benchmark")
+    upgrade(engine)
+    console.fill(engine, url, folder)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sa.text("VACUUM ANALYZE"))
+    engine.dispose()
+    rows: list[Row] = []
+    with CountingProxy(server) as proxy, _signed_in(console.create_app, proxy.before(url), folder) as (client, token):
+        for name, path in {**_SHARED, **console.pages}.items():
+            rows.append((name, *_measured(client, proxy, path)))
+        for name, text in console.searches.items():
+            rows.append((name, *_measured(client, proxy, "/console/search", {"csrf_token": token, "search": text})))
     return rows
 
 
@@ -101,12 +137,14 @@ def _measured(
 
 
 @contextmanager
-def _signed_in(url: str, folder: str) -> Iterator[tuple[FlaskClient, str]]:
+def _signed_in(create_app: Callable[..., Flask], url: str, folder: Path) -> Iterator[tuple[FlaskClient, str]]:
     """An operator's browser, and the token that its forms carry."""
     environment = {
         "DATABASE_URL": url,
         "API_TOKENS": f"bench:operate:{_TOKEN}",
-        "PATIENT_IMPORT_LOCAL_PATH": folder,
+        "PATIENT_IMPORT_LOCAL_PATH": str(folder),
+        "PATIENT_RETENTION_DAYS": "3650",
+        "THERAPIST_IMPORT_FOLDER_PATH": str(folder),
         "LOG_LEVEL": "ERROR",
     }
     app = create_app(environment, start_workers=False)
@@ -124,42 +162,6 @@ def _token(client: FlaskClient, path: str) -> str:
     if found is None:
         raise RuntimeError(f"no form on {path}")
     return found[1]
-
-
-def _fill(connection: sa.Connection, folder: Path) -> None:
-    """People, files with their copies, and decisions as a busy year leaves them."""
-    for number in range(1, PATIENTS + 1):
-        create_patient(connection, _patient(number), "benchmark")
-    since = datetime.now(UTC) - timedelta(days=120)
-    connection.execute(sa.insert(kernel.import_tracking), [_file(n, since, folder) for n in range(1, FILES + 1)])
-    reviews = [
-        {"kind": "possible_duplicate", "entity_id": n, "import_id": n * 10 + 1, "detail": {"candidates": [n + 1]}}
-        for n in range(1, 100)
-    ]
-    connection.execute(sa.insert(kernel.reviews), reviews)
-
-
-def _patient(number: int) -> dict[str, object]:
-    return {
-        "anrede": "Herr", "geschlecht": "männlich", "vorname": "Max", "nachname": f"Müller{number}",
-        "plz": f"{52000 + number % 100}", "ort": "Aachen", "telefon": f"0241 {number}",
-        "email": f"max{number}@example.com", "geburtsdatum": datetime(1950 + number % 50, 2, 3, tzinfo=UTC).date(),
-    }  # fmt: skip
-
-
-def _file(number: int, since: datetime, folder: Path) -> dict[str, object]:
-    is_failed = number % FAILED_EACH == 0
-    came = since + timedelta(hours=number)
-    path = f"{number}.json"
-    patient = {"anrede": "Herrn" if is_failed else "Herr", "geschlecht": "männlich", "vorname": "Willi",
-               "nachname": f"Wartend{number}", "telefon": f"0221 {number}"}  # fmt: skip
-    document = {"patient_data": patient, "consent_metadata": {}, "registration_token": f"{number:08x}"}
-    (folder / path).write_text(json.dumps(document), encoding="utf-8")
-    return {
-        "source_key": f"{number}", "bucket": "bucket", "file_name": f"Wartend_Willi_{number:08x}.json",
-        "file_version": "1", "local_path": path, "uploaded_at": came, "first_seen_at": came, "processed_at": came,
-        "status": "failed" if is_failed else "success", "error_code": "validation_failed" if is_failed else None,
-    }  # fmt: skip
 
 
 if __name__ == "__main__":

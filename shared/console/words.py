@@ -374,7 +374,17 @@ def _text(content: object) -> str:
         return str(format_datetime(content, "short"))
     if isinstance(content, date):
         return str(format_date(content, "medium"))
+    if (day := _day_in(str(content))) is not None:
+        return str(format_date(day, "medium"))
     return str(content).replace("_", " ") if str(content) in _UNDERSCORED else str(content)
+
+
+def _day_in(text: str) -> date | None:
+    """Histories and files have days as texts."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2000-01-01") else None
+    except ValueError:
+        return None
 
 
 def actor_name(actor: str | None) -> str:

@@ -105,6 +105,7 @@ def test_who_was_told_is_on_record(client, two):
 def test_the_page_shows_what_people_wrote_as_text_and_says_german_words(client, curavani, two, tmp_path):
     times = {"freitag": ["9-10"], "montag": ["8-9"], "mittwoch": []}
     changed = {"symptome": "<script>alert(1)</script>", "zeitliche_verfuegbarkeit": times, "status": "auf_der_Suche"}
+    changed["geburtsdatum"] = "1990-02-03"
     client.put("/api/patients/1", json=changed, headers=OPERATE)
     client.post("/api/patients/1/restrictions", json={"kind": "restricted", "reason": "bestritten"}, headers=OPERATE)
     out = tmp_path / "answer.json"
@@ -114,7 +115,15 @@ def test_the_page_shows_what_people_wrote_as_text_and_says_german_words(client, 
     assert "<dt>Vorname</dt>" in page
     assert re.search(r"Stand: \d\d\.\d\d\.\d{4}, \d\d:\d\d Uhr", page)
     assert "Montag: 8-9; Mittwoch: ; Freitag: 9-10" in page
-    for said in ("auf der Suche", "Mögliche Dublette", "offen", "Verarbeitung eingeschränkt", "geändert", "Datei P2"):
+    for said in (
+        "auf der Suche",
+        "Mögliche Dublette",
+        "offen",
+        "Verarbeitung eingeschränkt",
+        "geändert",
+        "Datei P2",
+        "03.02.1990",
+    ):
         assert f"<td>{said}</td>" in page
     assert re.findall("possible_duplicate|auf_der_Suche|api:|import:|>restricted<|>patient[.]|>change<", page) == []
     again = curavani("patients", "export", "1", "--out", str(out))
