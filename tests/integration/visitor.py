@@ -31,7 +31,7 @@ class Visitor(FlaskClient):
 
 @contextmanager
 def signing_in(environment, service, tokens=TOKENS):
-    """What signs somebody of a role in, by its first letter: to this service or another one, also with more settings."""
+    """What signs somebody of a role in, by its first letter: to this service or another one, settings added."""
     apps = {}
 
     def sign_in(role, create_app=service, **settings):
