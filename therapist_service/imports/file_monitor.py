@@ -91,11 +91,10 @@ class ScrapeSource:
         if claim.item is None:
             raise ValueError("a scrape is read from its file")
         with self.stage("read"):
-            scrape = read_scrape(self.folder, claim.item, self.max_file_bytes)
+            kept = self._to_come.arrive(claim.item) if self._to_come else None
+            scrape = kept or read_scrape(self.folder, claim.item, self.max_file_bytes)
         self._begin_day(locked, scrape.envelope.scrape_day)
         self._at_hand.append(scrape)
-        if self._to_come:
-            self._to_come.arrive(claim.item)
         return scrape
 
     def apply(self, connection: Connection, opened: Sequence[tuple[File, Scrape]]) -> list[Settlement]:
@@ -130,7 +129,8 @@ class ScrapeSource:
         return day, item.zip, moment
 
     def _batches(self, claims: Sequence[Claim[ScrapeFile]], day: date) -> Iterator[Sequence[Claim[ScrapeFile]]]:
-        self._to_come = FilesToCome(self.folder, day, [claim.item for claim in claims if claim.item])
+        files = [claim.item for claim in claims if claim.item]
+        self._to_come = FilesToCome(self.folder, day, files, self.max_file_bytes)
         for batch in _together(claims, self.batch_bytes):
             self._at_hand.clear()
             yield batch

@@ -1,7 +1,7 @@
 """The files of a scrape day that come later in the pass: what they say of a person, where somebody asks.
 
 A day has more files than are applied together, and neighbours need not stand in the same batch. Most files are never
-asked about: only those are read in which the person's postal code stands, each once before its turn.
+asked about: only those are read in which the person's postal code stands, and as many as fit into memory only once.
 """
 
 import re
@@ -17,6 +17,8 @@ from therapist_service.imports.scrape import WHOLE_BYTES, Scrape, read_scrape
 from therapist_service.imports.scrape_files import ScrapeFile, ScrapeFolder
 from therapist_service.imports.traits import Traits
 
+_KEPT_BYTES = 4 * 1024 * 1024
+"""So much of what was read is kept until its turn, in the size of the files."""
 _POSTAL_CODE = re.compile(rb'"postal_code"\s*:\s*"([0-9]{5})"')
 
 Named = dict[tuple[str | None, str | None], list[tuple[str, Traits]]]
@@ -36,23 +38,28 @@ def named(scrapes: Iterable[Scrape]) -> Named:
 class FilesToCome:
     """The files of `day`, until each of them `arrives`. Of a large one nothing is known before its turn."""
 
-    def __init__(self, folder: ScrapeFolder, day: date, files: Iterable[ScrapeFile]) -> None:
+    def __init__(self, folder: ScrapeFolder, day: date, files: Iterable[ScrapeFile], max_bytes: int) -> None:
         self._folder = folder
         self.day = day
         self._files: dict[str, list[ScrapeFile]] = defaultdict(list)
         for file in files:
-            if file.size <= WHOLE_BYTES:
+            if file.size <= min(WHOLE_BYTES, max_bytes):
                 self._files[file.zip].append(file)
         self._mentioning: dict[str, set[str]] | None = None
         """By postal code, those of the files in which it stands."""
         self._looked_into: dict[str, Named | None] = {}
+        self._kept: dict[ScrapeFile, Scrape] = {}
+        self._room = _KEPT_BYTES
 
-    def arrive(self, file: ScrapeFile) -> None:
-        """This one speaks for itself from now on."""
+    def arrive(self, file: ScrapeFile) -> Scrape | None:
+        """This one speaks for itself from now on. Returns what was read of it, if that was kept."""
         left = [one for one in self._files.pop(file.zip, ()) if one != file]
         self._looked_into.pop(file.zip, None)
         if left:
             self._files[file.zip] = left
+        kept = self._kept.pop(file, None)
+        self._room += file.size if kept else 0
+        return kept
 
     def listing(self, zip_code: str | None) -> Iterator[Named]:
         """Whom the files list in which this postal code stands."""
@@ -76,9 +83,16 @@ class FilesToCome:
         for file in files:
             # What is wrong with it is told in its turn.
             with suppress(CuravaniError):
-                scrapes.append(read_scrape(self._folder, file, WHOLE_BYTES))
+                scrapes.append(self._read(file))
         of_day = [scrape for scrape in scrapes if scrape.envelope.scrape_day == self.day]
         return named(of_day) if of_day else None
+
+    def _read(self, file: ScrapeFile) -> Scrape:
+        scrape = read_scrape(self._folder, file, WHOLE_BYTES)
+        if file.size <= self._room:
+            self._room -= file.size
+            self._kept[file] = scrape
+        return scrape
 
     def _read_postal_codes(self) -> dict[str, set[str]]:
         found: dict[str, set[str]] = defaultdict(set)
