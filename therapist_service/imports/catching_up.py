@@ -12,11 +12,17 @@ from therapist_service.imports.traits import Keys, look_up_keys
 
 def catch_up(connection: Connection) -> None:
     """To be done before a pass, while nobody else imports."""
-    _KNOW_DAYS(connection)
+    if _WITHOUT_DAY.one(connection)[0]:
+        _KNOW_DAYS(connection)
     rows = [{"id": row["id"], **look_up_keys(row, row["source_record"])} for row in _WITHOUT_KEYS(connection)]
     if rows:
         _KNOW_KEYS(connection, rows=json_text(rows))
 
+
+# Asked first: the statement that writes waits for whoever keeps others from writing, also where it has nothing to do.
+_WITHOUT_DAY = Statement("""
+    SELECT EXISTS (SELECT FROM therapist_service.import_tracking WHERE scrape_day IS NULL AND scrape_date IS NOT NULL)
+""")
 
 # A dated folder's day counts before the time that the scrape states. Who was called gone bears no number of the file.
 _KNOW_DAYS = Statement("""
