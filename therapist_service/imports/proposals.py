@@ -37,7 +37,7 @@ class Removals:
         proposed: list[Proposal] = []
         for start in range(0, len(self._records), _CHUNK):
             arrivals = [Arrival(record, self._envelope.area) for record in self._records[start : start + _CHUNK]]
-            self._register.resemble(arrivals)
+            self._register.look_for([one.listed for one in arrivals])
             claimed: set[int] = set()
             for one in arrivals:
                 match, entry = self._match(one, claimed)

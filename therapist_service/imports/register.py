@@ -150,7 +150,7 @@ class Register:
                 others.append(one)
             elif one.id is not None and one.id != (entry.source_area, entry.external_id):
                 ids.add(one.id)
-        self.resemble(others)
+        self.look_for([one.listed for one in others])
         self._newcomers |= {one.listed.traits for one in others if not self._by_key.get(one.content[0])}
         # Whoever carries an id that is somebody else's now loses it.
         self._list(self._unmet(ids), set())
@@ -158,12 +158,8 @@ class Register:
     def _unmet(self, ids: Iterable[_Id]) -> set[_Id]:
         return {one for one in ids if ("id", one) not in self._met and one not in self._met}
 
-    def resemble(self, arrivals: Sequence[Arrival]) -> None:
-        """Fetches all of the rows that any rule of identity could find for these records."""
-        self.look_for([one.listed for one in arrivals])
-
     def look_for(self, people: Sequence[Listed]) -> None:
-        """The same by what people are compared by."""
+        """Fetches all of the rows that any rule of identity could find for these people."""
         wanted = {(one.area, one.external_id) for one in people if one.external_id is not None}
         ids = wanted - self._met
         keys = {key for one in people for key in one.traits.name_keys} - self._met

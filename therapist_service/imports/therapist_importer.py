@@ -161,14 +161,15 @@ class Run:
 
     def _place(self, arrivals: Sequence[Arrival]) -> set[str]:
         """Finds each record's row by the rules of identity, creates or merges; returns the ids that changed hands."""
-        self._register.resemble(arrivals)
-        found = [self._register.of(one.listed) for one in arrivals]
+        listed = [one.listed for one in arrivals]
+        self._register.look_for(listed)
+        found = [self._register.of(one) for one in listed]
         entries = {entry.id: entry for candidates in found for entry in candidates}
         seen: dict[int, Known] = {number: self._day.known(entry) for number, entry in entries.items()}
         claimed = {number for number, entry in entries.items() if entry.source_import_id == self._import_id}
         candidates = [[seen[entry.id] for entry in one] for one in found]
         records = [one.record for one in arrivals]
-        matches = self._answered(records, assign([one.listed for one in arrivals], candidates, claimed))
+        matches = self._answered(records, assign(listed, candidates, claimed))
         fresh: list[tuple[MappedRecord, Match]] = []
         meant: list[tuple[MappedRecord, Match, Entry]] = []
         for record, match in zip(records, matches, strict=True):
