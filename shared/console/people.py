@@ -148,7 +148,7 @@ class _Pages:
 
     def show(self, entity_id: int) -> str:
         """Everything about one person."""
-        service = current_service()
+        service, page = current_service(), paging()
         with transaction(service.engine) as connection:
             row = self._people.get(connection, entity_id)
             history = history_of(connection, service.kernel, entity_id)
@@ -159,7 +159,9 @@ class _Pages:
             people=self._people,
             row=row,
             name=full_name(row),
-            history=history,
+            history=history[page.offset : page.offset + page.limit],
+            page=page.page,
+            pages=page.pages(len(history)),
             consents=consents,
             marks=marks,
             moves=self._people.moves.get(str(vars(row)["status"]), ()),

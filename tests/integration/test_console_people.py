@@ -460,3 +460,22 @@ def test_who_is_due_to_be_erased_stands_on_pages_the_longest_first(sign_in, pati
     named = [re.findall(r"Ada Alt(\d+)", page) for page in pages]
     assert named == [[str(number) for number in range(41, 21, -1)], [str(number) for number in range(21, 9, -1)]]
     assert all("32 Personen" in page for page in pages)
+
+
+def test_a_long_history_stands_on_pages_the_newest_first(sign_in, patients, make_registration):
+    patients.upload(make_registration(), "Mustermann_Max_20250705_0b1ab67b.json")
+    patients.run()
+    with patients.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "INSERT INTO patient_service.field_changes (entity_id, field, new_value, changed_by, changed_at)"
+                " SELECT 1, 'telefon', 'Nr-' || number, 'api:Olga', now() + make_interval(secs => number)"
+                " FROM generate_series(1, 43) AS number"
+            )
+        )
+    wilma = sign_in("write")
+    newest, last, edit = (wilma.page(f"/console/people/1{more}").text for more in ("", "?page=3", "/edit"))
+    assert re.findall(r"<ins>Nr-(\d+)", newest) == [str(number) for number in range(43, 23, -1)]
+    assert re.findall(r"<ins>Nr-(\d+)", last) == ["3", "2", "1"]
+    assert "neu angelegt" in last
+    assert (edit.count("<ins>Nr-"), "/console/people/1?page=2#history" in edit) == (20, True)
