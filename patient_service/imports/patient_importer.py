@@ -73,29 +73,35 @@ def import_registration(
     if known:
         return Settlement(FileStatus.SKIPPED, Code.DUPLICATE_CONTENT, {RecordOutcome.UNCHANGED: 1})
     match = decide(person, [_candidate(*row) for row in candidates])
-    outcome, findings = _apply(connection, import_id, registration, match, policy)
+    if match.patient_id is None:
+        with together(connection):
+            outcome = _create(connection, import_id, registration, match, policy)
+            _keep(connection, import_id, file, registration, replace(outcome, rule=rule or outcome.rule))
+        findings = _ask(connection, import_id, int(outcome.entity_id or 0), match)
+    else:
+        outcome, findings = _recognise(connection, import_id, registration, match, policy)
+        _keep(connection, import_id, file, registration, replace(outcome, rule=rule or outcome.rule))
     write_findings(connection, kernel, import_id, [*registration.findings, *findings])
-    with together(connection):
-        _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
-        write_outcomes(connection, kernel, import_id, [replace(outcome, rule=rule or outcome.rule)])
     if outcome.outcome == RecordOutcome.SKIPPED:
         return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
     return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
 
 
-def _apply(
+def _create(
+    connection: Connection, import_id: int, registration: Registration, match: Match, policy: Policy
+) -> Outcome:
+    signed = {"vertraege_unterschrieben": policy.contracts_signed}
+    patient_id = create_patient(connection, {**registration.patient, **signed}, f"import:{import_id}")
+    code = Code.POSSIBLE_DUPLICATE if match.similar else None
+    return Outcome(0, RecordOutcome.NEW, patient_id, code, match.rule)
+
+
+def _recognise(
     connection: Connection, import_id: int, registration: Registration, match: Match, policy: Policy
 ) -> tuple[Outcome, list[Finding]]:
-    actor = f"import:{import_id}"
-    if match.patient_id is None:
-        signed = {"vertraege_unterschrieben": policy.contracts_signed}
-        patient_id = create_patient(connection, {**registration.patient, **signed}, actor)
-        findings = _ask(connection, import_id, patient_id, match)
-        code = findings[0].code if findings else None
-        return Outcome(0, RecordOutcome.NEW, patient_id, code, match.rule), findings
     if not policy.update_known:
         return Outcome(0, RecordOutcome.SKIPPED, match.patient_id, Code.DUPLICATE_PATIENT, match.rule), []
-    return _update(connection, actor, registration, match)
+    return _update(connection, f"import:{import_id}", registration, match)
 
 
 def _update(
@@ -138,6 +144,15 @@ def _ask(connection: Connection, import_id: int, patient_id: int, match: Match) 
     kind, other = ReviewKind.POSSIBLE_DUPLICATE, match.similar[0]
     open_reviews(connection, kernel, [NewReview(kind, import_id, 0, detail, entity_id=patient_id, other_id=other)])
     return [Finding("", Code.POSSIBLE_DUPLICATE)]
+
+
+def _keep(
+    connection: Connection, import_id: int, file: RegistrationFile, registration: Registration, outcome: Outcome
+) -> None:
+    """The evidence of the consent, and what became of the registration."""
+    with together(connection):
+        _keep_consent(connection, import_id, int(outcome.entity_id or 0), file, registration)
+        write_outcomes(connection, kernel, import_id, [outcome])
 
 
 def _keep_consent(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import cast
 
 import psycopg
+from psycopg.pq import PipelineStatus
 from psycopg.rows import TupleRow
 from sqlalchemy.engine import Connection
 
@@ -19,7 +20,12 @@ def driver_of(connection: Connection) -> psycopg.Connection[TupleRow]:
 def together(connection: Connection) -> Iterator[None]:
     """Sends the block's statements at once, in their order, and waits for all of them at its end: one round trip.
 
-    Only for `Statement`s and single rows, whose results are asked for afterwards. An error is raised at the end.
+    Only for `Statement`s and single rows. Whose result is asked for within the block is waited for, with those before
+    it. Blocks within the block go with it. An error is raised at the end.
     """
-    with driver_of(connection).pipeline():
+    driver = driver_of(connection)
+    if driver.pgconn.pipeline_status != PipelineStatus.OFF:
+        yield
+        return
+    with driver.pipeline():
         yield
