@@ -28,11 +28,17 @@ Named = dict[tuple[str | None, str | None], list[tuple[str, Traits]]]
 def named(scrapes: Iterable[Scrape]) -> Named:
     """Whom these scrapes list."""
     found: Named = defaultdict(list)
+    for zip_code, record in listed(scrapes):
+        found[record.traits.last, record.traits.zip].append((zip_code, record.traits))
+    return found
+
+
+def listed(scrapes: Iterable[Scrape]) -> Iterator[tuple[str, MappedRecord]]:
+    """The records of all whom these scrapes list, each with the postal code of the file."""
     for scrape in scrapes:
         for record in chain.from_iterable(scrape.chunks()):
             if isinstance(record, MappedRecord) and record.claim is not Claim.DELETED:
-                found[record.traits.last, record.traits.zip].append((scrape.envelope.zip, record.traits))
-    return found
+                yield scrape.envelope.zip, record
 
 
 class FilesToCome:

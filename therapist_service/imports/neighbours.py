@@ -3,12 +3,13 @@
 Without a look at the others, what becomes of a person would depend on which file comes first.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain
 
-from therapist_service.imports.files_to_come import FilesToCome, Named, named
-from therapist_service.imports.names import contradict
+from therapist_service.imports.files_to_come import FilesToCome, listed
+from therapist_service.imports.mapping import MappedRecord
+from therapist_service.imports.names import contradict, last_name_key
 from therapist_service.imports.scrape import Name, Scrape, name_of
 from therapist_service.imports.traits import Traits
 
@@ -52,8 +53,9 @@ class Neighbours:
         return any(_is_same(traits, one) for zip_code, one in self._namesakes(traits) if zip_code < own_zip)
 
     def _namesakes(self, traits: Traits) -> Iterator[tuple[str, Traits]]:
-        to_come = self._to_come.listing(traits.zip) if self._to_come else ()
-        for listing in chain([self._named], to_come):
+        for zip_code, record in self._at_hand.get((traits.last, traits.zip), ()):
+            yield zip_code, record.traits
+        for listing in self._to_come.listing(traits.zip) if self._to_come else ():
             yield from listing.get((traits.last, traits.zip), ())
 
     @cached_property
@@ -61,9 +63,14 @@ class Neighbours:
         return frozenset(scrape.envelope.zip for scrape in self._files)
 
     @cached_property
-    def _named(self) -> Named:
+    def _at_hand(self) -> dict[tuple[str | None, str | None], list[tuple[str, MappedRecord]]]:
+        """The records of the files at hand by last name and postal code, each with its file's postal code."""
+        found = defaultdict(list)
         # A file alone, which may be a large one, has no neighbours at hand to look at.
-        return named(self._files) if len(self._zips) > 1 else {}
+        for zip_code, record in listed(self._files) if len(self._zips) > 1 else ():
+            # Most are compared with nobody: of these nothing else is worked out.
+            found[last_name_key(record.fields["nachname"]), record.fields["plz"]].append((zip_code, record))
+        return found
 
     @cached_property
     def _dismissed(self) -> frozenset[Name]:
