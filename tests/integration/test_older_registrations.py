@@ -89,6 +89,16 @@ def test_the_same_token_again_is_newer_by_its_upload_where_both_were_made_at_the
     assert findings(patients) == ["unparsable_name", "unparsable_name", "older_registration"]
 
 
+def test_of_several_made_at_the_same_time_the_one_that_was_uploaded_last_stands(patients, send):
+    patients.storage.faults.add("download", 403, times=None, name="second.json")
+    for number, name in enumerate(("first.json", "second.json", "third.json"), start=1):
+        send(JULY, "0b1ab67b", telefon=f"0171 {number}", name=name)
+    patients.run()
+    patients.storage.faults.clear()
+    patients.run()
+    assert the_patient(patients)["telefon"] == "0171 3"
+
+
 @pytest.mark.parametrize("bad", ["soon", "2099-01-01 00:00:00", "1999-12-31 23:59:59", None])
 def test_without_a_time_that_can_be_true_the_consents_decides(patients, send, bad):
     send(JULY, "bbbbbbbb", telefon="0171 7")
