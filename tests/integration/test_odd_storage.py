@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -188,9 +189,13 @@ def test_an_object_stored_as_gzip_is_imported_as_what_it_unpacks_to(patients, ma
     assert patients.in_bucket() == []
 
 
-def test_the_limit_counts_for_what_a_gzip_unpacks_to(patients):
-    upload_packed(patients, gzip.compress(b" " * 6_000_000))
+def test_the_limit_counts_for_what_a_gzip_unpacks_to_and_no_more_is_unpacked(patients):
+    upload_packed(patients, gzip.compress(b" " * 100_000_000, compresslevel=1))
+    tracemalloc.start()
     patients.run()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000
     assert [(file["status"], file["error_code"]) for file in patients.files()] == [("failed", "file_too_large")]
     assert list(patients.copies.rglob("*.json")) == []
 

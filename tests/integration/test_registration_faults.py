@@ -205,6 +205,8 @@ def test_a_full_disk_is_told_at_once_and_the_file_waits(patients, make_registrat
     (file,) = patients.files()
     assert (file["status"], file["error_code"]) == ("retrying", "disk_unavailable")
     assert list(patients.copies.rglob("*.*")) == []
+    # Of a copy that is not there yet, an erasure has to know already.
+    assert file["local_path"] is not None
     assert open_alerts(patients) == ["disk_unavailable"]
     assert curavani("imports", "retry", "P1").returncode == 0
     patients.run()
