@@ -35,7 +35,7 @@ serve: $(STAMP)  ## the same stack left running, with both services and their co
 test: $(STAMP)  ## the whole test suite
 	$(BIN)/pytest $(PARALLEL)
 
-test-fast: $(STAMP)  ## the part run most: no crash, race, property, browser or take-over tests
+test-fast: $(STAMP)  ## the part run most: rules, both imports, API, console and outbox; not what is marked slow
 	$(BIN)/pytest $(PARALLEL) -m "not slow"
 
 test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, images, the compose file
