@@ -5,8 +5,8 @@ UV_VERSION := 0.13.9
 STAMP := $(VENV)/.synced
 TRANSLATIONS := shared/console/translations
 TEMPLATE := build/messages.pot
-# More than two cores have to do: much of the time is waited for.
-PARALLEL := -n 4 --dist loadfile --no-loadscope-reorder
+# More workers than two cores: much of the time is waited for. In the quick part little is, and each costs its start.
+PARALLEL := --dist loadfile --no-loadscope-reorder
 
 # Hundreds of processes and six thousand tests are not compiled anew each time, whatever the machine's habit is.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,10 +33,10 @@ serve: $(STAMP)  ## the same stack left running, with both services and their co
 	@$(BIN)/curavani demo --log build/demo.log
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/pytest $(PARALLEL)
+	$(BIN)/pytest -n 4 $(PARALLEL)
 
-test-fast: $(STAMP)  ## the part run most: no crash, race, property, browser or take-over tests
-	$(BIN)/pytest $(PARALLEL) -m "not slow"
+test-fast: $(STAMP)  ## the part run most: rules, both imports, API, console and outbox; not what is marked slow
+	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow"
 
 test-engines: $(STAMP)  ## against real engines: Kafka, PostgreSQL and PgBouncer, Prometheus, a bucket server, images, the compose file
 	$(BIN)/pytest tests/engines

@@ -3,8 +3,10 @@
 import gc
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from types import CodeType
 
 import pytest
@@ -19,6 +21,7 @@ from standins.postgres import EmbeddedPostgres
 from standins.storage_emulator import StorageEmulator
 
 _numbers = itertools.count(1)
+_SLOW_AS_A_WHOLE = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow\b", re.MULTILINE)
 
 # How long an example takes says something about the machine. Hypothesis leaves it aside by itself where `CI` is set.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -31,6 +34,13 @@ settings.register_profile(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-images", action="store_true", help="write the README's pictures of the console anew")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where slow tests are left out, a file of nothing else is not even loaded."""
+    if config.getoption("markexpr") != "not slow" or collection_path.suffix != ".py":
+        return None
+    return _SLOW_AS_A_WHOLE.search(collection_path.read_text(encoding="utf-8")) is not None or None
 
 
 def pytest_collection_finish() -> None:

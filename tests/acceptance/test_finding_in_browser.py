@@ -6,14 +6,13 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.acceptance.axe import violations
+from tests.acceptance.axe import COLOURS, violations
 
 pytestmark = pytest.mark.slow
 
 ENDLESS = "Ö" * 100
 MOST_PAGES = 30
 AXE = {"rules": {"target-size": {"enabled": True}}}
-CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 # Words that a line of a phone can hold, and that stand on two lines all the same.
 BROKEN_WORDS = r"""() => {
   const found = [];
@@ -112,7 +111,7 @@ def faults_of(page):
     """What is wrong with the page in both themes, at twice its size and on a phone."""
     found = faults(page, AXE)
     page.emulate_media(color_scheme="dark")
-    found += faults(page, CONTRAST)
+    found += faults(page, COLOURS)
     for width in (640, 320):
         page.set_viewport_size({"width": width, "height": 800})
         if page.evaluate("document.documentElement.scrollWidth") > width:

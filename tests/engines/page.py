@@ -21,6 +21,7 @@ ENGINES: Mapping[str, tuple[str, ...]] = {
     "test_storage": ("fake-gcs-server",),
     "test_prometheus": ("Prometheus",),
     "test_images": ("buildah", "PostgreSQL of the wheel"),
+    "test_image_contents": ("PostgreSQL of the wheel",),
     "test_audit": ("pip-audit",),
     "test_compose": ("Apache Kafka, one broker", "PostgreSQL of the wheel"),
 }

@@ -21,7 +21,7 @@ from tests.engines import kafka
 from tests.engines.compose import Container, Network, may_mount, read
 from tests.engines.conftest import SECONDS, registration, therapist
 from tests.engines.programs import Program, program
-from tests.integration.test_images import Image
+from tests.engines.test_image_contents import Image
 
 TOKEN = "a-token-of-24-characters"
 STORAGE_PORT = 4443

@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from tests.engines.compose import may_mount
+from tests.engines.dockerfiles import copied
 from tests.engines.images import UID, Buildah, Running
-from tests.integration.test_images import copied
 
 SERVICES = ("patient", "therapist")
 

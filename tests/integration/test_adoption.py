@@ -23,6 +23,8 @@ from standins.platform_database import CHILDREN, REVISIONS, fill, make_tables
 from tests import processes
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 PATIENTS, THERAPISTS = "patient_service.patienten", "therapist_service.therapeuten"
 FALSE = ("vertraege_unterschrieben", "psychotherapeutische_sprechstunde", "offen_fuer_gruppentherapie")
 FALSE += ("offen_fuer_diga", "potenziell_verfuegbar", "ueber_curavani_informiert", "bevorzugt_gruppentherapie")
@@ -134,7 +136,6 @@ def assert_taken_over(before, after):
         assert {name: after[number][name] for name in wanted} == wanted
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("state", REVISIONS)
 def test_every_value_of_every_state_is_taken_over(new_platform, state):
     url = new_platform(state, patients=300, therapists=300)
@@ -185,7 +186,6 @@ PATIENT = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.slow
 # Many rows in few databases: each of those takes seconds.
 @given(people=st.lists(PATIENT, min_size=20, max_size=40))
 @settings(
@@ -206,7 +206,6 @@ def test_whatever_a_row_holds_is_taken_over(new_platform, people):
     assert_taken_over(before, rows(url, PATIENTS))
 
 
-@pytest.mark.slow
 def test_numbers_go_on_beyond_what_was_given_out_even_to_people_who_are_gone(new_platform):
     url = new_platform(patients=5, therapists=5)
     with psycopg.connect(url) as connection:
@@ -222,7 +221,6 @@ def test_numbers_go_on_beyond_what_was_given_out_even_to_people_who_are_gone(new
         assert connection.execute(insert.format(THERAPISTS)).fetchone() == (6,)
 
 
-@pytest.mark.slow
 def test_who_is_deleted_takes_the_other_services_rows_along_as_before(new_platform):
     url = new_platform(patients=9, therapists=9)
     adopted(url)
@@ -275,7 +273,6 @@ def test_what_does_not_fit_is_named_and_nothing_is_changed(new_platform, stateme
     assert everything(url) == before
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -360,7 +357,6 @@ def test_a_role_that_may_not_is_refused_with_what_it_lacks(new_platform):
         connection.execute("DROP OWNED BY guest; DROP ROLE guest")
 
 
-@pytest.mark.slow
 def test_a_connection_cut_in_the_middle_leaves_all_as_it_was(new_platform):
     url = new_platform("November", patients=3000, therapists=3000)
     before = everything(url)
@@ -385,7 +381,6 @@ def test_a_connection_cut_in_the_middle_leaves_all_as_it_was(new_platform):
     adopted(url)
 
 
-@pytest.mark.slow
 def test_a_kill_in_the_middle_leaves_all_as_it_was(new_platform):
     url = new_platform("November", patients=3000, therapists=3000)
     before = everything(url)
@@ -416,7 +411,6 @@ def environment(bucket, storage_server, tmp_path):
     }
 
 
-@pytest.mark.slow
 def test_both_services_work_on_the_adopted_tables(new_platform, environment):
     url = new_platform("November", patients=60, therapists=60)
     adopted(url)
@@ -449,7 +443,6 @@ def new_files(storage_server, make_registration, make_therapist, environment):
     Path(environment["THERAPIST_IMPORT_FOLDER_PATH"], "52066.json").write_text(json.dumps(scrape))
 
 
-@pytest.mark.slow
 def test_both_imports_work_on_the_adopted_tables(new_platform, environment, curavani, new_files):
     url = new_platform("8 July", patients=20, therapists=20)
     adopted(url)
@@ -459,7 +452,6 @@ def test_both_imports_work_on_the_adopted_tables(new_platform, environment, cura
     assert len(rows(url, THERAPISTS)) == 21
 
 
-@pytest.mark.slow
 def test_a_row_that_the_platform_writes_meanwhile_gets_its_keys_before_the_next_registration(
     new_platform, environment, curavani, new_files
 ):
@@ -481,7 +473,6 @@ def moving_in(curavani, url, environment):
     return next(((line["state"], line["advice"]) for line in told if line["part"] == "moving in"), None)
 
 
-@pytest.mark.slow
 def test_the_doctor_knows_how_far_moving_in_has_come(new_platform, environment, curavani, database_url):
     url = new_platform(patients=1, therapists=3)
     assert moving_in(curavani, url, environment) is None

@@ -19,6 +19,8 @@ from shared.database.engine import create_engine
 from standins.platform_database import fill, make_tables
 from standins.postgres_account import server_account
 
+pytestmark = pytest.mark.slow
+
 DISK_BYTES = 64 * 1024 * 1024
 
 
@@ -98,7 +100,6 @@ def is_tried_in_vain(url):
 
 
 # Of many people the copies find no room; of a few they do, and our own tables do not.
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("people", "room", "in_the_rehearsal"),
     [(300, 100_000, True), (20, 1_000_000, False)],

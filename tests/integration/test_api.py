@@ -38,6 +38,25 @@ def patients(environment, bucket):
     app.extensions["curavani"].close()
 
 
+@pytest.fixture(scope="module")
+def nobody(postgres, tmp_path_factory):
+    """The patient service without a patient, for all requests that change nothing."""
+    environment = {
+        "DATABASE_URL": postgres.create_database("nobody", template="template"),
+        "API_TOKENS": TOKENS,
+        "GCS_IMPORT_BUCKET": "never-asked",
+        "PATIENT_IMPORT_LOCAL_PATH": str(tmp_path_factory.mktemp("nobody")),
+        "LOG_LEVEL": "ERROR",
+    }
+    app = create_patient_app(environment, start_workers=False)
+    client = app.test_client()
+    yield client
+    totals = {of: client.get(f"/api/{of}", headers=READ).json["total"] for of in ("patients", "imports", "reviews")}
+    app.extensions["curavani"].close()
+    postgres.drop_database("nobody")
+    assert totals == {"patients": 0, "imports": 0, "reviews": 0}
+
+
 @pytest.fixture
 def therapists(environment):
     app = create_therapist_app(environment, start_workers=False)
@@ -116,18 +135,18 @@ def test_null_is_no_status(patients):
         ),
     ],
 )
-def test_bad_input_names_its_place(patients, fields, message, pointer):
-    answer = patients.post("/api/patients", json={**PATIENT, **fields}, headers=WRITE)
+def test_bad_input_names_its_place(nobody, fields, message, pointer):
+    answer = nobody.post("/api/patients", json={**PATIENT, **fields}, headers=WRITE)
     assert answer.status_code == 400
     assert answer.json["message"] == message
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
 
 
-def test_a_body_that_is_no_json_is_refused_in_the_same_form(patients):
-    broken = patients.post("/api/patients", data="{", content_type="application/json", headers=WRITE)
+def test_a_body_that_is_no_json_is_refused_in_the_same_form(nobody):
+    broken = nobody.post("/api/patients", data="{", content_type="application/json", headers=WRITE)
     assert (broken.status_code, broken.json["errors"]) == (400, [{"pointer": "", "code": "invalid_json"}])
     assert broken.json["message"] == "The body must be one JSON object in UTF-8, without duplicate keys"
-    other = patients.post("/api/patients", data="x=1", headers=WRITE)
+    other = nobody.post("/api/patients", data="x=1", headers=WRITE)
     assert other.status_code == 415
     assert list(other.json) == ["message"]
 
@@ -153,14 +172,14 @@ def test_lists_are_paged_clamped_filtered_and_searched(patients):
 
 
 @pytest.mark.parametrize("query", ["imports?status=bogus", "reviews?state=bogus", "reviews?kind=bogus"])
-def test_a_filter_by_a_word_that_does_not_exist_gives_an_empty_first_page(patients, query):
-    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+def test_a_filter_by_a_word_that_does_not_exist_gives_an_empty_first_page(nobody, query):
+    empty = nobody.get(f"/api/{query}&page=4&limit=5", headers=READ).json
     assert empty == {"data": [], "page": 1, "limit": 20, "total": 0}
 
 
 @pytest.mark.parametrize("query", ["imports?status=failed", "reviews?state=all", "reviews?kind=conflict"])
-def test_a_filter_by_a_word_that_exists_keeps_the_page_that_was_asked_for(patients, query):
-    empty = patients.get(f"/api/{query}&page=4&limit=5", headers=READ).json
+def test_a_filter_by_a_word_that_exists_keeps_the_page_that_was_asked_for(nobody, query):
+    empty = nobody.get(f"/api/{query}&page=4&limit=5", headers=READ).json
     assert empty == {"data": [], "page": 4, "limit": 5, "total": 0}
 
 
@@ -220,8 +239,8 @@ def test_a_therapist_has_to_have_a_salutation_at_first(therapists):
         ({"reason": "r", "delete_source": "yes"}, "Field delete_source must be true or false", "/delete_source"),
     ],
 )
-def test_a_discard_says_why(patients, body, message, pointer):
-    refused = patients.post("/api/imports/1/discard", json=body, headers=OPERATE)
+def test_a_discard_says_why(nobody, body, message, pointer):
+    refused = nobody.post("/api/imports/1/discard", json=body, headers=OPERATE)
     assert (refused.status_code, refused.json["message"]) == (400, message)
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
 
@@ -238,8 +257,8 @@ def test_a_discard_says_why(patients, body, message, pointer):
         ({"choose": "apply", "only": 3}, "Field only must be a list of numbers", "/only"),
     ],
 )
-def test_a_decision_is_complete(patients, body, message, pointer):
-    refused = patients.post("/api/reviews/1/resolve", json=body, headers=OPERATE)
+def test_a_decision_is_complete(nobody, body, message, pointer):
+    refused = nobody.post("/api/reviews/1/resolve", json=body, headers=OPERATE)
     assert (refused.status_code, refused.json["message"]) == (400, message)
     assert [error["pointer"] for error in refused.json["errors"]] == [pointer]
 
@@ -281,8 +300,8 @@ def test_communication_is_empty_where_no_service_is_configured(patients):
     assert (answer["patient_name"], answer["total_emails"], answer["communications"]) == ("Erika Müller", 0, [])
 
 
-def test_an_unknown_path_is_not_found(patients):
-    answer = patients.get("/nothing")
+def test_an_unknown_path_is_not_found(nobody):
+    answer = nobody.get("/nothing")
     assert (answer.status_code, answer.json) == (404, {"message": "Not found"})
 
 
@@ -300,9 +319,9 @@ def test_an_unknown_path_is_not_found(patients):
         ("post", "reviews/{}/resolve"),
     ],
 )
-def test_a_number_that_no_row_can_have_is_not_found_by_any_method(patients, method, path, number):
+def test_a_number_that_no_row_can_have_is_not_found_by_any_method(nobody, method, path, number):
     body = {"reason": "r", "choose": "merge"} if method == "post" else {} if method == "put" else None
-    answer = patients.open(f"/api/{path.format(number)}", method=method, json=body, headers=OPERATE)
+    answer = nobody.open(f"/api/{path.format(number)}", method=method, json=body, headers=OPERATE)
     assert answer.status_code == 404
 
 

@@ -9,6 +9,8 @@ from therapist_service.imports.mapping import map_record
 from therapist_service.imports.therapist_importer import new_row
 from therapist_service.use_cases import create_therapists
 
+pytestmark = pytest.mark.slow
+
 EARLIER, LAST, NEXT = "2025-06-25", "2025-07-02", "2025-07-09"
 ROWS = "SELECT to_jsonb(t) - ARRAY[{}] AS row FROM therapist_service.therapeuten t ORDER BY id"
 TECHNICAL = (

@@ -9,6 +9,8 @@ from shared.core.clock import today
 from shared.core.errors import SettingsError
 from shared.core.settings import ServingSettings, read_settings
 
+pytestmark = pytest.mark.slow
+
 TOKEN = {"Authorization": "Bearer o-token-of-twenty-four-letters"}
 ORIGIN = "https://staff.example"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_broken_registration_is_imported_shown_and_discarded(curavani, storage_server, bucket, make_registration):
     storage_server.put(bucket, "Mustermann_Max_20250705_0b1ab67b.json", make_registration())
@@ -87,7 +89,6 @@ def temporary_files():
         yield path
 
 
-@pytest.mark.slow
 def test_a_demo_that_is_ended_early_leaves_nothing_behind(process_environment, temporary_files):
     demo = subprocess.Popen(
         [sys.executable, "-m", "curavani", "demo", "--once", "--therapists", "1"],

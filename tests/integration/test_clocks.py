@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from shared.database.engine import transaction
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 # The hours by which the process's clock is wrong come first.
 SHIFTED = """
 import sys, time
@@ -55,7 +57,6 @@ def waiting(storage_server, bucket, make_registration):
     storage_server.faults.add("download", 403, None, "Mustermann_Ole_20250705_0b1ab67d.json")
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("hours", [-7, 7])
 def test_a_process_whose_clock_is_wrong_writes_and_decides_by_the_databases(hours, process_environment, moments):

@@ -11,6 +11,8 @@ from patient_service.app import create_app as create_patient_app
 from tests.integration.visitor import signing_in
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sign_in(process_environment):

@@ -12,6 +12,8 @@ from patient_service.app import create_app as create_patient_app
 from tests.integration.visitor import signing_in
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<img src=x onerror=alert(2)>"
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from patient_service.app import create_app
 
+pytestmark = pytest.mark.slow
+
 NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 TOKENS = ",".join(
     f"{name}:{role}:{role[0]}-token-of-24-characters"

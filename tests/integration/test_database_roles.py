@@ -13,6 +13,8 @@ from curavani import schema
 from shared.database.engine import create_engine
 from standins.local import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROLES = (Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql").read_text(encoding="utf-8")
 PASSWORD = "a-password-of-the-tests"
 

@@ -11,6 +11,8 @@ from patient_service.app import create_app
 from shared.history.refusals import MOST_REFUSALS
 from standins.local import wait_until
 
+pytestmark = pytest.mark.slow
+
 TOKENS = "rita:read:r-token-of-24-characters,lena:look:l-token-of-24-characters"
 RIGHT, WRONG = ({"Authorization": f"Bearer {token}"} for token in ("r-token-of-24-characters", "wrong-token-secret"))
 

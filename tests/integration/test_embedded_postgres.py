@@ -17,6 +17,8 @@ from standins.local import wait_until
 from standins.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from standins.postgres_account import _parts, _wheel_binaries
 
+pytestmark = pytest.mark.slow
+
 _PARENT = """
 import sys
 from standins.postgres import EmbeddedPostgres

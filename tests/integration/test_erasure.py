@@ -14,6 +14,8 @@ from shared.reviews.values import Resolution
 from standins.local import wait_until
 from tests.integration.conftest import Patients
 
+pytestmark = pytest.mark.slow
+
 
 def everything(patients):
     """Every value of every table of the service, as one text."""

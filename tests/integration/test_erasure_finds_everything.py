@@ -24,6 +24,8 @@ from shared.state.reading import read_snapshot
 from shared.text.keys import email_key, name_key
 from standins.local import wait_until
 
+pytestmark = pytest.mark.slow
+
 NEEDLES = ("Mustermann", "max.mustermann@example.com", "0171 3920042", "0b1ab67b")
 
 

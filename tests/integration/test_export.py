@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from patient_service.app import create_app
 from patient_service.patient import PATIENT
 
+pytestmark = pytest.mark.slow
+
 MINE, THEIRS = "meinsmeins", "fremdfremd"
 OPERATE = {"Authorization": "Bearer a-token-of-24-characters"}
 

@@ -9,6 +9,8 @@ from patient_service.app import create_app as create_patient_app
 from standins.platform_database import fill, make_tables
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "o-token-of-24-characters"
 HEADER = {"Authorization": f"Bearer {TOKEN}"}
 

@@ -16,6 +16,8 @@ from shared.workers.heartbeats import Heartbeats, is_silent
 from shared.workers.leader import Job, Leader
 from standins.local import wait_until
 
+pytestmark = pytest.mark.slow
+
 LOCK = LockName(kernel.schema, "import")
 OTHER = "elsewhere:7"
 
@@ -129,7 +131,6 @@ def test_heartbeats_say_once_that_they_cannot_be_written_and_again_when_it_is_ne
         assert what_is_logged(beat_thrice) == []
 
 
-@pytest.mark.slow
 def test_a_holder_that_has_fallen_silent_is_replaced(engine, held_elsewhere, beat):
     beat("21 seconds")
     with standing_by(engine) as leads:

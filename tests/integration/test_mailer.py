@@ -13,6 +13,8 @@ from shared.database.locks import LockName, hold
 from shared.mail.mailer import Mailer
 from standins.mail_sink import MailSink
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     def __init__(self):

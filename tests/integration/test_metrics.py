@@ -9,6 +9,8 @@ from patient_service.app import create_app as create_patient_app
 from shared.metrics import catalogue
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 TOKENS = "olga:operate:o-token-of-24-characters"
 
 

@@ -14,6 +14,8 @@ from confluent_kafka import Consumer, KafkaError, Message, Producer
 from standins.local import wait_until
 from standins.mock_broker import TOPICS, MockBroker, MockBrokerError
 
+pytestmark = pytest.mark.slow
+
 _PARENT = """
 import sys
 from standins.mock_broker import MockBroker

@@ -16,6 +16,7 @@ from shared.core.settings import StorageSettings
 from standins.storage_objects import Preconditions, Version
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.usefixtures("dropped_connections"),
 ]

@@ -13,6 +13,8 @@ from shared.imports import mend
 from shared.reviews.values import Resolution
 from shared.words.statuses import ReviewChoice
 
+pytestmark = pytest.mark.slow
+
 JANUARY, JULY = "2025-01-05 10:00:00", "2025-07-05 10:00:00"
 
 

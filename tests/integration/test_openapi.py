@@ -13,6 +13,8 @@ from schemathesis.generation import GenerationMode
 from patient_service.app import create_app as create_patient_app
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 TOKEN, READER = (
     {"Authorization": "Bearer a-token-of-24-characters"},
     {"Authorization": "Bearer reader-token-24-characters"},
@@ -69,7 +71,6 @@ def therapist_app(environment, therapists, make_therapist):
     app.extensions["curavani"].close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["patient_app", "therapist_app"])
 def test_no_request_makes_a_service_fail(request, fixture):
     app = request.getfixturevalue(fixture)

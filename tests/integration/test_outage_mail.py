@@ -20,6 +20,8 @@ from standins.mail_sink import MailSink
 from standins.postgres import EmbeddedPostgres
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 URL = "postgresql://someone:secret@db.example.com:5432/curavani"
 
 
@@ -123,7 +125,6 @@ def test_without_a_mail_server_nothing_is_sent_and_none_is_counted_as_sent(sink,
     assert len(sink.messages) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begin", "end", "workers"),
     # A frozen one is told by whoever connects anew. One process alone has to find out by the connections that it has.

@@ -16,6 +16,8 @@ from shared.workers.heartbeats import Heartbeats
 from shared.workers.leader import Job, Leader
 from standins.pooler import StandinPooler
 
+pytestmark = pytest.mark.slow
+
 LOCK = LockName(kernel.schema, "mailer")
 
 

@@ -28,6 +28,7 @@ NAME = "Mustermann_Max_20250705_0b1ab67b.json"
 HASTY = Patience(answer=2.0, retry=0.5)
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.usefixtures("dropped_connections"),
 ]
@@ -171,7 +172,6 @@ def test_a_database_that_refuses_connections_touches_nothing(new_patients, make_
     assert not patients.copies.exists()
 
 
-@pytest.mark.slow
 def test_a_database_server_that_is_killed_in_the_transaction_loses_nothing(new_patients, make_registration):
     data = make_registration()
     with EmbeddedPostgres() as server:
@@ -302,7 +302,6 @@ def test_a_mail_server_that_fails_fails_no_import_and_loses_no_alert(
         assert "invalid_json" in sink.messages[0].get_content()
 
 
-@pytest.mark.slow
 def test_two_files_of_one_person_in_two_processes_make_one_patient(patients, make_registration, curavani):
     for number in range(6):
         token = f"{number:08x}"

@@ -7,6 +7,8 @@ import pytest
 from patient_service.app import create_app
 from patient_service.use_cases import note_contacts
 
+pytestmark = pytest.mark.slow
+
 TOKENS = "wilma:write:w-token-of-24-characters,rita:read:r-token-of-24-characters,olga:operate:o-token-of-24-characters"
 READ, WRITE, OPERATE = ({"Authorization": f"Bearer {letter}-token-of-24-characters"} for letter in "rwo")
 WHY = {"kind": "restricted", "reason": "Streit über die Adresse"}

@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from patient_service.bootstrap import due_counter
 from shared.core.settings import RetentionSettings, read_settings
 
+pytestmark = pytest.mark.slow
+
 OLD = "now() - interval '40 days'"
 
 

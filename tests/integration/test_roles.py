@@ -9,6 +9,8 @@ from shared.core.tokens import Role
 from shared.http.auth import is_declared
 from therapist_service.app import create_app as create_therapist_app
 
+pytestmark = pytest.mark.slow
+
 TOKENS = {role: f"{role.name.lower()}-token-of-24-characters" for role in Role}
 HTTPS = "https://console.example.com"
 APPS = {"patient": create_patient_app, "therapist": create_therapist_app}

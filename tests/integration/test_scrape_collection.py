@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from curavani.__main__ import app
 from shared.words.codes import Code
 
+pytestmark = pytest.mark.slow
+
 COLLECTION = Path(__file__).parents[1] / "acceptance" / "scrapes"
 NAMES = sorted(path.name.removesuffix(".expected.json") for path in COLLECTION.glob("*.expected.json"))
 OUTCOMES = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")

@@ -13,6 +13,8 @@ from shared.reviews.values import Resolution
 from therapist_service.models import kernel
 from therapist_service.reviews import resolve_review
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND, THIRD = "2025-07-02", "2025-07-09", "2025-07-16"
 
 

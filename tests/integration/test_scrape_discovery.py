@@ -10,6 +10,8 @@ from shared.core.clock import now
 from shared.imports.passes import PassReport
 from therapist_service.imports.scrape_files import FileChanging, ScrapeFolder
 
+pytestmark = pytest.mark.slow
+
 
 def document(records, day="2025-07-02"):
     return json.dumps({"metadata": {"scrape_date": f"{day}T03:00:00"}, "therapists": records}).encode()

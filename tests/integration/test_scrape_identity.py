@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
 
+pytestmark = pytest.mark.slow
+
 COUNTS = ("new", "updated", "unchanged", "deleted", "reactivated", "skipped", "held", "failed")
 WEEKS = ("2025-07-02", "2025-07-09", "2025-07-16", "2025-07-23")
 

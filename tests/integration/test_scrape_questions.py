@@ -14,6 +14,8 @@ from therapist_service.use_cases import (
     update_therapists,
 )
 
+pytestmark = pytest.mark.slow
+
 WEEKS = ["2025-07-02", "2025-07-09", "2025-07-16", "2025-07-23", "2025-07-30"]
 
 

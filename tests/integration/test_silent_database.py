@@ -11,6 +11,8 @@ from shared.database.engine import transaction
 from shared.database.patience import PatientConnection
 from standins.between import Between, Harm
 
+pytestmark = pytest.mark.slow
+
 
 class Connection(PatientConnection):
     """Looks sooner than anybody would want it to."""

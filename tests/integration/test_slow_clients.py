@@ -10,6 +10,8 @@ import requests
 
 from standins.local import wait_until
 
+pytestmark = pytest.mark.slow
+
 DRIPPING = 200
 TOKEN = {"Authorization": "Bearer a-token-of-24-characters"}
 
@@ -51,7 +53,6 @@ def answers(port):
         return False
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "beginning",
     [
@@ -76,7 +77,6 @@ def test_a_service_answers_and_imports_while_two_hundred_clients_drip(
     assert slowest < 1, slowest
 
 
-@pytest.mark.slow
 def test_a_request_that_takes_too_long_to_come_in_is_cut_off(service):
     assert wait_until(lambda: answers(service.port), 60)
     with socket.create_connection(("127.0.0.1", service.port)) as connection:

@@ -31,6 +31,7 @@ from standins.storage_emulator import StorageEmulator
 from standins.storage_faults import Faults
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
     pytest.mark.usefixtures("dropped_connections"),
 ]

@@ -15,6 +15,8 @@ from therapist_service.reviews import resolve_review
 from therapist_service.suppressions import allow, list_suppressions, read_digests
 from therapist_service.use_cases import create_therapists, lock_therapists, update_therapists
 
+pytestmark = pytest.mark.slow
+
 ALICE = {"first_name": "Alice", "last_name": "Canaryvogel"}
 CONTACT = {"email": "alice@canary.example", "phone": "0241 7777777"}
 PLACE = {"street": "Kanarienweg", "house_number": "7", "postal_code": "52066", "city": "Aachen"}

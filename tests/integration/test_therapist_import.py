@@ -397,6 +397,7 @@ def test_a_person_who_retries_a_file_with_far_fewer_records_says_that_it_is_righ
     assert (therapists.last_file()["error_code"], therapists.last_file()["attempts"]) == (None, 2)
 
 
+@pytest.mark.slow
 def test_a_large_file_is_read_in_pieces_with_the_same_result(therapists, make_therapist):
     filler = {"location": {"city": "Aachen" + " " * 3000}}
     records = [make_therapist(number, **filler) for number in range(1, 600)]
@@ -493,6 +494,7 @@ def list_everybody(therapists, make_therapist, day, status):
         therapists.scrape(people, day, zip_code)
 
 
+@pytest.mark.slow
 def test_a_file_costs_its_own_rows_and_not_those_of_its_area(with_many_neighbours, make_therapist):
     therapists = with_many_neighbours
     for day, status in (("2025-07-02", "new"), ("2025-07-09", "unchanged")):

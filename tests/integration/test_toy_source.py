@@ -28,6 +28,8 @@ from shared.words.statuses import FileStatus, RecordOutcome
 from tests import processes
 from therapist_service.models import kernel
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 GOOD = "vorname,nachname\nAnna,Storch\nMax,Falke\n"
 
@@ -305,7 +307,6 @@ Csv(create_engine(sys.argv[2], application_name="killed"), Path(sys.argv[3]), 36
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("step", ["open", "apply"])
 def test_a_file_that_kills_the_process_pays_for_the_third_time_and_the_next_has_its_turn(lists, database_url, step):
     lists.write("a.csv", faulty(f"{step}:kill"))

@@ -18,6 +18,8 @@ from shared.reviews.values import Resolution
 from therapist_service.reviews import resolve_review
 from therapist_service.undo import undo_review
 
+pytestmark = pytest.mark.slow
+
 COLUMNS = "id, vorname, nachname, telefon, status, source_removed_at, source_record"
 
 

@@ -17,6 +17,8 @@ from shared.reviews.values import Resolution
 from standins.local import wait_until
 from therapist_service.reviews import resolve_review
 
+pytestmark = pytest.mark.slow
+
 RECORD = """{"nachname": "Berg", "vorname": "Anna", "strasse": %s, "plz": "52066", "ort": "Aachen",
   "telefon": "0241 999", "geschlecht": "weiblich", "fremdsprachen": [], "psychotherapieverfahren": [],
   "telefonische_erreichbarkeit": {}}"""

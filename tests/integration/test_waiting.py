@@ -17,6 +17,8 @@ import pytest
 from standins.local import wait_until
 from tests import processes
 
+pytestmark = pytest.mark.slow
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 NAMES = [f"A_B_20250705_{number:08x}.json" for number in range(3)]
 
@@ -78,7 +80,6 @@ def shows_files_rate_and_time_left(seen):
     return re.search(r"patient import .*1/3 \S+ records/(s|min) .* left \d+:\d\d", seen)
 
 
-@pytest.mark.slow
 def test_a_slow_pass_shows_files_rate_and_time_left(process_environment, patients, three_files):
     met = patients.storage.faults.taken
     patients.storage.faults.add("download", "hold", times=None, name=NAMES[1])
@@ -104,7 +105,6 @@ def test_wait_asks_a_running_service_for_a_pass_and_reports_that_one(curavani, s
     assert (again.returncode, json.loads(again.stdout)["left_alone"]) == (0, {"waits_for_a_person": 1})
 
 
-@pytest.mark.slow
 def test_a_pass_at_work_already_is_not_reported_as_the_one_asked_for(
     process_environment, curavani, service, patients, three_files
 ):
@@ -122,7 +122,6 @@ def test_a_pass_at_work_already_is_not_reported_as_the_one_asked_for(
     assert passes(patients) == [("schedule", True)] * 3
 
 
-@pytest.mark.slow
 def test_the_command_imports_itself_where_the_service_dies_meanwhile(
     process_environment, service, patients, three_files
 ):
@@ -144,7 +143,6 @@ def test_the_command_imports_itself_where_the_service_dies_meanwhile(
     assert len(patients.patients()) == 3
 
 
-@pytest.mark.slow
 def test_ctrl_c_while_waiting_leaves_the_service_to_its_pass(process_environment, service, patients, three_files):
     met = patients.storage.faults.taken
     patients.storage.faults.add("download", "hold", times=None, name=NAMES[1])

@@ -7,6 +7,8 @@ import pytest
 from patient_service.app import create_app
 from tests.integration.visitor import HTTPS, signing_in
 
+pytestmark = pytest.mark.slow
+
 TOKENS = (
     "Rita:read:r-token-of-24-characters,Wilma:write:w-token-of-24-characters,Otto:write:x-token-of-24-characters,"
     "Olga:operate:o-token-of-24-characters"

@@ -19,6 +19,8 @@ from standins.mail_sink import MailSink
 from therapist_service.imports.fill_rates import look_at_fill_rates
 from therapist_service.models import kernel
 
+pytestmark = pytest.mark.slow
+
 EXPECTED = Expectations(enabled=True, interval_seconds=3600, expects_scrapes=True)
 SCHEMA = "therapist_service"
 

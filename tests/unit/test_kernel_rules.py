@@ -83,6 +83,7 @@ def test_an_element_that_is_too_long_is_passed_over_and_the_next_one_read(value,
     assert stream.others == {"list": None, "after": 3}
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40), st.integers(1, 40))
 @settings(max_examples=40, deadline=None)
 def test_a_long_element_is_passed_over_wherever_it_is_cut(ahead, length):

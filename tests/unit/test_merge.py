@@ -180,6 +180,7 @@ def test_no_value_is_ever_erased(base, theirs, ours):
     assert not [field for field, value in merge(base, theirs, ours).changes.items() if value in (None, "", [], {})]
 
 
+@pytest.mark.slow
 @given(weeks=st.lists(st.tuples(contents, st.dictionaries(st.sampled_from(MAPPED_FIELDS), st.just("staff")))))
 def test_no_history_of_scrapes_takes_what_staff_wrote(weeks):
     base, row, written = None, dict(EMPTY), {}

@@ -18,6 +18,8 @@ from shared.events.probe import contacts_dependency
 from standins.local import wait_until
 from standins.mock_broker import MockBroker
 
+pytestmark = pytest.mark.slow
+
 TOPIC = "communication-events"
 
 
@@ -158,7 +160,6 @@ def read_by(reader):
     return sum(reader.counts.get(name, 0) for name in ("moved", "unchanged"))
 
 
-@pytest.mark.slow
 def test_members_that_come_and_go_share_the_messages_and_lose_none(engine, patient_ids, tell, new_reader):
     # Two read at a time where the platform's own service, of the same group, has not been stopped.
     one, two = patient_ids
@@ -183,7 +184,6 @@ def test_members_that_come_and_go_share_the_messages_and_lose_none(engine, patie
     assert second.alive()
 
 
-@pytest.mark.slow
 def test_an_outage_of_the_brokers_is_waited_for(engine, patient_ids, tell, new_reader, brokers):
     reader = new_reader()
     tell(contact(patient_ids[0], "2025-07-05"))

@@ -1,12 +1,8 @@
 """The relay of events: the real Kafka client against a mock cluster in another process."""
 
-import pytest
-
 from shared.events.control import replay
 from shared.events.outbox import Event, write_events
 from shared.events.queue import forget_events
-
-pytestmark = pytest.mark.slow
 
 
 def test_events_arrive_in_order_of_their_key_in_the_agreed_form(outbox, relay, topic):

@@ -17,8 +17,9 @@ import pytest
 
 from standins.local import free_port, wait_until
 from standins.postgres_account import Account
+from tests.engines.conftest import registration, therapist
+from tests.engines.dockerfiles import ROOT, copied, dockerfile
 
-ROOT = Path(__file__).parents[2]
 SERVICES = ("patient", "therapist")
 UID = 10001
 TOKEN = "a-token-for-the-image-test"
@@ -46,28 +47,6 @@ for words in json.loads(sys.argv[1]):
     ended.append((os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), said))
 json.dump(ended, sys.stdout)
 """
-
-
-def dockerfile(service):
-    return (ROOT / f"{service}_service" / "Dockerfile").read_text(encoding="utf-8")
-
-
-def test_the_two_images_differ_in_nothing_but_the_service():
-    names = {"patient": "therapist", "therapist": "patient", "8001": "8002"}
-    # Keys of patients are those of `shared`.
-    own_keys = "COPY therapist_service/imports/"
-    patient = [line for line in dockerfile("patient").splitlines() if not line.startswith(own_keys)]
-    renamed = [re.sub("|".join(names), lambda found: names[found[0]], line) for line in patient]
-    assert dockerfile("therapist").splitlines() == renamed
-
-
-def copied(service):
-    """What the Dockerfile copies from the project's root into the stage that builds."""
-    return [
-        path
-        for line in re.findall(r"^COPY (?!--)(.*)$", dockerfile(service), re.MULTILINE)
-        for path in line.split()[:-1]
-    ]
 
 
 def account():
@@ -187,7 +166,6 @@ def environment(image, database_url, bucket, storage_server):
     }
 
 
-@pytest.mark.slow
 def test_an_image_holds_what_its_service_needs_and_nothing_else(image, other):
     listed = (ROOT / f"{image.service}_service" / "requirements.txt").read_text(encoding="utf-8")
     named = {name.lower() for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", listed, re.MULTILINE)}
@@ -216,7 +194,6 @@ OF_ONE_SERVICE = {
 }
 
 
-@pytest.mark.slow
 def test_an_image_says_in_a_sentence_which_commands_it_has_not(image, environment, other):
     sentence = f"Error: This image has nothing of the {other} service but its tables. Run it in that service's image.\n"
     # A file that is not there shows that what reads it is.
@@ -229,7 +206,6 @@ def test_an_image_says_in_a_sentence_which_commands_it_has_not(image, environmen
     assert checked == (2, unread)
 
 
-@pytest.mark.slow
 def test_an_image_looks_after_the_whole_database(image, environment):
     on_tables = [["db", "upgrade"], ["db", "check"], ["db", "current"], ["db", "adopt", "--plan"]]
     on_rows = [["reviews", "list"], ["imports", "list"], ["events", "status"], ["sessions", "list"]]
@@ -241,15 +217,14 @@ def test_an_image_looks_after_the_whole_database(image, environment):
 
 
 @pytest.fixture
-def waiting_file(image, bucket, storage_server, make_registration, make_therapist):
+def waiting_file(image, bucket, storage_server):
     """A file for each service's import."""
-    storage_server.put(bucket, "Mustermann_Max_20250705_0b1ab67b.json", make_registration())
+    storage_server.put(bucket, "Mustermann_Max_20250705_0b1ab67b.json", registration())
     scrapes = image.data / "scrapes"
     scrapes.mkdir()
-    (scrapes / "52066.json").write_text(json.dumps({"metadata": {}, "therapists": [make_therapist(1)]}))
+    (scrapes / "52066.json").write_text(json.dumps({"metadata": {}, "therapists": [therapist(1)]}))
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("waiting_file")
 def test_an_image_migrates_serves_imports_and_stops(image, environment):
     code, output = image.run("curavani", "db", "upgrade", **environment)
