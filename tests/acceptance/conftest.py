@@ -25,8 +25,9 @@ from tests import processes
 
 PATIENCE_SECONDS = 120
 TOKENS = {role: f"{role[0]}-token-of-24-characters" for role in ("look", "read", "write", "operate")}
-CHROMIUM = shutil.which("chromium")
-"""The system's browser; None leaves the choice to Playwright, which then takes the one that it has installed."""
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+"""The system's browser, the one without windows if it is there; None leaves the choice to Playwright, which then takes
+the one that it has installed."""
 # What every window of the whole browser loads for its address line, which nobody sees here and which takes longer
 # than our pages. Before it stands Playwright's own list, which this one replaces.
 _WITHOUT = (
