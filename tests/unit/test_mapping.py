@@ -365,6 +365,7 @@ def test_titles_that_are_too_long_for_their_column_are_left_out():
     [
         (["Verhaltenstherapie für Erwachsene in Gruppentherapie"], True),
         (["Verhaltenstherapie für Kinder", "Systemische Therapie für ERWACHSENE"], True),
+        (["Verhaltenstherapie f&uuml;r Er\u00adwach&shy;sene"], True),
         (["Verhaltenstherapie für Kinder und Jugendliche"], False),
         ([], False),
         (None, False),

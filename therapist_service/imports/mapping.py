@@ -155,7 +155,9 @@ def map_record(raw: object, index: int) -> MappedRecord:
 def for_adults(record: MappedRecord) -> bool:
     """Whether any of the record's therapy methods is offered to adults, in the source's own words."""
     methods = record.raw.get("therapy_methods")
-    return isinstance(methods, list) and any("erwachsene" in method.casefold() for method in methods)
+    return isinstance(methods, list) and any(
+        "erwachsene" in clean_text(decoded(method)).casefold() for method in methods
+    )
 
 
 class _Reader:
