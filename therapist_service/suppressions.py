@@ -200,7 +200,8 @@ def _known_by(fields: Row) -> list[_Named]:
 def _resembling(fields: Row, *, is_kept: bool = False) -> list[_Named]:
     """Last name and initial with street, mail or phone, or the whole name under the same postal code.
 
-    Where one side has no first name, the last one is enough: `is_kept` is the side of somebody who objected.
+    Where one side has no first name, the last one is enough: `is_kept` is the side of somebody who objected. Names
+    that are swapped, or parted otherwise, count with any of these, too, and another last name with first name and mail.
     """
     traits = traits_of(fields)
     if not traits.last:
@@ -214,6 +215,10 @@ def _resembling(fields: Row, *, is_kept: bool = False) -> list[_Named]:
     named: list[_Named] = [
         (f"like-{kind}", traits.last, initial, value) for kind, value in found.items() if value for initial in initials
     ]
+    if traits.first:
+        names = sorted(name.replace(" ", "") for name in (traits.last, traits.first))
+        named += [(f"like-names-{kind}", *names, value) for kind, value in found.items() if value]
+        named += [("like-first", traits.first, found["mail"])] if found["mail"] else []
     return [*named, ("like-name", traits.last, traits.first or "", traits.zip)] if traits.zip else named
 
 

@@ -7,8 +7,9 @@
 No exception of ours carries input values: codes, JSON pointers and ids only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from shared.words.codes import Code
 
@@ -162,13 +163,16 @@ class LockHeld(CuravaniError):
 
 
 class RejectedError(CuravaniError):
-    """The input cannot be accepted as it is. `findings` tell where and why."""
+    """The input cannot be accepted as it is. `findings` tell where and why, `noted` what the ledger keeps of it."""
 
     code = Code.VALIDATION_FAILED
 
-    def __init__(self, code: Code, findings: Sequence[Finding] = ()) -> None:
+    def __init__(
+        self, code: Code, findings: Sequence[Finding] = (), noted: Mapping[str, object] = MappingProxyType({})
+    ) -> None:
         super().__init__(code)
         self.findings = tuple(findings)
+        self.noted = noted
 
 
 class NotFound(CuravaniError):

@@ -161,7 +161,7 @@ class _Batch(Generic[Item, Content]):
         except SourceGone as gone:
             self._settle(claim, Settlement(FileStatus.SKIPPED, gone.code, noted={"source_deleted_at": now()}), "gone")
         except RejectedError as error:
-            self._settle(claim, Settlement(FileStatus.FAILED, error.code), findings=error.findings)
+            self._settle(claim, Settlement(FileStatus.FAILED, error.code, noted=error.noted), findings=error.findings)
         except TransientError as error:
             if error.service_wide:
                 self._interrupt(error)

@@ -17,8 +17,10 @@ TOO_LONG: Final = object()
 """Stands in the place of such an element."""
 
 _SPACE = " \t\r\n"
-_OUTSIDE = 2
-"""Levels around an element, or a value beside the list: the top object and the list."""
+_AROUND_VALUE = 1
+"""Levels around a value beside the list: the top object."""
+_AROUND_ELEMENT = 2
+"""Levels around an element: the top object and the list."""
 _CLOSING = {"{": "}", "[": "]"}
 _MARK = re.compile(r'["\[\]{}]')
 _MARK_IN_TEXT = re.compile(r'["\\]')
@@ -60,7 +62,7 @@ class JsonStream:
     def _members(self) -> Iterator[object]:
         text = self._text
         while True:
-            key = text.value()
+            key = text.value(_AROUND_VALUE)
             if not isinstance(key, str) or key in self.others:
                 raise _invalid()
             text.take(":")
@@ -69,7 +71,7 @@ class JsonStream:
                 self.others[key] = None
                 yield from self._list()
             else:
-                self.others[key] = value = text.value()
+                self.others[key] = value = text.value(_AROUND_VALUE)
                 if value is TOO_LONG:
                     raise RejectedError(Code.INVALID_JSON, [Finding(f"/{escaped(key)}", Code.TOO_LONG)])
             if not text.goes_on("}"):
@@ -81,9 +83,9 @@ class JsonStream:
         if text.peek() == "]":
             text.take("]")
             return
-        yield text.value()
+        yield text.value(_AROUND_ELEMENT)
         while text.goes_on("]"):
-            yield text.value()
+            yield text.value(_AROUND_ELEMENT)
 
 
 class _Text:
@@ -120,8 +122,8 @@ class _Text:
         self._at += 1
         return following == ","
 
-    def value(self) -> object:
-        """The next value, whole, or `TOO_LONG`."""
+    def value(self, outside: int) -> object:
+        """The next value, whole, or `TOO_LONG`; `outside` is how many levels are around it."""
         self.peek()
         while True:
             is_long = len(self._window) - self._at > MAX_ELEMENT_CHARACTERS
@@ -131,21 +133,22 @@ class _Text:
                 raise _invalid() from None
             except ValueError as error:
                 if is_long:
-                    return self._passed_over(error.pos if isinstance(error, json.JSONDecodeError) else self._at)
+                    fault = error.pos if isinstance(error, json.JSONDecodeError) else self._at
+                    return self._passed_over(fault, outside)
             else:
                 # A number at the window's end may go on behind it.
                 if is_long or end < len(self._window) or self._ended:
-                    return self._taken(found, end)
+                    return self._taken(found, end, outside)
             if not self._more():
                 raise _invalid()
 
-    def _taken(self, found: object, end: int) -> object:
-        if is_too_deep(found, outside=_OUTSIDE):
+    def _taken(self, found: object, end: int, outside: int) -> object:
+        if is_too_deep(found, outside=outside):
             raise _invalid()
         length, self._at = end - self._at, end
         return found if length <= MAX_ELEMENT_CHARACTERS else TOO_LONG
 
-    def _passed_over(self, fault: int) -> object:
+    def _passed_over(self, fault: int, outside: int) -> object:
         """Goes behind a value whose end is not in sight, keeping nothing of it; `fault` is where decoding ended.
 
         What ended before the end of the window is no JSON, however it goes on.
@@ -161,7 +164,7 @@ class _Text:
                 self._behind_text()
             elif not closing or closing.pop() != mark:
                 raise _invalid()
-            if len(closing) > MAX_DEPTH - _OUTSIDE:
+            if len(closing) > MAX_DEPTH - outside:
                 raise _invalid()
             if not closing:
                 return TOO_LONG

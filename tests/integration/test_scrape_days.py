@@ -1,5 +1,6 @@
 """The scrape day is the unit of what is absent: who is gone is decided at its end, and looked at again on approval."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -285,6 +286,8 @@ def test_a_file_of_mostly_new_people_where_the_postal_code_is_known_is_not_belie
     if believed:
         return
     assert (file["status"], file["error_code"], file["therapist_count"]) == ("failed", "implausible_change", 0)
+    content = (therapists.folder / file["file_name"]).read_bytes()
+    assert file["file_hash"] == hashlib.sha256(content).hexdigest()
     assert therapists.rows("SELECT code FROM therapist_service.alert_outbox") == [{"code": "implausible_change"}]
     with therapists.engine.begin() as connection:
         mend.retry(connection, kernel, [file["id"]], "test")

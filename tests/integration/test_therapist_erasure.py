@@ -110,6 +110,7 @@ def test_an_import_leaves_the_person_out_until_somebody_allows_it(erased, make_t
         {"basic_info": {"first_name": "A."}},
         {"basic_info": {"first_name": ""}},
         {"location": {"street": "Anderswo"}, "contact": {"email": "", "phone": "0241 1"}},
+        {"basic_info": {"first_name": "Canaryvogel", "last_name": "Alice"}},
     ],
 )
 @pytest.mark.parametrize(("choice", "created"), [("separate", True), ("merge", False)])
@@ -127,6 +128,13 @@ def test_who_only_resembles_is_held_and_asked_about(erased, make_therapist, like
     erased.run()
     assert len(names(erased)) == (3 if created else 2)
     assert [review for review in erased.reviews() if review["state"] == "open"] == [] or not created
+
+
+@pytest.mark.parametrize("last_name", ["Canary-Vogel", "Canary Vogel", "Amsel"])
+def test_another_spelling_of_the_name_and_a_new_one_bring_nobody_back_unasked(erased, make_therapist, last_name):
+    erased.scrape([alice(make_therapist, basic_info={"last_name": last_name})], "2025-07-16")
+    erased.run()
+    assert outcome(erased) == [{"outcome": "held", "code": "resembles_erased"}]
 
 
 def test_whom_nobody_resembles_any_more_is_no_question(erased, make_therapist):

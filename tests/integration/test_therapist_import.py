@@ -1,5 +1,6 @@
 """Scrapes from the folder: the right row, staff's work untouched, no deletion without a look, balanced books."""
 
+import hashlib
 import json
 
 import pytest
@@ -359,6 +360,9 @@ def test_one_bad_record_does_not_sink_the_file(therapists, make_therapist):
         (b'{"therapists": []}', "missing_section"),
         (b'{"metadata": {}, "therapists": [{}, {}, {"a": NaN}]}', "invalid_json"),
         (b'{"metadata": {}, "therapists": [{}, {}]}', "too_many_invalid"),
+        (b" " * 1_000_000, "empty_file"),
+        (b'{"metadata": {}, "therapists": [NaN]}' + b" " * 1_000_000, "invalid_json"),
+        (b'{"metadata": {}}' + b" " * 1_000_000, "missing_section"),
     ],
 )
 def test_a_bad_file_is_reported_and_does_not_sink_the_pass(therapists, make_therapist, data, code):
@@ -368,6 +372,7 @@ def test_a_bad_file_is_reported_and_does_not_sink_the_pass(therapists, make_ther
     assert dict(report.counts) == {"failed": 1, "success": 1}
     file = therapists.files()[0] if therapists.files()[0]["zip"] == "52064" else therapists.files()[1]
     assert (file["status"], file["error_code"], file["therapist_count"]) == ("failed", code, 0)
+    assert file["file_hash"] == hashlib.sha256(data).hexdigest()
     (alert,) = therapists.rows("SELECT code, import_id FROM therapist_service.alert_outbox")
     assert alert == {"code": code, "import_id": file["id"]}
 

@@ -27,6 +27,7 @@ REFUSED = [
     (b'{"a": "\xff"}', "invalid_json"),
     ('{"a": 1}'.encode("utf-16"), "invalid_json"),
     (b'{"a": ' + b"[" * 50 + b"]" * 50 + b"}", "invalid_json"),
+    (b'{"list": ' + b"[" * 50 + b"]" * 50 + b"}", "invalid_json"),
     (b'{"a": ' + b"[" * 40_000 + b"]" * 40_000 + b"}", "invalid_json"),
     (b'{"a": ' + b"9" * 5000 + b"}", "invalid_json"),
     (b"{'a': 1}", "invalid_json"),
@@ -44,8 +45,12 @@ def test_what_is_not_strict_json_is_refused_by_both_readers(data, code):
         list(stream.elements())
 
 
-def test_a_byte_order_mark_and_49_levels_are_accepted():
-    assert parse_document(b'\xef\xbb\xbf{"a": ' + b"[" * 49 + b"]" * 49 + b"}")["a"]
+@pytest.mark.parametrize("key", ["beside", "list"])
+def test_a_byte_order_mark_and_49_levels_are_accepted_by_both_readers(key):
+    data = f'{{"{key}": {"[" * 49}{"]" * 49}}}'.encode("utf-8-sig")
+    assert parse_document(data)[key]
+    stream = JsonStream(BytesIO(data), "list")
+    assert list(stream.elements()) or stream.others[key]
 
 
 @given(st.lists(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8)))

@@ -17,7 +17,7 @@ from shared.words.codes import Code
 from shared.words.statuses import FileStatus, RecordOutcome
 from therapist_service.imports.envelope import is_implausible_change, plausibility
 from therapist_service.imports.files_to_come import FilesToCome
-from therapist_service.imports.import_tracker import applied_before
+from therapist_service.imports.import_tracker import applied_before, known_by
 from therapist_service.imports.journal import Journal
 from therapist_service.imports.mapping import MappedRecord
 from therapist_service.imports.neighbours import Neighbours
@@ -114,7 +114,7 @@ class _Batch:
         settlement = Run(self.journal, file.import_id, day, self.audience, self.left_out).apply(scrape)
         new = settlement.counts.get(RecordOutcome.NEW, 0)
         if not file.is_accepted and is_implausible_change(new, scrape.total, before.last_count):
-            raise RejectedError(Code.IMPLAUSIBLE_CHANGE)
+            raise RejectedError(Code.IMPLAUSIBLE_CHANGE, noted=known_by(scrape.sha256, scrape.envelope))
         self._applied.add((scrape.sha256, scrape.envelope.scrape_day))
         return settlement
 

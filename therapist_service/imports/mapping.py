@@ -155,7 +155,9 @@ def map_record(raw: object, index: int) -> MappedRecord:
 def for_adults(record: MappedRecord) -> bool:
     """Whether any of the record's therapy methods is offered to adults, in the source's own words."""
     methods = record.raw.get("therapy_methods")
-    return isinstance(methods, list) and any("erwachsene" in method.casefold() for method in methods)
+    return isinstance(methods, list) and any(
+        "erwachsene" in clean_text(decoded(method)).casefold() for method in methods
+    )
 
 
 class _Reader:
@@ -193,6 +195,10 @@ class _Reader:
         value = self.repaired(value, f"{path}/{key}")
         if len(value) > length:
             self.fault(f"{path}/{key}", Code.TOO_LONG)
+        return self.said(value, path, key)
+
+    def said(self, value: str, path: str, key: str) -> str | None:
+        """The cleaned text, None where it says nothing."""
         if is_placeholder(value) and not (key == "last_name" and value.casefold() == "null"):
             self.finding(f"{path}/{key}", Code.PLACEHOLDER)
             return None
@@ -327,6 +333,8 @@ def _name(reader: _Reader, key: str) -> tuple[str | None, str | None]:
     name, title = without_titles(name)
     if title:
         reader.finding(f"/basic_info/{key}", Code.TITLE_IN_NAME)
+        # Behind the title may stand that there is no name.
+        name = reader.said(name, "/basic_info", key) or ""
     repaired = _HYPHEN_SPACE.sub("-", name)
     if repaired != name:
         reader.finding(f"/basic_info/{key}", Code.NAME_REPAIRED)

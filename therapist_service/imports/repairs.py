@@ -29,14 +29,15 @@ _ADDITION = (
     r"(?:med|phil|rer|nat|soc|pol|oec|paed|päd|psych|theol|jur|iur|ing|dent|vet|biol|sc|hum|habil|disc|medic|univ|mult"
     r"|h\.?\s?c)"
 )
+_FEMALE = r"(?-i:in|a)(?=\s)"
 _TITLE = re.compile(
     rf"""(?:
-      (?:univ\.?[\s-]*)?prof(?:\.|(?=\s)) | univ\.
+      (?:univ\.?[\s-]*)?prof(?:\.{_FEMALE}|\.|(?=\s)) | univ\.
       | (?:pd|priv\.?[\s-]?doz)(?:\.|(?=\s))
-      | dr(?:\.|(?=\s))(?:[\s-]*{_ADDITION}(?:\.|(?=\s)))*
-      | dipl(?:\.[\s-]*|-|om-)[a-zäöüß]+(?:\.|(?=[\s,]))
-      | [mb]\.?\s?sc(?:\.|(?=\s)) | m\.\s?a\. | mag\.
-    )[\s,]*(?:\([^)]*\)[\s,]*)?""",
+      | dr(?:\.{_FEMALE}|\.|(?=\s))(?:[\s-]*{_ADDITION}(?:\.|(?=\s)))*
+      | dipl(?:\.[\s-]*|-|om-)[a-zäöüß]+(?:\.?-[a-zäöüß]+(?=[.\s,])|\.{_ADDITION}(?=\.))*(?:\.|(?=[\s,]))
+      | [mb]\.?\s?sc(?:\.|(?=\s)) | m\.\s?a\. | mag\.(?:{_FEMALE})?
+    )(?:[\s-]*{_ADDITION}\.)*[\s,]*(?:\([^)]*\)[\s,]*)?""",
     re.IGNORECASE | re.VERBOSE,
 )
 _TITLES = re.compile(rf"(?:{_TITLE.pattern})+", _TITLE.flags)

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
@@ -96,22 +96,43 @@ def faults_of(scrape: Scrape, most: int = 1000) -> list[Finding]:
 
 def _read_whole(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
     data, sha256 = folder.read(file)
-    document = parse_document(data)
-    records = [_record(raw, index) for index, raw in enumerate(_therapists(document))]
-    return _scrape(file, document, sha256, lambda: _chunked(iter(records)))
+    with _known_by(sha256):
+        document = parse_document(data)
+        records = [_record(raw, index) for index, raw in enumerate(_therapists(document))]
+        return _scrape(file, document, sha256, lambda: _chunked(iter(records)))
 
 
 def _read_in_pieces(folder: ScrapeFolder, file: ScrapeFile) -> Scrape:
     """Reads the file once to its end, keeping nothing, before anybody acts on its first record."""
     digest = hashlib.sha256()
+    fault: RejectedError | None = None
     with folder.opened(file) as opened:
         stream = JsonStream(opened, "therapists", watch=digest.update)
-        for _ in stream.elements():
-            pass
-    if not stream.found_list:
-        raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])
-    scrape = _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
+        try:
+            for _ in stream.elements():
+                pass
+        except RejectedError as error:
+            # Told once it is known what the whole file is, and that nobody is writing it.
+            fault = error
+            while piece := opened.read(WHOLE_BYTES):
+                digest.update(piece)
+    with _known_by(digest.hexdigest()):
+        if fault:
+            raise fault
+        if not stream.found_list:
+            raise RejectedError(Code.MISSING_SECTION, [Finding("/therapists", Code.MISSING_SECTION)])
+        scrape = _scrape(file, stream.others, digest.hexdigest(), lambda: _chunks_of(folder.opened(file)))
     return replace(scrape, is_small=False)
+
+
+@contextmanager
+def _known_by(sha256: str) -> Iterator[None]:
+    """A file that is refused is known by its content all the same."""
+    try:
+        yield
+    except RejectedError as error:
+        error.noted = {"file_hash": sha256}
+        raise
 
 
 def _scrape(
