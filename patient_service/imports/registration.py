@@ -95,6 +95,7 @@ def parse_registration(
     why not. All pointers are from the root of the file.
     """
     found = unwrap(data, signature_key)
+    _refuse_unstorable(found.whole)
     try:
         registration = _read(found.document, object_name, upload)
     except RejectedError as error:
@@ -103,7 +104,6 @@ def parse_registration(
 
 
 def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> Registration:
-    _refuse_unstorable(document)
     patient_data = _section(document, "patient_data")
     consent_metadata = _section(document, "consent_metadata")
     token = _text(document, "registration_token", "/registration_token", LONGEST_TOKEN)
@@ -175,7 +175,8 @@ def can_be_true(moment: datetime, uploaded_at: datetime) -> bool:
 def _refuse_unstorable(document: Mapping[str, object]) -> None:
     pointers = unstorable_pointers(document)
     if pointers:
-        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.NUL_CHARACTER) for pointer in pointers])
+        findings = [Finding(pointer, Code.NUL_CHARACTER) for pointer in pointers]
+        raise RejectedError(Code.VALIDATION_FAILED, _summed_up(findings))
 
 
 def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:

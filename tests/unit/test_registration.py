@@ -454,12 +454,19 @@ def test_a_signed_registration_is_unwrapped(layers, key):
         signed(DOCUMENT, signature=None),
         signed(DOCUMENT, data=None),
         signed(DOCUMENT, data=json.dumps(DOCUMENT)),
+        signed(DOCUMENT, **{name: json.dumps(value) for name, value in DOCUMENT.items()}),
     ],
 )
 def test_with_a_key_only_what_it_signed_is_taken(data):
     with pytest.raises(RejectedError) as refused:
         parse_registration(data, NAME, UPLOADED, b"secret")
     assert refused.value.code == "signature_invalid"
+
+
+def test_a_character_that_cannot_be_stored_is_named_in_the_wrapper_too():
+    with pytest.raises(RejectedError) as refused:
+        parse_registration(signed(DOCUMENT, timestamp='"\\u0000"'), NAME, UPLOADED)
+    assert places(refused.value.findings) == [("/timestamp", "nul_character")]
 
 
 def test_what_is_wrong_in_a_wrapper_is_told_from_the_files_root():
