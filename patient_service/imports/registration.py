@@ -17,7 +17,7 @@ from patient_service.schemas import PatientCreate
 from shared.core.errors import Finding, RejectedError
 from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput, validate
-from shared.text.keys import composed, email_key, name_key
+from shared.text.keys import composed, email_key, name_key, trimmed
 from shared.text.strict_json import escaped, unstorable_pointers
 from shared.words.codes import Code
 
@@ -258,7 +258,7 @@ def _joined(texts: object, pointer: str) -> str | None:
     found = texts if isinstance(texts, list) else []
     if not all(isinstance(each, str) for each in found):
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
-    return ", ".join(each.strip() for each in found if each.strip()) or None
+    return ", ".join(text for each in found if (text := trimmed(each))) or None
 
 
 def _person(patient: Row) -> Person:
@@ -320,4 +320,4 @@ def _text(section: Mapping[str, object], name: str, pointer: str, longest: int) 
 
 
 def _blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not trimmed(value))

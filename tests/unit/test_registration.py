@@ -163,9 +163,10 @@ def test_an_unknown_field_is_remarked_on(name, pointer):
     assert remarks(parse_person(**{name: 1})) == [(pointer, "unknown_field")]
 
 
-@pytest.mark.parametrize("empty", [None, "", "  "])
+@pytest.mark.parametrize("empty", [None, "", "  ", "\ufeff \u200b"])
 def test_an_empty_answer_is_no_answer(empty):
-    registration = parse_person(email=empty, ort=empty, offen_fuer_diga=empty)
+    words = {"bevorzugtes_therapieverfahren": empty, "geburtsdatum": empty, "hat_ptv11": empty}
+    registration = parse_person(email=empty, ort=empty, offen_fuer_diga=empty, **words)
     assert registration.given == set(PERSON)
     assert (registration.patient["email"], registration.patient["offen_fuer_diga"]) == (None, False)
     assert registration.findings == ()
@@ -379,7 +380,8 @@ def test_a_consent_after_the_upload_is_kept_and_remarked_on(stated, is_odd):
     ("said", "kept"),
     [
         (["Angst", "  Schlafprobleme "], "Angst, Schlafprobleme"),
-        (["", "Angst", " "], "Angst"),
+        (["", "Angst", " ", "\u200b"], "Angst"),
+        ([" \u200b Angst \u200b", "Schlaf"], "Angst, Schlaf"),
         ([], None),
         ([""], None),
         ("Angst", "Angst"),
