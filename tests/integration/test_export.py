@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from patient_service.app import create_app
+from patient_service.export import Export
 from patient_service.patient import PATIENT
 
 MINE, THEIRS = "meinsmeins", "fremdfremd"
@@ -86,6 +87,7 @@ def test_everything_held_is_told_and_nothing_of_anybody_else(client, curavani, t
 
 def test_the_answer_has_each_column_but_the_look_up_keys_and_all_that_happened(client):
     told = held(client).json
+    assert set(told) == set(Export.__slots__)
     keys = {"name_key", "email_key", "search_key"}
     assert set(told["patient"]) == {field.name for field in PATIENT} - keys
     assert [file["content"]["registration_token"] for file in told["files"]] == ["aaaaaaaa", "bbbbbbbb"]
