@@ -182,12 +182,14 @@ class RetentionSettings(SettingsGroup):
     patient_days: int | None = Field(
         None,
         ge=1,
+        le=36500,
         alias="PATIENT_RETENTION_DAYS",
         description="Days after which patients are listed as due to be erased, which only people do. Unset: never.",
     )
     copy_days: int | None = Field(
         None,
         ge=1,
+        le=36500,
         alias="COPY_RETENTION_DAYS",
         description="Days after which the local copies of failed and discarded registrations are removed. Unset: kept.",
     )
