@@ -61,6 +61,16 @@ def _web_address(value: str) -> str:
     return value
 
 
+def _mail_addresses(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+(, *[^@\s<>,]+@[^@\s<>,]+)*", value):
+        raise ValueError("is no address like imports@curavani.example")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    return _mail_addresses("" if "," in value else value)
+
+
 def _off_or_time(value: str) -> str:
     if value != "off" and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
         raise ValueError("must be off, or a time of day such as 07:30")
@@ -333,8 +343,10 @@ class MailSettings(SettingsGroup):
     use_tls: bool = Field(
         True, alias="SMTP_USE_TLS", description="STARTTLS before anything is sent (implicit TLS on port 465)."
     )
-    sender: str = Field("imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts.")
-    recipient: str = Field(
+    sender: Annotated[str, AfterValidator(_mail_address)] = Field(
+        "imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts."
+    )
+    recipient: Annotated[str, AfterValidator(_mail_addresses)] = Field(
         "info@curavani.com", alias="SYSTEM_NOTIFICATION_EMAIL", description="Receiver of the alerts."
     )
     daily_digest: Annotated[str, AfterValidator(_off_or_time)] = Field(
