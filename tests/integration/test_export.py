@@ -132,6 +132,15 @@ def test_the_page_shows_what_people_wrote_as_text_and_says_german_words(client, 
     assert (again.returncode, "File exists" in again.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(("out", "there"), [("a.json", "a.html"), ("a.html", "b")])
+def test_where_one_of_two_files_cannot_be_made_there_is_none(curavani, two, tmp_path, out, there):
+    (tmp_path / there).write_text("another's")
+    assert curavani("patients", "export", "1", "--out", str(tmp_path / out)).returncode == 2
+    assert [path.name for path in tmp_path.glob("[ab]*")] == [there]
+    assert (tmp_path / there).read_text() == "another's"
+    assert two.rows("SELECT actor FROM patient_service.access_log WHERE action = 'export'") == []
+
+
 def test_nobody_is_nobody(client, curavani):
     assert client.get("/api/patients/99/export", headers=OPERATE).status_code == 404
     assert curavani("patients", "export", "99").returncode == 2
