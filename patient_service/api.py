@@ -64,14 +64,15 @@ Rows = list[dict[str, object]]
 
 
 class ExportOut(Answer):
-    """Everything held about a patient: the data, consents with their wording, marks, files as they came, changes,
-    decisions, what people did, what other services were told, and who looked. Nothing of anybody else."""
+    """Everything held about a patient: the data, consents with their wording, marks, files as they came, corrections,
+    changes, decisions, what people did, what other services were told, and who looked. Nothing of anybody else."""
 
     exported_at: datetime
     patient: dict[str, object]
     consents: Rows
     restrictions: Rows
     files: Rows
+    corrections: Rows
     changes: Rows
     decisions: Rows
     actions: Rows

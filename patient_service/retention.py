@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from patient_service.imports.local_copies import LocalCopies
+from patient_service.imports.newness import REGISTERED_AT
 from patient_service.models import kernel, patient_consents, patienten
 from shared.core.logs import get_logger
 from shared.words.statuses import FileStatus
@@ -77,11 +78,8 @@ def remove_old_copies(connection: Connection, copies: LocalCopies, days: int | N
 
 
 def _last_moved() -> sa.ColumnElement[datetime]:
-    consents = patient_consents.c
     registered = (
-        sa.select(sa.func.max(sa.func.coalesce(consents.registration_timestamp, consents.given_at)))
-        .where(consents.patient_id == patienten.c.id)
-        .scalar_subquery()
+        sa.select(sa.func.max(REGISTERED_AT)).where(patient_consents.c.patient_id == patienten.c.id).scalar_subquery()
     )
     contacted = sa.cast(patienten.c.letzter_kontakt, sa.DateTime(timezone=True))
     # GREATEST leaves out what is not there.

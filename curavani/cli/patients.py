@@ -79,6 +79,11 @@ def export(
     from shared.database.engine import transaction
     from shared.history.accesses import Seen, record_accesses
 
+    files = [] if out is None else [out, out.with_suffix(".html")]
+    if len(set(files)) < len(files):
+        end("--out takes the file of the JSON; the page beside it is the one that ends in .html", USAGE)
+    if there := next((path for path in files if path.exists()), None):
+        end(f"{there}: File exists", USAGE)
     with _erasure() as erasure, transaction(erasure.engine) as connection:
         held = Exporter(erasure.copies).collect(connection, patient_id)
         seen = [Seen(Access.EXPORT, patient_id)]

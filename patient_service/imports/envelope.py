@@ -22,10 +22,11 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """The registration's document, and the JSON pointer to it: empty where it came bare."""
+    """The registration's document, the JSON pointer to it (empty where it came bare), and the `whole` around it."""
 
     document: Mapping[str, object]
     pointer: str
+    whole: Mapping[str, object]
 
 
 def unwrap(data: bytes, signature_key: bytes | None) -> Unwrapped:
@@ -33,7 +34,8 @@ def unwrap(data: bytes, signature_key: bytes | None) -> Unwrapped:
 
     Raises `RejectedError`: what the parser says, or `signature_invalid`.
     """
-    document: Mapping[str, object] = parse_document(data)
+    whole: Mapping[str, object] = parse_document(data)
+    document = whole
     if signature_key is not None and not _is_signed(document, data, signature_key):
         raise RejectedError(Code.SIGNATURE_INVALID, [Finding("/signature", Code.SIGNATURE_INVALID)])
     pointer = ""
@@ -42,12 +44,15 @@ def unwrap(data: bytes, signature_key: bytes | None) -> Unwrapped:
         if "patient_data" in document or not isinstance(inner, dict):
             break
         document, pointer = inner, f"{pointer}/data"
-    return Unwrapped(document, pointer)
+    return Unwrapped(document, pointer, whole)
 
 
 def _is_signed(document: Mapping[str, object], data: bytes, key: bytes) -> bool:
+    """Whether the registration stands in the signed value; one that stands beside it is signed by nobody."""
     signature = document.get("signature")
-    if not isinstance(signature, str) or not signature.isascii() or "data" not in document:
+    if not isinstance(signature, str) or not signature.isascii():
+        return False
+    if "data" not in document or "patient_data" in document:
         return False
     expected = hmac.new(key, _bytes_of(data, "data"), hashlib.sha256).hexdigest()
     return hmac.compare_digest(signature.strip().lower(), expected)

@@ -35,17 +35,18 @@ def fills_only(connection: Connection, before: Patient, said: Values) -> Values:
     return {name: value for name, value in said.items() if present[name] in UNFILLED and name not in staff}
 
 
-_moment: sa.ColumnElement[datetime] = sa.func.coalesce(
+REGISTERED_AT: sa.ColumnElement[datetime] = sa.func.coalesce(
     patient_consents.c.moment, patient_consents.c.registration_timestamp, patient_consents.c.given_at
 )
+"""When the registration was made that a consent came with."""
 _files = kernel.import_tracking
 _uploaded: sa.ColumnElement[datetime] = sa.func.coalesce(_files.c.uploaded_at, _files.c.first_seen_at)
 _generation = sa.func.coalesce(sa.cast(_files.c.file_version, sa.BigInteger), 0)
 _NEWEST = Statement(
-    sa.select(_moment.label("moment"), _uploaded.label("uploaded_at"), _generation.label("generation"))
+    sa.select(REGISTERED_AT.label("moment"), _uploaded.label("uploaded_at"), _generation.label("generation"))
     .select_from(patient_consents.join(_files, _files.c.id == patient_consents.c.import_id))
     .where(patient_consents.c.patient_id == sa.bindparam("patient_id"))
-    .order_by(_moment.desc(), _uploaded.desc(), _generation.desc())
+    .order_by(REGISTERED_AT.desc(), _uploaded.desc(), _generation.desc())
     .limit(1)
 )
 

@@ -17,7 +17,7 @@ from patient_service.schemas import PatientCreate
 from shared.core.errors import Finding, RejectedError
 from shared.fields.declaration import Row, Values
 from shared.fields.validation import InvalidInput, validate
-from shared.text.keys import composed, email_key, name_key
+from shared.text.keys import composed, email_key, name_key, trimmed
 from shared.text.strict_json import escaped, unstorable_pointers
 from shared.words.codes import Code
 
@@ -95,6 +95,7 @@ def parse_registration(
     why not. All pointers are from the root of the file.
     """
     found = unwrap(data, signature_key)
+    _refuse_unstorable(found.whole)
     try:
         registration = _read(found.document, object_name, upload)
     except RejectedError as error:
@@ -103,7 +104,6 @@ def parse_registration(
 
 
 def _read(document: Mapping[str, object], object_name: str, upload: Upload) -> Registration:
-    _refuse_unstorable(document)
     patient_data = _section(document, "patient_data")
     consent_metadata = _section(document, "consent_metadata")
     token = _text(document, "registration_token", "/registration_token", LONGEST_TOKEN)
@@ -175,7 +175,8 @@ def can_be_true(moment: datetime, uploaded_at: datetime) -> bool:
 def _refuse_unstorable(document: Mapping[str, object]) -> None:
     pointers = unstorable_pointers(document)
     if pointers:
-        raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.NUL_CHARACTER) for pointer in pointers])
+        findings = [Finding(pointer, Code.NUL_CHARACTER) for pointer in pointers]
+        raise RejectedError(Code.VALIDATION_FAILED, _summed_up(findings))
 
 
 def _section(document: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -257,7 +258,7 @@ def _joined(texts: object, pointer: str) -> str | None:
     found = texts if isinstance(texts, list) else []
     if not all(isinstance(each, str) for each in found):
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_TYPE)])
-    return ", ".join(each.strip() for each in found if each.strip()) or None
+    return ", ".join(text for each in found if (text := trimmed(each))) or None
 
 
 def _person(patient: Row) -> Person:
@@ -319,4 +320,4 @@ def _text(section: Mapping[str, object], name: str, pointer: str, longest: int) 
 
 
 def _blank(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+    return value is None or (isinstance(value, str) and not trimmed(value))

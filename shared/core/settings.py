@@ -6,10 +6,10 @@ may come as `X_FILE`, the path of a file that holds it. An empty variable counts
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -45,6 +45,11 @@ def _postgresql_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _well_formed_tokens(value: SecretStr) -> SecretStr:
+    parse_tokens(value.get_secret_value())
+    return value
+
+
 def _web_address(value: str) -> str:
     try:
         parts = urlsplit(value)
@@ -54,6 +59,16 @@ def _web_address(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
         raise ValueError("is no address like https://curavani.example")
     return value
+
+
+def _mail_addresses(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+(, *[^@\s<>,]+@[^@\s<>,]+)*", value):
+        raise ValueError("is no address like imports@curavani.example")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    return _mail_addresses("" if "," in value else value)
 
 
 def _off_or_time(value: str) -> str:
@@ -74,6 +89,17 @@ class SettingsGroup(BaseModel):
     """A group of settings. Field aliases are the environment's names; nothing else is read from anywhere."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True, hide_input_in_errors=True)
+
+    def misfits(self) -> Iterator[str]:
+        """What does not go together, although each variable is well formed; each names its variables first."""
+        yield from ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        found = "\n".join(self.misfits())
+        if found:
+            raise ValueError(found)
+        return self
 
 
 class DatabaseSettings(SettingsGroup):
@@ -104,7 +130,7 @@ class LogSettings(SettingsGroup):
 
 
 class AuthSettings(SettingsGroup):
-    api_tokens: SecretStr | None = Field(
+    api_tokens: Annotated[SecretStr, AfterValidator(_well_formed_tokens)] | None = Field(
         None,
         alias="API_TOKENS",
         description="`name:role:token`, comma separated; role `look`, `read`, `write` or `operate`, a name once, a"
@@ -113,11 +139,6 @@ class AuthSettings(SettingsGroup):
     api_auth: Literal["on", "off"] = Field(
         "on", alias="API_AUTH", description="`off` lets everybody in: development only."
     )
-
-    @model_validator(mode="after")
-    def _tokens_are_well_formed(self) -> "AuthSettings":
-        parse_tokens(self.api_tokens.get_secret_value() if self.api_tokens else "")
-        return self
 
     @property
     def tokens(self) -> tuple[ApiToken, ...]:
@@ -161,19 +182,13 @@ class ServingSettings(AuthSettings):
         description="How many proxies in front are ours: whose `X-Forwarded-*` count, for limits, links and logs.",
     )
 
-    @model_validator(mode="after")
-    def _anonymous_callers_have_role_and_network(self) -> "ServingSettings":
+    def misfits(self) -> Iterator[str]:
         if self.anonymous_role and not self.anonymous_networks:
-            raise ValueError("API_ANONYMOUS_NETWORKS: is missing, and needed by API_ANONYMOUS_ROLE")
+            yield "API_ANONYMOUS_NETWORKS: is missing, and needed by API_ANONYMOUS_ROLE"
         if self.anonymous_networks and not self.anonymous_role:
-            raise ValueError("API_ANONYMOUS_ROLE: is missing, and needed by API_ANONYMOUS_NETWORKS")
-        return self
-
-    @model_validator(mode="after")
-    def _somebody_may_enter(self) -> "ServingSettings":
+            yield "API_ANONYMOUS_ROLE: is missing, and needed by API_ANONYMOUS_NETWORKS"
         if self.api_auth == "on" and not self.tokens:
-            raise ValueError("API_TOKENS: is missing (or set API_AUTH=off for development)")
-        return self
+            yield "API_TOKENS: is missing (or set API_AUTH=off for development)"
 
 
 class RetentionSettings(SettingsGroup):
@@ -182,12 +197,14 @@ class RetentionSettings(SettingsGroup):
     patient_days: int | None = Field(
         None,
         ge=1,
+        le=36500,
         alias="PATIENT_RETENTION_DAYS",
         description="Days after which patients are listed as due to be erased, which only people do. Unset: never.",
     )
     copy_days: int | None = Field(
         None,
         ge=1,
+        le=36500,
         alias="COPY_RETENTION_DAYS",
         description="Days after which the local copies of failed and discarded registrations are removed. Unset: kept.",
     )
@@ -298,15 +315,10 @@ class KafkaSettings(SettingsGroup):
         description="Topic of the communication service, from which the patient service keeps the last contact.",
     )
 
-    @model_validator(mode="after")
-    def _a_topic_has_brokers(self) -> "KafkaSettings":
+    def misfits(self) -> Iterator[str]:
+        """With what the client would only refuse when it is made, in the middle of the background work."""
         if self.communication_topic is not None and self.bootstrap_servers is None:
-            raise ValueError("KAFKA_BOOTSTRAP_SERVERS: is missing, and needed by COMMUNICATION_EVENTS_TOPIC")
-        return self
-
-    @model_validator(mode="after")
-    def _the_client_can_use_them(self) -> "KafkaSettings":
-        """What the client would only refuse when it is made, in the middle of the background work."""
+            yield "KAFKA_BOOTSTRAP_SERVERS: is missing, and needed by COMMUNICATION_EVENTS_TOPIC"
         wanted = {
             "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
             "KAFKA_SASL_USERNAME": self.sasl_username,
@@ -314,14 +326,13 @@ class KafkaSettings(SettingsGroup):
         }
         missing = [name for name, value in wanted.items() if value is None]
         if self.security_protocol.startswith("SASL") and missing:
-            raise ValueError(f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL")
+            yield f"{', '.join(missing)}: missing, and needed by KAFKA_SECURITY_PROTOCOL"
         given = [name for name, value in wanted.items() if value is not None]
         if given and not self.security_protocol.startswith("SASL"):
             # The client would leave them aside, and log in nowhere.
-            raise ValueError(f"{', '.join(given)}: given, but KAFKA_SECURITY_PROTOCOL is none with SASL")
+            yield f"{', '.join(given)}: given, but KAFKA_SECURITY_PROTOCOL is none with SASL"
         if self.ssl_ca_location is not None and not Path(self.ssl_ca_location).is_file():
-            raise ValueError("KAFKA_SSL_CA_LOCATION: no such file")
-        return self
+            yield "KAFKA_SSL_CA_LOCATION: no such file"
 
 
 class MailSettings(SettingsGroup):
@@ -332,8 +343,10 @@ class MailSettings(SettingsGroup):
     use_tls: bool = Field(
         True, alias="SMTP_USE_TLS", description="STARTTLS before anything is sent (implicit TLS on port 465)."
     )
-    sender: str = Field("imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts.")
-    recipient: str = Field(
+    sender: Annotated[str, AfterValidator(_mail_address)] = Field(
+        "imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts."
+    )
+    recipient: Annotated[str, AfterValidator(_mail_addresses)] = Field(
         "info@curavani.com", alias="SYSTEM_NOTIFICATION_EMAIL", description="Receiver of the alerts."
     )
     daily_digest: Annotated[str, AfterValidator(_off_or_time)] = Field(
@@ -385,7 +398,7 @@ def read_settings(environ: Mapping[str, str], *groups: type[SettingsGroup]) -> S
         try:
             values[group] = group.model_validate(given)
         except ValidationError as error:
-            problems += [_problem(entry) for entry in error.errors(include_input=False, include_url=False)]
+            problems += _problems(group, given, error)
     if problems:
         raise SettingsError(sorted(set(problems)))
     return Settings(values)
@@ -418,9 +431,31 @@ def _from_file(path: str, name: str, problems: list[str]) -> str:
         return ""
 
 
-def _problem(entry: Any) -> str:
-    name = ".".join(str(part) for part in entry["loc"])
-    if entry["type"] == "missing":
-        return f"{name}: is missing"
-    message = str(entry["msg"]).removeprefix("Value error, ")
-    return f"{name}: {message}" if name else message
+def _problems(group: type[SettingsGroup], given: Mapping[str, str], error: ValidationError) -> list[str]:
+    """Everything that is wrong with the group. What does not go together is only looked at without what is malformed,
+    and says nothing new where it is about no other variable.
+    """
+    malformed = {str(fault["loc"][0]) for fault in error.errors(include_input=False) if fault["loc"]}
+    further: list[str] = []
+    try:
+        group.model_validate({name: value for name, value in given.items() if name not in malformed})
+    except ValidationError as others:
+        further = [line for line in _lines(others) if _is_about_others(line, malformed)]
+    return [*_lines(error), *further]
+
+
+def _is_about_others(line: str, malformed: set[str]) -> bool:
+    names, _, reason = line.partition(":")
+    return not set(names.split(", ")) <= malformed and not any(name in reason for name in malformed)
+
+
+def _lines(error: ValidationError) -> list[str]:
+    return [line for fault in error.errors(include_input=False, include_url=False) for line in _said(fault)]
+
+
+def _said(fault: Any) -> list[str]:
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "missing":
+        return [f"{name}: is missing"]
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    return [f"{name}: {message}"] if name else message.splitlines()

@@ -37,9 +37,9 @@ def parse_tokens(text: str) -> tuple[ApiToken, ...]:
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     tokens = tuple(_parse_entry(position, entry) for position, entry in enumerate(entries, start=1))
     if len({token.token for token in tokens}) < len(tokens):
-        raise ValueError("API_TOKENS: two entries share one token")
+        raise ValueError("two entries share one token")
     if len({token.name for token in tokens}) < len(tokens):
-        raise ValueError("API_TOKENS: two entries share one name, so nobody could tell who did what")
+        raise ValueError("two entries share one name, so nobody could tell who did what")
     return tokens
 
 
@@ -55,10 +55,10 @@ def find_token(tokens: Iterable[ApiToken], presented: str) -> ApiToken | None:
 def _parse_entry(position: int, entry: str) -> ApiToken:
     parts = entry.split(":", 2)
     if len(parts) != 3 or not all(parts):
-        raise ValueError(f"API_TOKENS: entry {position} is not name:role:token")
+        raise ValueError(f"entry {position} is not name:role:token")
     name, role, token = parts
     if role.upper() not in Role.__members__:
-        raise ValueError(f"API_TOKENS: entry {position} has no role of look, read, write, operate")
+        raise ValueError(f"entry {position} has no role of look, read, write, operate")
     if len(token) < LEAST_TOKEN:
-        raise ValueError(f"API_TOKENS: the token of entry {position} is shorter than {LEAST_TOKEN} characters")
+        raise ValueError(f"the token of entry {position} is shorter than {LEAST_TOKEN} characters")
     return ApiToken(name, Role[role.upper()], token)

@@ -51,6 +51,15 @@ def clean_text(text: str) -> str:
     return _WHITE_SPACE.sub(" ", composed(text)).strip()
 
 
+def trimmed(text: str) -> str:
+    """The text without white space and invisible characters around it; nothing is computed of what stands between."""
+    if text.isascii():
+        return text.strip()
+    begin = next((index for index, letter in enumerate(text) if not _says_nothing(letter)), len(text))
+    end = next((index for index in range(len(text), begin, -1) if not _says_nothing(text[index - 1])), begin)
+    return text[begin:end]
+
+
 def name_key_part(name: str | None) -> str | None:
     """One name's key: case, accents, umlaut spelling, hyphens and white space do not matter."""
     if not name:
@@ -157,6 +166,10 @@ def _without_invisible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter for letter in _JOINERS_ASIDE.sub("", text) if not _is_invisible(letter))
+
+
+def _says_nothing(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) == "Cf"
 
 
 def _is_invisible(letter: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from patient_service.app import create_app
+from patient_service.export import Export
 from patient_service.patient import PATIENT
 
 pytestmark = pytest.mark.slow
@@ -88,6 +89,7 @@ def test_everything_held_is_told_and_nothing_of_anybody_else(client, curavani, t
 
 def test_the_answer_has_each_column_but_the_look_up_keys_and_all_that_happened(client):
     told = held(client).json
+    assert set(told) == set(Export.__slots__)
     keys = {"name_key", "email_key", "search_key"}
     assert set(told["patient"]) == {field.name for field in PATIENT} - keys
     assert [file["content"]["registration_token"] for file in told["files"]] == ["aaaaaaaa", "bbbbbbbb"]
@@ -130,6 +132,15 @@ def test_the_page_shows_what_people_wrote_as_text_and_says_german_words(client, 
     assert re.findall("possible_duplicate|auf_der_Suche|api:|import:|>restricted<|>patient[.]|>change<", page) == []
     again = curavani("patients", "export", "1", "--out", str(out))
     assert (again.returncode, "File exists" in again.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("out", "there"), [("a.json", "a.html"), ("a.html", "b")])
+def test_where_one_of_two_files_cannot_be_made_there_is_none(curavani, two, tmp_path, out, there):
+    (tmp_path / there).write_text("another's")
+    assert curavani("patients", "export", "1", "--out", str(tmp_path / out)).returncode == 2
+    assert [path.name for path in tmp_path.glob("[ab]*")] == [there]
+    assert (tmp_path / there).read_text() == "another's"
+    assert two.rows("SELECT actor FROM patient_service.access_log WHERE action = 'export'") == []
 
 
 def test_nobody_is_nobody(client, curavani):

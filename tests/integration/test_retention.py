@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from patient_service.bootstrap import due_counter
+from shared.core.errors import SettingsError
 from shared.core.settings import RetentionSettings, read_settings
 
 pytestmark = pytest.mark.slow
@@ -126,3 +127,20 @@ def test_the_record_of_accesses_loses_what_is_past_its_time_with_a_pass(patients
     assert len(patients.rows("SELECT 1 FROM patient_service.access_log")) == 2
     new_patients(ACCESS_LOG_RETENTION_DAYS="30").run()
     assert len(patients.rows("SELECT 1 FROM patient_service.access_log")) == 1
+
+
+def test_a_registration_of_a_time_that_cannot_be_keeps_nobody(patients, make_registration, curavani):
+    data = make_registration().replace(b"2025-07-05 14:33:55", b"2099-01-01 00:00:00")
+    assert data != make_registration()
+    patients.upload(data)
+    patients.run()
+    with patients.engine.begin() as connection:
+        connection.execute(sa.text(f"UPDATE patient_service.patienten SET created_at = {OLD}, updated_at = {OLD}"))
+    (due,) = json.loads(curavani("patients", "due", "--json", PATIENT_RETENTION_DAYS="30").stdout)
+    assert due["patient_id"] == 1
+
+
+@pytest.mark.parametrize("name", ["PATIENT_RETENTION_DAYS", "COPY_RETENTION_DAYS"])
+def test_more_days_than_the_database_can_count_are_named_at_the_start(name):
+    with pytest.raises(SettingsError, match=name):
+        read_settings({name: "99999999"}, RetentionSettings)

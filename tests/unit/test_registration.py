@@ -163,9 +163,10 @@ def test_an_unknown_field_is_remarked_on(name, pointer):
     assert remarks(parse_person(**{name: 1})) == [(pointer, "unknown_field")]
 
 
-@pytest.mark.parametrize("empty", [None, "", "  "])
+@pytest.mark.parametrize("empty", [None, "", "  ", "\ufeff \u200b"])
 def test_an_empty_answer_is_no_answer(empty):
-    registration = parse_person(email=empty, ort=empty, offen_fuer_diga=empty)
+    words = {"bevorzugtes_therapieverfahren": empty, "geburtsdatum": empty, "hat_ptv11": empty}
+    registration = parse_person(email=empty, ort=empty, offen_fuer_diga=empty, **words)
     assert registration.given == set(PERSON)
     assert (registration.patient["email"], registration.patient["offen_fuer_diga"]) == (None, False)
     assert registration.findings == ()
@@ -379,7 +380,8 @@ def test_a_consent_after_the_upload_is_kept_and_remarked_on(stated, is_odd):
     ("said", "kept"),
     [
         (["Angst", "  Schlafprobleme "], "Angst, Schlafprobleme"),
-        (["", "Angst", " "], "Angst"),
+        (["", "Angst", " ", "\u200b"], "Angst"),
+        ([" \u200b Angst \u200b", "Schlaf"], "Angst, Schlaf"),
         ([], None),
         ([""], None),
         ("Angst", "Angst"),
@@ -454,12 +456,19 @@ def test_a_signed_registration_is_unwrapped(layers, key):
         signed(DOCUMENT, signature=None),
         signed(DOCUMENT, data=None),
         signed(DOCUMENT, data=json.dumps(DOCUMENT)),
+        signed(DOCUMENT, **{name: json.dumps(value) for name, value in DOCUMENT.items()}),
     ],
 )
 def test_with_a_key_only_what_it_signed_is_taken(data):
     with pytest.raises(RejectedError) as refused:
         parse_registration(data, NAME, UPLOADED, b"secret")
     assert refused.value.code == "signature_invalid"
+
+
+def test_a_character_that_cannot_be_stored_is_named_in_the_wrapper_too():
+    with pytest.raises(RejectedError) as refused:
+        parse_registration(signed(DOCUMENT, timestamp='"\\u0000"'), NAME, UPLOADED)
+    assert places(refused.value.findings) == [("/timestamp", "nul_character")]
 
 
 def test_what_is_wrong_in_a_wrapper_is_told_from_the_files_root():

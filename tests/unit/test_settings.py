@@ -42,6 +42,32 @@ def test_every_problem_of_every_group_is_named_in_one_message_without_values():
     assert "hunter2" not in message
 
 
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"TRUSTED_PROXY_HOPS": "x"}, {"TRUSTED_PROXY_HOPS", "API_TOKENS"}),
+        ({"API_TOKENS": "x", "API_ANONYMOUS_ROLE": "look"}, {"API_TOKENS", "API_ANONYMOUS_NETWORKS"}),
+        (
+            {"API_AUTH": "off", "API_ANONYMOUS_ROLE": "x", "API_ANONYMOUS_NETWORKS": "10.0.0.0/8"},
+            {"API_ANONYMOUS_ROLE"},
+        ),
+        (
+            {"KAFKA_SASL_PASSWORD": "x", "COMMUNICATION_EVENTS_TOPIC": "x", "KAFKA_SSL_CA_LOCATION": "/nowhere"},
+            {"KAFKA_SASL_PASSWORD", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SSL_CA_LOCATION"},
+        ),
+        (
+            {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "x", "KAFKA_SASL_USERNAME": "x"},
+            {"KAFKA_SASL_MECHANISM", "KAFKA_SASL_MECHANISM, KAFKA_SASL_PASSWORD"},
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_named_beside_what_is_malformed(environ, named):
+    group = KafkaSettings if any("KAFKA" in name for name in environ) else ServingSettings
+    with pytest.raises(SettingsError) as caught:
+        read_settings(environ, group)
+    assert {problem.partition(":")[0] for problem in caught.value.problems} == named
+
+
 def test_a_secret_may_come_from_a_file(tmp_path):
     secret = tmp_path / "url"
     secret.write_text(SECRET + "\n")
@@ -99,6 +125,20 @@ def test_what_the_kafka_client_could_not_use_is_named_at_the_start(changes, name
 def test_an_address_of_the_web_that_cannot_be_one_is_named_at_the_start(name, text):
     with pytest.raises(SettingsError, match=f"{name}: .*is no address"):
         read_settings({"API_AUTH": "off", name: text}, ServingSettings)
+
+
+@pytest.mark.parametrize("name", ["EMAIL_SENDER", "SYSTEM_NOTIFICATION_EMAIL"])
+@pytest.mark.parametrize("text", ["curavani.example", "a@b\nBcc: c@d", "Curavani <a@b.example>", "a@b,", "a@@b"])
+def test_an_address_of_mail_that_cannot_be_one_is_named_at_the_start(name, text):
+    with pytest.raises(SettingsError, match=f"{name}: is no address"):
+        read_settings({name: text}, MailSettings)
+
+
+def test_alerts_may_go_to_several():
+    several = {"SYSTEM_NOTIFICATION_EMAIL": "a@b.example, c@d.example"}
+    assert read_settings(several, MailSettings)[MailSettings].recipient == several["SYSTEM_NOTIFICATION_EMAIL"]
+    with pytest.raises(SettingsError, match="EMAIL_SENDER"):
+        read_settings({"EMAIL_SENDER": "a@b.example, c@d.example"}, MailSettings)
 
 
 def test_an_address_of_the_web_may_have_a_port_and_a_path():
