@@ -295,13 +295,11 @@ def _by_compound(listed: Listed, known: Known) -> bool:
 def _by_first_name(listed: Listed, known: Known) -> bool:
     """A changed last name: first name, full address and title agree, and the e-mails unless one is missing."""
     traits = listed.traits
+    if not _has_renamed_itself(traits, known):
+        return False
     titles = {version.title for version in known.versions()}
     emails = {version.email for version in known.versions() if version.email}
-    return (
-        _has_renamed_itself(traits, known)
-        and traits.title in titles
-        and (traits.email is None or not emails or traits.email in emails)
-    )
+    return traits.title in titles and (traits.email is None or not emails or traits.email in emails)
 
 
 def _has_renamed_itself(traits: Traits, known: Known) -> bool:
@@ -348,7 +346,10 @@ def _has_id(listed: Listed, known: Known) -> bool:
 
 
 def _agrees(known: Known, trait: str, value: str | None) -> bool:
-    return value is not None and any(getattr(version, trait) == value for version in known.versions())
+    if value is None:
+        return False
+    said = known.source
+    return getattr(known.current, trait) == value or (said is not None and getattr(said, trait) == value)
 
 
 def _contradicts_first(traits: Traits, known: Known) -> bool:

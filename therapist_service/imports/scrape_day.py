@@ -1,6 +1,6 @@
 """The scrape day of the file in hand: what its other files, and the rows that they have written, mean for this one."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sqlalchemy.engine import Connection
 
@@ -33,7 +33,9 @@ class Day:
         listed = seen or any(self.neighbours.lists(zip_code, version) for version in versions)
         dismissed = (entry.source_day == day and is_gone) or day in entry.dismissed_on
         dismissed = dismissed or any(map(self.neighbours.dismisses, versions))
-        return replace(row, placed=placed, listed=listed, dismissed=dismissed) if placed or listed or dismissed else row
+        if not (placed or listed or dismissed):
+            return row
+        return Known(row.row_id, row.area, row.external_id, row.current, row.source, placed, listed, dismissed)
 
     def is_older_than(self, entry: Entry) -> bool:
         """Whether a later day's file has listed the row, or called it gone."""

@@ -160,6 +160,7 @@ def _scrape_file(path: str, zip_code: str, folder_date: date | None, status: os.
 def _candidates(
     root: Path, folder: Path, folder_date: date | None, ignore: Callable[[str], None]
 ) -> Iterator[ScrapeFile]:
+    below = "" if folder == root else f"{folder.relative_to(root)}/"
     for entry in _entries(folder):
         name = _FILE.fullmatch(entry.name)
         if _is_folder(entry):
@@ -173,8 +174,7 @@ def _candidates(
         elif not (status := _status(entry)):
             ignore("no_regular_file")
         else:
-            path = str(Path(entry.path).relative_to(root))
-            yield _scrape_file(path, name[1], folder_date, status)
+            yield _scrape_file(below + entry.name, name[1], folder_date, status)
 
 
 def _dated_folders(root: Path, ignore: Callable[[str], None]) -> Iterator[tuple[Path, date]]:
