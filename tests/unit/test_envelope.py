@@ -6,7 +6,13 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shared.core.errors import RejectedError
-from therapist_service.imports.envelope import Dating, count_findings, plausibility, read_envelope
+from therapist_service.imports.envelope import (
+    Dating,
+    count_findings,
+    is_implausible_change,
+    plausibility,
+    read_envelope,
+)
 
 FILE_TIME = datetime(2025, 7, 3, 8, 0, tzinfo=UTC)
 PRESENT = datetime(2025, 7, 5, 8, 0, tzinfo=UTC)
@@ -169,3 +175,19 @@ def test_a_total_that_is_no_number_is_wrong(value):
 )
 def test_plausibility(valid, invalid, usual, expected):
     assert plausibility(valid, invalid, usual) == expected
+
+
+@pytest.mark.parametrize(
+    ("new", "total", "last_count", "expected"),
+    [
+        (11, 21, 20, True),
+        (11, 21, 19, False),
+        (10, 11, 20, False),
+        (11, 22, 20, False),
+        (12, 23, 100, True),
+    ],
+)
+def test_more_than_ten_new_people_and_more_than_half_of_a_known_postal_code_are_implausible(
+    new, total, last_count, expected
+):
+    assert is_implausible_change(new, total, last_count) is expected

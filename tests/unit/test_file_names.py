@@ -87,3 +87,15 @@ def test_every_name_that_the_form_writes_gives_its_token_and_is_a_candidate(pref
 def test_no_name_is_too_odd_to_be_read(name):
     assert ignored_reason(name) in (None, "folder_placeholder", "other_ending", "unusable_name")
     assert parse_name(name).token is None or ignored_reason(name) in (None, "unusable_name")
+
+
+@pytest.mark.parametrize(
+    ("name", "person"),
+    [
+        ("Mustermann_Max_20250705_0b1ab67b.json", "Mustermann Max"),
+        ("incoming/von_der_Heide_Anna_20250705_0b1ab67b.json", "von der Heide Anna"),
+        ("mail.json", None),
+    ],
+)
+def test_a_name_tells_the_person(name, person):
+    assert parse_name(name).person == person

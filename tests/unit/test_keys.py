@@ -1,5 +1,6 @@
 """What counts as the same name, address or number, whatever its notation."""
 
+import hashlib
 import unicodedata
 
 import pytest
@@ -13,6 +14,7 @@ from shared.text.keys import (
     line_key,
     name_key,
     name_key_part,
+    name_words,
     phone_key,
     search_key,
     search_words,
@@ -233,3 +235,43 @@ def test_a_name_is_found_by_its_own_words(name):
 @given(names)
 def test_cleaning_twice_changes_nothing(text):
     assert clean_text(clean_text(text)) == clean_text(text)
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0316\u0301", "\u0301\u0301", "\u0344\u0316"])
+@pytest.mark.parametrize("runs", [1, 31, 32, 40])
+def test_long_runs_of_marks_are_composed_as_unicode_composes_them(marks, runs):
+    text = f"Max {marks * runs} o{marks * runs}, Ma{marks}x"
+    assert clean_text(text) == unicodedata.normalize("NFC", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("Mus\u00adter", "Muster"),
+        ("\u2066Max\u2069 \u200bM\ufeff", "Max M"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\u200cMax\u200d M", "Max M"),
+    ],
+)
+def test_invisible_characters_go_but_for_those_that_join_or_part_letters(text, cleaned):
+    assert clean_text(text) == cleaned
+
+
+def test_a_key_that_no_index_would_take_is_its_beginning_and_a_digest():
+    fitting, longer = "ж" * 300, "ж" * 301
+    assert name_key_part(fitting) == fitting
+    assert name_key_part(longer) == f"{'ж' * 50} {hashlib.sha256(longer.encode()).hexdigest()}"
+    odd = "a" + "ж" * 300
+    assert name_key_part(odd) == f"a{'ж' * 49} {hashlib.sha256(odd.encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [("0241 12345 App. 12", "024112345"), ("+49 (0)241 12345", "024112345"), ("12345", "12345"), ("1234", None)],
+)
+def test_a_line_is_the_number_without_its_extension(number, line):
+    assert line_key(number) == line
+
+
+def test_the_words_of_a_text_are_those_of_names():
+    assert name_words("Anna-Lena MÜLLER, geb. O’Brien") == {"anna", "lena", "mueller", "geb", "o", "brien"}

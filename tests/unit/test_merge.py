@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from therapist_service.imports.merge import Conflict, merge
+from therapist_service.imports.merge import Conflict, agrees, merge
 from therapist_service.therapist import MAPPED_FIELDS
 
 EMPTY = {
@@ -190,3 +190,18 @@ def test_no_history_of_scrapes_takes_what_staff_wrote(weeks):
         written |= edits
         base = merged.new_base
         assert {field: row[field] for field in written} == written
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other", "expected"),
+    [
+        ("telefon", "0241 12345", "+49 241 12345", True),
+        ("telefon", "0241 12345", "0241 12346", False),
+        ("ort", "0241 12345", "+49 241 12345", False),
+        ("ort", None, None, True),
+        ("ort", "Aachen", None, False),
+        ("fremdsprachen", ["Englisch", "Polnisch"], ["Polnisch", "Englisch"], True),
+    ],
+)
+def test_values_agree_that_differ_in_notation_only(field, one, other, expected):
+    assert agrees(field, one, other) is expected

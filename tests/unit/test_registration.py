@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patient_service.imports.duplicates import Person
-from patient_service.imports.registration import Upload, parse_registration
+from patient_service.imports.registration import Order, Upload, parse_registration, registration_by_hand
 from patient_service.patient import PATIENT, SELF_REPORTED
 from shared.core.clock import now
 from shared.core.errors import RejectedError
+from shared.fields.validation import InvalidInput
 from shared.text.strict_json import escaped
 
 NOT_FOR_THE_FORM = {field.name for field in PATIENT.announced} - SELF_REPORTED
@@ -476,3 +477,56 @@ def test_what_is_wrong_in_a_wrapper_is_told_from_the_files_root():
     with pytest.raises(RejectedError) as refused:
         parse_registration(data, NAME, UPLOADED)
     assert places(refused.value.findings) == [("/data/data/patient_data/anrede", "invalid_value")]
+
+
+SENT_AT = datetime(2025, 7, 6, 8, 0, tzinfo=UTC)
+MADE = datetime(2025, 7, 5, 14, 33, 56, tzinfo=UTC)
+AGREED = datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "consent", "moment"),
+    [
+        ("2025-07-05 14:33:56", CONSENT, MADE),
+        ("2099-01-01 00:00:00", CONSENT, AGREED),
+        (None, CONSENT, AGREED),
+        ("2099-01-01 00:00:00", {**CONSENT, "timestamp_utc": "2099-01-01T00:00:00Z"}, SENT_AT),
+    ],
+)
+def test_the_order_is_that_of_the_first_time_that_can_be_true_then_of_the_upload(timestamp, consent, moment):
+    upload = Upload(SENT_AT, 7)
+    document = {**DOCUMENT, "registration_timestamp": timestamp, "consent_metadata": consent}
+    found = parse_registration(json.dumps(document).encode(), NAME, upload)
+    assert found.order == Order(moment, upload)
+    assert registration_by_hand(PERSON, document, upload).order == Order(moment, upload)
+
+
+def test_what_a_person_entered_comes_with_the_evidence_of_the_file():
+    found = registration_by_hand({**PERSON, "ort": "Aachen"}, DOCUMENT, Upload(SENT_AT, 7))
+    assert {name: found.patient[name] for name in (*PERSON, "ort")} == {**PERSON, "ort": "Aachen"}
+    assert found.given == {*PERSON, "ort"}
+    assert found.person == Person("max|mustermann", None, None)
+    assert (found.token, found.registered_at) == ("0b1ab67b", MADE)
+    assert (found.consent.given_at, found.consent.ip_address, found.consent.document) == (AGREED, "192.0.2.7", CONSENT)
+    assert found.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("document", "token", "registered_at"),
+    [
+        (None, None, None),
+        ({"registration_token": "0b1ab67b"}, "0b1ab67b", None),
+        ({**DOCUMENT, "consent_metadata": []}, "0b1ab67b", MADE),
+        ({**DOCUMENT, "consent_metadata": {}, "registration_token": 7}, None, MADE),
+        ({**DOCUMENT, "patient_data": {"ort": "\x00"}}, None, None),
+    ],
+)
+def test_of_a_file_that_cannot_be_read_whole_each_piece_of_evidence_counts_for_itself(document, token, registered_at):
+    found = registration_by_hand(PERSON, document, Upload(SENT_AT, 7))
+    assert (found.token, found.registered_at, found.consent) == (token, registered_at, None)
+    assert remarks(found) == [("/consent_metadata", "consent_unreadable")]
+
+
+def test_what_a_person_entered_is_checked_as_the_api_checks_it():
+    with pytest.raises(InvalidInput):
+        registration_by_hand({**PERSON, "anrede": "Hallo"}, DOCUMENT, Upload(SENT_AT, 7))

@@ -532,3 +532,8 @@ def test_the_digest_tells_counts_and_codes():
         assert f"- {line}\n" in text
     assert "- 1 abgelehnte Meldung an andere Dienste" in text
     assert "- 3 Kopien ohne Eintrag" in text
+
+
+def test_copies_that_no_file_knows_are_a_check_of_their_own_while_there_are_any():
+    found = check_of("unknown_copies", changed(unknown_copies=2))
+    assert (found.ok, found.code, found.number) == (True, "copy_unknown", 2)

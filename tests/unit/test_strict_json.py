@@ -15,6 +15,7 @@ from shared.text.strict_json import (
     is_too_deep,
     object_without_duplicates,
     parse_document,
+    printable,
     refuse_constant,
     unstorable_pointers,
 )
@@ -170,3 +171,7 @@ def test_any_bytes_are_an_object_or_refused(data):
     except RejectedError as error:
         document = error
     assert isinstance(document, dict | RejectedError)
+
+
+def test_what_cannot_be_stored_is_shown_as_a_character_that_stands_for_it():
+    assert printable("a\x00b\ud800c") == "a\ufffdb\ufffdc"
