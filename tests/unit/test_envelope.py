@@ -31,7 +31,7 @@ def test_an_ordinary_envelope_has_no_findings():
     envelope, findings = read()
     assert envelope.scrape_moment == datetime(2025, 7, 2, 3, 13, 24, 425211, UTC)
     assert (envelope.zip, envelope.area, envelope.scrape_day) == ("52066", "52XXX", date(2025, 7, 2))
-    assert (envelope.totals, findings) == (None, [])
+    assert (envelope.totals, envelope.states_moment, findings) == (None, True, [])
 
 
 @pytest.mark.parametrize("metadata", [None, [], "text"])
@@ -54,6 +54,7 @@ def test_without_metadata_there_is_no_file_to_apply(metadata):
 def test_unreadable_scrape_date_is_replaced_with_a_finding(value, folder_date, expected):
     envelope, findings = read(folder_date, scrape_date=value)
     assert (envelope.scrape_moment, envelope.scrape_day) == (expected, expected.date())
+    assert envelope.states_moment is False
     assert codes(findings) == [("/metadata/scrape_date", "scrape_date_assumed")]
 
 

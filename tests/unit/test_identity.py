@@ -491,6 +491,16 @@ CONTACTS = {**SAID, "email": "a@example.com", "telefon": "0241 12345 App. 3"}
             {**CONTACTS, "nachname": "Lang", "email": None},
             ["52066|lang", "lang|024112345", "lang|a@example.com"],
         ),
+        # Nothing is as the source said it last.
+        (
+            CONTACTS,
+            {"plz": "50667", "nachname": "Lang", "vorname": "Eva", "email": "b@example.com", "telefon": "0221 67890"},
+            [
+                *("50667|anna", "50667|eva", "50667|lang", "50667|mueller", "52066|eva", "52066|lang"),
+                *("lang|022167890", "lang|024112345", "lang|a@example.com", "lang|b@example.com"),
+                *("mueller|022167890", "mueller|b@example.com"),
+            ],
+        ),
     ],
 )
 def test_a_row_is_found_by_its_contacts_under_every_last_name(current, said, others):

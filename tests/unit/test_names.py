@@ -35,6 +35,8 @@ from therapist_service.imports.names import contradict, first_name_parts
         ("B.", "Anna", True),
         ("H.-H.", "Hans-Peter", True),
         ("An", "Anna", True),
+        ("Th.", "Tom", True),
+        ("Anna B.", "Anna Anna", True),
         ("Ann", "A. B.", False),
         ("Th. B.", "T. B.", False),
     ],
