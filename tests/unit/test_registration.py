@@ -485,19 +485,25 @@ AGREED = datetime(2025, 7, 5, 14, 33, 55, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "consent", "moment"),
+    ("timestamp", "consent", "moment", "doubted"),
     [
-        ("2025-07-05 14:33:56", CONSENT, MADE),
-        ("2099-01-01 00:00:00", CONSENT, AGREED),
-        (None, CONSENT, AGREED),
-        ("2099-01-01 00:00:00", {**CONSENT, "timestamp_utc": "2099-01-01T00:00:00Z"}, SENT_AT),
+        ("2025-07-05 14:33:56", CONSENT, MADE, []),
+        ("2099-01-01 00:00:00", CONSENT, AGREED, ["/registration_timestamp"]),
+        (None, CONSENT, AGREED, []),
+        (
+            "2099-01-01 00:00:00",
+            {**CONSENT, "timestamp_utc": "2099-01-01T00:00:00Z"},
+            SENT_AT,
+            ["/registration_timestamp", "/consent_metadata/timestamp_utc"],
+        ),
     ],
 )
-def test_the_order_is_that_of_the_first_time_that_can_be_true_then_of_the_upload(timestamp, consent, moment):
+def test_the_order_is_that_of_the_first_time_that_can_be_true_then_of_the_upload(timestamp, consent, moment, doubted):
     upload = Upload(SENT_AT, 7)
     document = {**DOCUMENT, "registration_timestamp": timestamp, "consent_metadata": consent}
     found = parse_registration(json.dumps(document).encode(), NAME, upload)
     assert found.order == Order(moment, upload)
+    assert [pointer for pointer, code in remarks(found) if code == "implausible_date"] == doubted
     assert registration_by_hand(PERSON, document, upload).order == Order(moment, upload)
 
 
