@@ -5,7 +5,6 @@ Tens of thousands of records pass here within one run, so the ordinary one takes
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
@@ -17,32 +16,16 @@ from email_validator import EmailNotValidError, validate_email
 
 from shared.core.errors import Finding, RejectedError
 from shared.text.keys import clean_text
-from shared.text.strict_json import escaped, is_storable, unstorable_pointers
+from shared.text.strict_json import is_storable, unstorable_pointers
 from shared.words.codes import Code
 from shared.words.vocabulary import Anrede, Geschlecht
-from therapist_service.imports.repairs import (
-    decoded,
-    is_broken,
-    is_clean,
-    is_ordinary,
-    is_placeholder,
-    with_house_number,
-    without_titles,
-)
+from therapist_service.imports.record_reader import Reader, step
+from therapist_service.imports.repairs import decoded, with_house_number, without_titles
 from therapist_service.imports.traits import Traits, traits_of
 
 MAPPING_VERSION = 2
 """Part of every record's hash: a file read under another version is compared anew instead of counting as unchanged."""
 
-_RECORD_KEYS = frozenset(
-    {"id", "status", "last_modified", "basic_info", "location", "contact"}
-    | {"telephone_hours", "languages", "therapy_methods"}
-)
-_SECTION_KEYS = {
-    "basic_info": frozenset({"salutation", "title", "first_name", "last_name", "full_name", "classification"}),
-    "location": frozenset({"street", "house_number", "postal_code", "city"}),
-    "contact": frozenset({"phone", "email", "fax", "website"}),
-}
 _GENDER = {
     Anrede.HERR.value: Geschlecht.MAENNLICH.value,
     Anrede.FRAU.value: Geschlecht.WEIBLICH.value,
@@ -67,17 +50,13 @@ _PROCEDURES = (
 _PROCEDURE_ORDER = {name: position for position, (name, _) in enumerate(_PROCEDURES)}
 _ZIP = re.compile(r"[0-9]{5}")
 _HYPHEN_SPACE = re.compile(r"(?<=\S)(?:\s+-\s*|-\s+)(?=\S)")
-_DIGIT_BUT_ZERO = re.compile(r"[^\D0]")
 # Addresses that need no second look. The short list of endings keeps reserved ones such as `.test` out.
-_NO_NUMBER = re.compile(r"@|://|\bwww\.", re.IGNORECASE)
-_NO_WEBSITE = re.compile(r"[^/]+@[^/]+|[\d\s()+/.-]+")
 _PLAIN_EMAIL = re.compile(
     r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,40}[A-Za-z0-9])?\.)+(?:de|com|net|org|eu|info)"
 )
 _NUL_ESCAPE = rb"\u0000"
 _ID_LENGTH = 255  # the id is indexed, and an index entry has a limit of its own
 _TITLE_LENGTH = 50
-_KEY_LENGTH = 60  # of a foreign key's name in a pointer
 
 
 class Claim(StrEnum):
@@ -142,7 +121,7 @@ def map_record(raw: object, index: int) -> MappedRecord:
     if not isinstance(raw, dict):
         raise RejectedError(Code.VALIDATION_FAILED, [Finding(f"/therapists/{index}", Code.INVALID_TYPE, index)])
     _refuse_characters(raw, index)
-    reader = _Reader(raw, index)
+    reader = Reader(raw, index)
     external_id = reader.text(raw, "", "id", _ID_LENGTH)
     claim = _claim(reader)
     fields = _fields(reader, id_is_enough=claim is Claim.DELETED and external_id is not None)
@@ -160,122 +139,7 @@ def for_adults(record: MappedRecord) -> bool:
     )
 
 
-class _Reader:
-    """Takes texts and sections out of one record and collects what is wrong (`faults`) or odd (`findings`)."""
-
-    __slots__ = ("basic", "contact", "faults", "findings", "index", "location", "raw")
-
-    def __init__(self, raw: dict[str, object], index: int) -> None:
-        self.raw = raw
-        self.index = index
-        self.faults: list[Finding] = []
-        self.findings: list[Finding] = []
-        if not raw.keys() <= _RECORD_KEYS:
-            self._report_unknown(raw, _RECORD_KEYS, "")
-        self.basic = self._section("basic_info")
-        self.location = self._section("location")
-        self.contact = self._section("contact")
-
-    def fault(self, path: str, code: Code) -> None:
-        self.faults.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
-
-    def finding(self, path: str, code: Code) -> None:
-        self.findings.append(Finding(f"/therapists/{self.index}{path}", code, self.index))
-
-    def text(self, section: Mapping[str, object], path: str, key: str, length: int) -> str | None:
-        """The cleaned text, None where it is absent or says nothing; anything but a text of this length is a fault."""
-        value = section.get(key)
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            self.fault(f"{path}/{key}", Code.INVALID_TYPE)
-            return None
-        if len(value) <= length and is_ordinary(value):
-            return value
-        value = self.repaired(value, f"{path}/{key}")
-        if len(value) > length:
-            self.fault(f"{path}/{key}", Code.TOO_LONG)
-        return self.said(value, path, key)
-
-    def said(self, value: str, path: str, key: str) -> str | None:
-        """The cleaned text, None where it says nothing."""
-        if is_placeholder(value) and not (key == "last_name" and value.casefold() == "null"):
-            self.finding(f"{path}/{key}", Code.PLACEHOLDER)
-            return None
-        return value or None
-
-    def number(self, key: str) -> str | None:
-        """A telephone number, None where there is no digit in it but zeros, or something else stands there."""
-        value = self.text(self.contact, "/contact", key, 50)
-        if value is None:
-            return None
-        if not _DIGIT_BUT_ZERO.search(value):
-            self.finding(f"/contact/{key}", Code.PLACEHOLDER)
-            return None
-        return self._in_its_place(value, key, is_foreign=_NO_NUMBER.search(value) is not None)
-
-    def address(self) -> str | None:
-        """The website's, None where something else stands there."""
-        value = self.text(self.contact, "/contact", "website", 255)
-        return value and self._in_its_place(value, "website", is_foreign=_NO_WEBSITE.fullmatch(value) is not None)
-
-    def _in_its_place(self, value: str, key: str, *, is_foreign: bool) -> str | None:
-        """A scraper that mixes up its columns must not put a mail address over a telephone number."""
-        if is_foreign:
-            self.finding(f"/contact/{key}", Code.MISPLACED_VALUE)
-            return None
-        return value
-
-    def texts(self, value: object, path: str) -> list[str]:
-        """The distinct, cleaned texts of a list that say something, in its order."""
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.fault(path, Code.INVALID_TYPE)
-            return []
-        found: dict[str, None] = {}
-        for position, item in enumerate(value):
-            if isinstance(item, str) and is_ordinary(item):
-                found[item] = None
-                continue
-            place = f"{path}/{position}"
-            if not isinstance(item, str):
-                self.fault(place, Code.INVALID_TYPE)
-            elif is_placeholder(text := self.repaired(item, place)):
-                self.finding(place, Code.PLACEHOLDER)
-            else:
-                found[text] = None
-        found.pop("", None)
-        return list(found)
-
-    def repaired(self, text: str, path: str) -> str:
-        """The text as its author wrote it; a text of which that cannot be told is a fault."""
-        if is_clean(text):
-            return text
-        plain = decoded(text)
-        if plain != text:
-            self.finding(path, Code.HTML_ENTITY)
-        if is_broken(plain) or not is_storable(plain):
-            self.fault(path, Code.INVALID_CHARACTER)
-        return clean_text(plain)
-
-    def _section(self, name: str) -> Mapping[str, object]:
-        value = self.raw.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.fault(f"/{name}", Code.INVALID_TYPE)
-            return {}
-        if not value.keys() <= _SECTION_KEYS[name]:
-            self._report_unknown(value, _SECTION_KEYS[name], f"/{name}")
-        return value
-
-    def _report_unknown(self, section: Mapping[str, object], known: frozenset[str], path: str) -> None:
-        for key in sorted(section.keys() - known):
-            self.finding(f"{path}/{_step(key)}", Code.UNKNOWN_FIELD)
-
-
-def _claim(reader: _Reader) -> Claim:
+def _claim(reader: Reader) -> Claim:
     word = reader.text(reader.raw, "", "status", _ID_LENGTH)
     claim = _CLAIMS.get((word or "").casefold())
     if claim is None:
@@ -284,7 +148,7 @@ def _claim(reader: _Reader) -> Claim:
     return claim
 
 
-def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
+def _fields(reader: Reader, *, id_is_enough: bool) -> SourceFields:
     text, basic, location = reader.text, reader.basic, reader.location
     first_name, in_first_name = _name(reader, "first_name")
     last_name, in_last_name = _name(reader, "last_name")
@@ -309,7 +173,7 @@ def _fields(reader: _Reader, *, id_is_enough: bool) -> SourceFields:
     return fields
 
 
-def _require(reader: _Reader, fields: SourceFields, *, id_is_enough: bool) -> None:
+def _require(reader: Reader, fields: SourceFields, *, id_is_enough: bool) -> None:
     last_name, zip_code = fields["nachname"], fields["plz"]
     if zip_code is not None and not _ZIP.fullmatch(zip_code):
         reader.fault("/location/postal_code", Code.INVALID_ZIP)
@@ -322,7 +186,7 @@ def _require(reader: _Reader, fields: SourceFields, *, id_is_enough: bool) -> No
         reader.fault("/basic_info/last_name", Code.MISSING)
 
 
-def _name(reader: _Reader, key: str) -> tuple[str | None, str | None]:
+def _name(reader: Reader, key: str) -> tuple[str | None, str | None]:
     """A name and the title in it. A name is repaired in titles before it and in white space around hyphens only:
 
     anything more could turn it into somebody else's.
@@ -341,7 +205,7 @@ def _name(reader: _Reader, key: str) -> tuple[str | None, str | None]:
     return repaired or None, title if 0 < len(title) <= _TITLE_LENGTH else None
 
 
-def _salutation(reader: _Reader, fields: SourceFields, *, silent: bool) -> None:
+def _salutation(reader: Reader, fields: SourceFields, *, silent: bool) -> None:
     """Fills `anrede` and `geschlecht`; without a known salutation both stay open instead of being guessed."""
     word = reader.text(reader.basic, "/basic_info", "salutation", 255)
     gender = _GENDER.get(word or "")
@@ -353,7 +217,7 @@ def _salutation(reader: _Reader, fields: SourceFields, *, silent: bool) -> None:
         reader.finding("/basic_info/salutation", Code.MISSING_SALUTATION)
 
 
-def _street(reader: _Reader) -> str | None:
+def _street(reader: Reader) -> str | None:
     street = reader.text(reader.location, "/location", "street", 255)
     number = reader.text(reader.location, "/location", "house_number", 255)
     if street is None or number is None:
@@ -364,7 +228,7 @@ def _street(reader: _Reader) -> str | None:
     return joined
 
 
-def _email(reader: _Reader) -> str | None:
+def _email(reader: Reader) -> str | None:
     email = reader.text(reader.contact, "/contact", "email", 255)
     if email is None or (len(email) <= 64 and _PLAIN_EMAIL.fullmatch(email)):
         return email
@@ -376,7 +240,7 @@ def _email(reader: _Reader) -> str | None:
     return email
 
 
-def _hours(reader: _Reader) -> dict[str, list[str]]:
+def _hours(reader: Reader) -> dict[str, list[str]]:
     """Times by German weekday in lower case; a day that nobody knows is kept under its own name."""
     value = reader.raw.get("telephone_hours")
     if not value and (value is None or isinstance(value, dict | list)):
@@ -386,7 +250,7 @@ def _hours(reader: _Reader) -> dict[str, list[str]]:
         return {}
     hours: dict[str, list[str]] = {}
     for day, times in value.items():
-        path = f"/telephone_hours/{_step(day)}"
+        path = f"/telephone_hours/{step(day)}"
         german = _WEEKDAYS.get(day) or _WEEKDAYS.get(clean_text(day).casefold())
         if german is None:
             reader.finding(path, Code.UNKNOWN_WEEKDAY)
@@ -397,7 +261,7 @@ def _hours(reader: _Reader) -> dict[str, list[str]]:
     return hours
 
 
-def _methods(reader: _Reader) -> list[str]:
+def _methods(reader: Reader) -> list[str]:
     """The distinct procedures named in a fixed order, after them the texts that name none of those we know."""
     named: dict[str, None] = {}
     for position, text in enumerate(reader.texts(reader.raw.get("therapy_methods"), "/therapy_methods")):
@@ -445,8 +309,3 @@ def _refuse_characters(raw: dict[str, object], index: int) -> None:
         raise RejectedError(
             Code.VALIDATION_FAILED, [Finding(pointer, Code.INVALID_CHARACTER, index) for pointer in storable]
         )
-
-
-def _step(key: str) -> str:
-    """A foreign key as a step of a pointer, cut where somebody put a text in a name's place."""
-    return escaped(key[:_KEY_LENGTH])
