@@ -5,12 +5,10 @@ once and names every missing or malformed variable of all of them in one `Settin
 may come as `X_FILE`, the path of a file that holds it. An empty variable counts as unset: container tools write it so.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, cast
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -25,56 +23,17 @@ from pydantic import (
 
 from shared.core.errors import SettingsError
 from shared.core.networks import Network, parse_networks, parse_origins
+from shared.core.setting_values import (
+    mail_address,
+    mail_addresses,
+    off_or_time,
+    postgresql_url,
+    web_address,
+    well_formed_tokens,
+)
 from shared.core.tokens import ApiToken, parse_tokens
 
 G = TypeVar("G", bound="SettingsGroup")
-
-
-def _postgresql_url(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
-        raise ValueError("must start with postgresql://")
-    # Here, because who reads no such setting needs no library for databases, and it takes long to load.
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
-
-    try:
-        make_url(value.get_secret_value())
-    except (ValueError, ArgumentError):
-        # Its own text quotes the address, and with it the password.
-        raise ValueError("is no address like postgresql://user:password@host:port/name") from None
-    return value
-
-
-def _well_formed_tokens(value: SecretStr) -> SecretStr:
-    parse_tokens(value.get_secret_value())
-    return value
-
-
-def _web_address(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        parts = urlsplit("")
-    is_plain = not parts.query and not parts.fragment and not re.search(r"\s", value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not is_plain:
-        raise ValueError("is no address like https://curavani.example")
-    return value
-
-
-def _mail_addresses(value: str) -> str:
-    if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+(, *[^@\s<>,]+@[^@\s<>,]+)*", value):
-        raise ValueError("is no address like imports@curavani.example")
-    return value
-
-
-def _mail_address(value: str) -> str:
-    return _mail_addresses("" if "," in value else value)
-
-
-def _off_or_time(value: str) -> str:
-    if value != "off" and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
-        raise ValueError("must be off, or a time of day such as 07:30")
-    return value
 
 
 def _read_by(parse: Callable[[str], object]) -> Callable[[object], object]:
@@ -103,7 +62,7 @@ class SettingsGroup(BaseModel):
 
 
 class DatabaseSettings(SettingsGroup):
-    database_url: Annotated[SecretStr, AfterValidator(_postgresql_url)] = Field(
+    database_url: Annotated[SecretStr, AfterValidator(postgresql_url)] = Field(
         alias="DATABASE_URL", description="PostgreSQL 15 or newer, `postgresql://user:password@host:port/name`."
     )
 
@@ -130,7 +89,7 @@ class LogSettings(SettingsGroup):
 
 
 class AuthSettings(SettingsGroup):
-    api_tokens: Annotated[SecretStr, AfterValidator(_well_formed_tokens)] | None = Field(
+    api_tokens: Annotated[SecretStr, AfterValidator(well_formed_tokens)] | None = Field(
         None,
         alias="API_TOKENS",
         description="`name:role:token`, comma separated; role `look`, `read`, `write` or `operate`, a name once, a"
@@ -148,13 +107,13 @@ class AuthSettings(SettingsGroup):
 class ServingSettings(AuthSettings):
     """What an HTTP service needs beyond its database: at least one token, or the word that it wants none."""
 
-    console_base_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    console_base_url: Annotated[str, AfterValidator(web_address)] | None = Field(
         None, alias="CONSOLE_BASE_URL", description="Public address, for links in mails."
     )
-    other_console_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    other_console_url: Annotated[str, AfterValidator(web_address)] | None = Field(
         None, alias="OTHER_CONSOLE_URL", description="Public address of the other service, for the link to its console."
     )
-    communication_service_url: Annotated[str, AfterValidator(_web_address)] | None = Field(
+    communication_service_url: Annotated[str, AfterValidator(web_address)] | None = Field(
         None,
         alias="COMMUNICATION_SERVICE_URL",
         description="Communication service, for the history of mails and calls.",
@@ -343,13 +302,13 @@ class MailSettings(SettingsGroup):
     use_tls: bool = Field(
         True, alias="SMTP_USE_TLS", description="STARTTLS before anything is sent (implicit TLS on port 465)."
     )
-    sender: Annotated[str, AfterValidator(_mail_address)] = Field(
+    sender: Annotated[str, AfterValidator(mail_address)] = Field(
         "imports@curavani.com", alias="EMAIL_SENDER", description="Sender of the alerts."
     )
-    recipient: Annotated[str, AfterValidator(_mail_addresses)] = Field(
+    recipient: Annotated[str, AfterValidator(mail_addresses)] = Field(
         "info@curavani.com", alias="SYSTEM_NOTIFICATION_EMAIL", description="Receiver of the alerts."
     )
-    daily_digest: Annotated[str, AfterValidator(_off_or_time)] = Field(
+    daily_digest: Annotated[str, AfterValidator(off_or_time)] = Field(
         "off",
         alias="DAILY_DIGEST",
         description="`HH:MM` in Germany: one mail a day on whether all is well. `off`: none.",
