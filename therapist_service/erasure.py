@@ -20,6 +20,7 @@ from shared.fields.declaration import Row
 from shared.reviews.reviews import forget
 from shared.words.codes import Code
 from shared.words.statuses import Action
+from therapist_service.imports.names import first_name_key, last_name_key
 from therapist_service.models import kernel, proposed_deletions, therapeuten
 from therapist_service.suppressions import (
     Digests,
@@ -208,11 +209,18 @@ def _blank_reasons(connection: Connection, therapist_id: int, review_ids: Sequen
 
 
 def _namesakes(connection: Connection, row: Row) -> list[int]:
-    """Other rows under the same full name, wherever they practise."""
+    """Other rows under the same full name, however it is spelled and wherever they practise."""
     columns = therapeuten.c
-    same = sa.and_(
+    last, first = last_name_key(row["nachname"]), first_name_key(row["vorname"])
+    # A row's keys have the name behind the postal code, and are empty without one.
+    spelled = [
+        sa.func.split_part(columns.last_key, "|", 2) == last if last else sa.false(),
+        sa.func.split_part(columns.first_key, "|", 2) == (first or ""),
+    ]
+    written = [
         sa.func.lower(columns.nachname) == (row["nachname"] or "").lower(),
         sa.func.lower(columns.vorname) == (row["vorname"] or "").lower(),
-    )
+    ]
+    same = sa.or_(sa.and_(*spelled), sa.and_(*written))
     found = sa.select(columns.id).where(columns.id != row["id"], same).order_by(columns.id)
     return list(connection.execute(found).scalars())

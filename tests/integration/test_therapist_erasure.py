@@ -168,10 +168,10 @@ def test_a_colleague_of_the_same_house_phone_and_mail_is_somebody_else(erased, m
     assert names(erased) == [("Thomas", "Zeevaertca"), ("Berta", "Canaryvogel")]
 
 
-def test_another_practice_under_the_same_name_is_doubtful(therapists, make_therapist):
-    elsewhere = alice(
-        make_therapist, location={"street": "Anderswo", "postal_code": "52070"}, contact={"phone": "0241 1"}
-    )
+@pytest.mark.parametrize("spelled", [{}, {"last_name": "Cánaryvogel"}, {"last_name": "CANARYVOGEL"}])
+def test_another_practice_under_the_same_name_is_doubtful(therapists, make_therapist, spelled):
+    place = {"street": "Anderswo", "postal_code": "52070"}
+    elsewhere = alice(make_therapist, location=place, contact={"phone": "0241 1"}, basic_info=spelled)
     therapists.scrape([alice(make_therapist), {**elsewhere, "id": "praxis9"}])
     therapists.run()
     assert erase(therapists.engine, 1, "cli:olga")["doubtful"] == [2]
