@@ -7,6 +7,8 @@ from pydantic import SecretStr
 
 from shared.core.tokens import parse_tokens
 
+_ADDRESS = re.compile(r"(?P<name>[^@\s<>,][^@<>,\r\n]* <)?[^@\s<>,]+@[^@\s<>,]+(?(name)>)")
+
 
 def postgresql_url(value: SecretStr) -> SecretStr:
     """An address of PostgreSQL that SQLAlchemy can read."""
@@ -43,8 +45,8 @@ def web_address(value: str) -> str:
 
 
 def mail_addresses(value: str) -> str:
-    """One address of mail or several, with commas between them."""
-    if not re.fullmatch(r"[^@\s<>,]+@[^@\s<>,]+(, *[^@\s<>,]+@[^@\s<>,]+)*", value):
+    """One address of mail or several, each with a name or without, with commas between them."""
+    if not all(_ADDRESS.fullmatch(each.strip(" ")) for each in value.split(",")):
         raise ValueError("is no address like imports@curavani.example")
     return value
 

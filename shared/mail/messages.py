@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
-from email.utils import make_msgid
+from email.utils import make_msgid, parseaddr
 
 from shared.core.settings import MailSettings
 from shared.mail.digest_text import GIST, counted, detail_of, digest_text, grouped, state_of
@@ -38,7 +38,7 @@ def compose(
     message["From"] = settings.sender
     message["To"] = settings.recipient
     message["Date"] = moment
-    message["Message-ID"] = make_msgid(domain=settings.sender.rpartition("@")[2] or "curavani")
+    message["Message-ID"] = make_msgid(domain=parseaddr(settings.sender)[1].rpartition("@")[2] or "curavani")
     message.set_content(body(service_name, alerts, console_base_url))
     return message
 

@@ -128,14 +128,14 @@ def test_an_address_of_the_web_that_cannot_be_one_is_named_at_the_start(name, te
 
 
 @pytest.mark.parametrize("name", ["EMAIL_SENDER", "SYSTEM_NOTIFICATION_EMAIL"])
-@pytest.mark.parametrize("text", ["curavani.example", "a@b\nBcc: c@d", "Curavani <a@b.example>", "a@b,", "a@@b"])
+@pytest.mark.parametrize("text", ["curavani.example", "a@b\nBcc: c@d", "Curavani <a@b", "<a@b>x", "a@b,", "a@@b"])
 def test_an_address_of_mail_that_cannot_be_one_is_named_at_the_start(name, text):
     with pytest.raises(SettingsError, match=f"{name}: is no address"):
         read_settings({name: text}, MailSettings)
 
 
 def test_alerts_may_go_to_several():
-    several = {"SYSTEM_NOTIFICATION_EMAIL": "a@b.example, c@d.example"}
+    several = {"SYSTEM_NOTIFICATION_EMAIL": "Anna Storch <a@b.example>, c@d.example", "EMAIL_SENDER": "C <c@d.example>"}
     assert read_settings(several, MailSettings)[MailSettings].recipient == several["SYSTEM_NOTIFICATION_EMAIL"]
     with pytest.raises(SettingsError, match="EMAIL_SENDER"):
         read_settings({"EMAIL_SENDER": "a@b.example, c@d.example"}, MailSettings)
