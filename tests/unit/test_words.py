@@ -144,6 +144,12 @@ def test_an_unknown_word_says_itself_on_a_page(language):
     assert words.severity("brand_new").tone == "bad"
 
 
+@pytest.mark.parametrize("sender", ["imports@curavani.example", "Curavani <imports@curavani.example>"])
+def test_a_mail_is_numbered_under_the_senders_domain(sender):
+    mail = compose(MailSettings(sender=sender), "patient", [Alert("problem", "invalid_json", 12)], None, MOMENT)
+    assert (mail["From"], mail["Message-ID"].partition("@")[2]) == (sender, "curavani.example>")
+
+
 def test_an_unknown_word_says_itself_in_a_mail():
     alerts = [Alert("brand_new", "never_heard_of", 12), Alert("brand_new", "never_heard_of", None)]
     text = body("patient", alerts, None)
