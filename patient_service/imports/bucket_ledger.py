@@ -95,7 +95,7 @@ def vanished(connection: Connection, bucket: str, keys: Sequence[str]) -> list[F
     not_listed = ~_has_key(keys)
     open_ended = (_files.c.bucket == bucket, _files.c.source_deleted_at.is_(None), expects_something, not_listed)
     missing = ledger.files_where(connection, kernel, *open_ended)
-    note_gone(connection, [file.id for file in missing])
+    _note_vanished_sources(connection, [file.id for file in missing])
     return [file for file in missing if file.status in ledger.WAITING]
 
 
@@ -191,14 +191,18 @@ def _has_looked_today(connection: Connection) -> bool:
     return bool(connection.execute(sa.select(sa.exists().where(today, passes.error_code.is_(None)))).scalar())
 
 
-def note_gone(connection: Connection, import_ids: Sequence[int]) -> None:
-    """The sources of those files that are done with are gone, as they should be; with one of an erased person goes the
-    name, which its delete still needed."""
-    if import_ids:
+def note_deleted(connection: Connection, file: File) -> None:
+    """The source is gone, as it should be; with it what an erasure still needed the name for."""
+    needless = {"file_name": None} if file.error_code == Code.ERASED_REGISTRATION else {}
+    ledger.note(connection, kernel, file.id, source_deleted_at=now(), **needless)
+
+
+def _note_vanished_sources(connection: Connection, ids: Sequence[int]) -> None:
+    if ids:
         done = sa.or_(_files.c.status.in_(_IMPORTED), _SOURCE_TO_GO)
         name = sa.case((_files.c.error_code == Code.ERASED_REGISTRATION, None), else_=_files.c.file_name)
         connection.execute(
-            sa.update(_files).where(_files.c.id.in_(import_ids), done).values(source_deleted_at=now(), file_name=name)
+            sa.update(_files).where(_files.c.id.in_(ids), done).values(source_deleted_at=now(), file_name=name)
         )
 
 

@@ -49,8 +49,6 @@ class RegistrationSource:
     """With it, only signed registrations are imported."""
     stage: Stage = unmeasured
     _keys: list[Keys] = field(default_factory=list, init=False)
-    _released: list[int] = field(default_factory=list, init=False)
-    """The files whose objects this pass has deleted, and not noted yet."""
     _unusable: list[int] = field(default_factory=list, init=False)
     """The generations that this pass found under names that cannot be stored."""
 
@@ -61,7 +59,6 @@ class RegistrationSource:
         self.copies.ensure_root(copies_expected=bucket_ledger.copies_exist(connection))
         remove_old_copies(connection, self.copies, self.copy_days)
         self._keys[:] = [settle_keys(connection)]
-        self._released.clear()
         complete_keys(connection)
 
     def discover(self, report: PassReport) -> list[Found[StoredObject]]:
@@ -114,7 +111,7 @@ class RegistrationSource:
     def owes_release(self, file: File) -> bool:
         return bucket_ledger.owes_delete(file)
 
-    def release(self, _locked: LockedConnection, claim: Claim[StoredObject]) -> bool:
+    def release(self, locked: LockedConnection, claim: Claim[StoredObject]) -> bool:
         file = claim.file
         try:
             with self.stage("delete"):
@@ -122,13 +119,11 @@ class RegistrationSource:
         except TransientError as error:
             log.warning("source_delete_pending", import_id=file.id, code=error.code)
             return False
-        self._released.append(file.id)
+        with locked.single_statements() as connection:
+            bucket_ledger.note_deleted(connection, file)
         return True
 
-    def conclude(self, connection: Connection, _group: Group[StoredObject] | None) -> tuple[()]:
-        """Notes whose objects are gone; what a pass cannot note, because it is cut off, the next one finds out."""
-        bucket_ledger.note_gone(connection, self._released)
-        self._released.clear()
+    def conclude(self, _connection: Connection, _group: Group[StoredObject] | None) -> tuple[()]:
         return ()
 
     def finish(self, connection: Connection) -> None:
