@@ -33,7 +33,7 @@ serve: $(STAMP)  ## the same stack left running, with both services and their co
 	@$(BIN)/curavani demo --log build/demo.log
 
 test: $(STAMP)  ## the whole test suite
-	$(BIN)/pytest -n 6 $(PARALLEL)
+	$(BIN)/pytest -n 4 $(PARALLEL)
 
 test-fast: $(STAMP)  ## the part run most: rules, both imports, API, console and outbox; not what is marked slow
 	$(BIN)/pytest -n 3 $(PARALLEL) -m "not slow"
