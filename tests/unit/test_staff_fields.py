@@ -14,7 +14,7 @@ STAFF_FIELDS = set(THERAPIST.owned_by(Owner.STAFF))
 # A new row is told to be a panel doctor and active; later, who is gone becomes inactive and who returns active.
 NAMED = {("therapist_importer.py", "kassensitz"), ("therapist_importer.py", "status"), ("removals.py", "status")}
 # There the word is the source's own, or the ledger's.
-OTHER_STATUS = {"mapping.py", "import_tracker.py"}
+OTHER_STATUS = {"mapping.py", "record_reader.py", "import_tracker.py"}
 
 
 def strings(path):
