@@ -58,21 +58,12 @@ def import_registration(
     `rule` stands in the outcome instead of the rule that found the patient. Raises `RejectedError`
     (`erased_registration`) for a person whose data was erased; then nothing is to be committed.
     """
-    person = registration.person
-    looked_up = _look_up_values(connection, _said(registration), file.sha256, registration.order.upload.at)
-    with together(connection):
-        lock_person(connection, person.name_key, person.email_key, [registration.token])
-        # Each sees what was committed while the locks were waited for: an erasure may have ended just before.
-        seen_before = _SEEN_BEFORE(connection, **looked_up)
-        candidates = _CANDIDATES(
-            connection, name_key=person.name_key, email_key=person.email_key, token=registration.token
-        )
-    erased, known = seen_before.fetchone() or (False, False)
+    erased, known, candidates = _lock_and_look(connection, file, registration)
     if erased:
         raise RejectedError(Code.ERASED_REGISTRATION)
     if known:
         return Settlement(FileStatus.SKIPPED, Code.DUPLICATE_CONTENT, {RecordOutcome.UNCHANGED: 1})
-    match = decide(person, [_candidate(*row) for row in candidates])
+    match = decide(registration.person, candidates)
     if match.patient_id is None:
         with together(connection):
             outcome = _create(connection, import_id, registration, match, policy)
@@ -85,6 +76,23 @@ def import_registration(
     if outcome.outcome == RecordOutcome.SKIPPED:
         return Settlement(FileStatus.SKIPPED, outcome.code, {outcome.outcome: 1})
     return Settlement(FileStatus.SUCCESS, None, {outcome.outcome: 1})
+
+
+def _lock_and_look(
+    connection: Connection, file: RegistrationFile, registration: Registration
+) -> tuple[bool, bool, list[Candidate]]:
+    """Locks the person; then whether they were erased, whether the file was imported before, and whom it may mean."""
+    person = registration.person
+    looked_up = _look_up_values(connection, _said(registration), file.sha256, registration.order.upload.at)
+    with together(connection):
+        lock_person(connection, person.name_key, person.email_key, [registration.token])
+        # Each sees what was committed while the locks were waited for: an erasure may have ended just before.
+        seen_before = _SEEN_BEFORE(connection, **looked_up)
+        candidates = _CANDIDATES(
+            connection, name_key=person.name_key, email_key=person.email_key, token=registration.token
+        )
+    erased, known = seen_before.fetchone() or (False, False)
+    return erased, known, [_candidate(*row) for row in candidates]
 
 
 def _create(
