@@ -364,3 +364,20 @@ def test_a_discarded_file_ends_its_alert_keeps_its_copy_and_says_who_did_it(pati
     assert patients.rows("SELECT 1 FROM patient_service.alert_outbox WHERE resolved_at IS NULL") == []
     (action,) = patients.rows("SELECT action, actor, reason FROM patient_service.operator_actions")
     assert action == {"action": "discard", "actor": "api:maria", "reason": "test file"}
+
+
+@pytest.mark.parametrize("table", ["patienten", "patient_consents", "event_outbox", "import_outcomes"])
+def test_a_row_that_the_database_refuses_is_its_own_files_fault_and_leaves_nothing(patients, make_registration, table):
+    with patients.engine.begin() as connection:
+        connection.exec_driver_sql(f"""
+            CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+              BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '54000'; END $$;
+            CREATE TRIGGER refuse BEFORE INSERT ON patient_service.{table}
+              FOR EACH ROW WHEN (NEW.id = 1) EXECUTE FUNCTION public.refuse()
+        """)
+    patients.upload(make_registration())
+    patients.upload(make_registration("11111111", vorname="Erika", email="e@example.com"), "M_Erika_1_11111111.json")
+    patients.run()
+    assert [file["status"] for file in patients.files()] == ["failed", "success"]
+    assert [patient["vorname"] for patient in patients.patients()] == ["Erika"]
+    assert patients.events() == ["patient.created"]
